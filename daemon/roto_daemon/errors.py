@@ -1,0 +1,87 @@
+"""Every error that the daemon raises on purpose.
+
+    RotoError
+    ├── PlateError              the plate or one of its frames cannot be read
+    │   ├── FrameMissingError   a frame of the sequence is not there
+    │   └── FrameDamagedError   a frame is there but cannot be decoded, or does not fit the others
+    ├── PromptError             a prompt that cannot be followed
+    ├── UnknownError            a plate, session, object or engine that does not exist
+    ├── UnavailableError        an engine that exists and cannot be used here and now
+    ├── ConflictError           the call does not fit the present state: another run is under way, no matte yet
+    ├── FitError                mattes that cannot become shapes
+    ├── OutputError             a file cannot be written
+    ├── LimitError              a bound of the daemon is reached
+    ├── WorkerError             the worker process died or hung during the call; it has been restarted
+    ├── VersionError            the client speaks another protocol version
+    └── ConfigError             a setting that cannot be used
+
+Each message is one sentence or two for the person at the other end: what is wrong and what to do.
+"""
+
+from __future__ import annotations
+
+
+class RotoError(Exception):
+    """Root of the tree; its text is meant for the user."""
+
+
+class PlateError(RotoError):
+    """The plate or one of its frames cannot be read."""
+
+
+class FrameMissingError(PlateError):
+    """A frame of the sequence is not there."""
+
+    def __init__(self, message: str, frame: int) -> None:
+        """Keep the frame, so that a caller can go on with the others."""
+        super().__init__(message)
+        self.frame = frame
+
+
+class FrameDamagedError(PlateError):
+    """A frame is there but cannot be decoded, or does not fit the others."""
+
+    def __init__(self, message: str, frame: int) -> None:
+        """Keep the frame, so that a caller can go on with the others."""
+        super().__init__(message)
+        self.frame = frame
+
+
+class PromptError(RotoError):
+    """A prompt that cannot be followed."""
+
+
+class UnknownError(RotoError):
+    """A plate, session, object or engine that does not exist."""
+
+
+class UnavailableError(RotoError):
+    """An engine that exists and cannot be used here and now."""
+
+
+class ConflictError(RotoError):
+    """The call does not fit the present state."""
+
+
+class FitError(RotoError):
+    """Mattes that cannot become shapes."""
+
+
+class OutputError(RotoError):
+    """A file cannot be written."""
+
+
+class LimitError(RotoError):
+    """A bound of the daemon is reached."""
+
+
+class WorkerError(RotoError):
+    """The worker process died or hung during the call; it has been restarted."""
+
+
+class VersionError(RotoError):
+    """The client speaks another protocol version."""
+
+
+class ConfigError(RotoError):
+    """A setting that cannot be used."""

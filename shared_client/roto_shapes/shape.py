@@ -1,0 +1,113 @@
+"""Animated outlines as roto artists know them: shapes, keyframes and control points."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple, Optional
+
+from roto_shapes.shot import FrameRange, Plate
+
+RGB = tuple[float, float, float]
+
+
+class Interpolation(Enum):
+    """How a host moves each number of a point between two keyframes."""
+
+    LINEAR = "linear"
+    SMOOTH = "smooth"
+
+
+class ControlPoint(NamedTuple):
+    """A point on the outline, in plate pixels, with its tangents as offsets from it.
+
+    `in_` points towards the previous point of the outline, `out_` towards the next one. `corner` says that the
+    tangents need not be collinear. `feather` is the offset of the feather outline, or None for no feather.
+    """
+
+    x: float
+    y: float
+    in_x: float = 0.0
+    in_y: float = 0.0
+    out_x: float = 0.0
+    out_y: float = 0.0
+    corner: bool = False
+    feather: Optional[tuple[float, float]] = None
+
+
+@dataclass(frozen=True)
+class ShapeKeyframe:
+    """A shape's outline at one frame. A locked keyframe is never changed by a re-fit."""
+
+    frame: int
+    points: tuple[ControlPoint, ...]
+    locked: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that no host can draw."""
+        for point in self.points:
+            numbers = point[:6] if point.feather is None else point[:6] + point.feather
+            if not all(map(math.isfinite, numbers)):
+                message = f"keyframe {self.frame} holds a control point that is not finite: {tuple(point)}"
+                raise ValueError(message)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """An animated outline.
+
+    Every keyframe holds the same number of points in the same order: hosts interpolate point by point, so a
+    shape that breaks this rule flips over. Keyframes stand in rising frame order. An inverted shape cuts what
+    lies below it; shapes are painted in list order. Outside its lifetime a shape is not drawn; inside, before
+    the first and after the last keyframe, it holds.
+    """
+
+    name: str
+    keyframes: tuple[ShapeKeyframe, ...]
+    lifetime: FrameRange
+    closed: bool = True
+    invert: bool = False
+    interpolation: Interpolation = Interpolation.LINEAR
+    colour: RGB = (1.0, 1.0, 1.0)
+
+    def __post_init__(self) -> None:
+        """Refuse a shape that hosts would draw wrongly."""
+        if not self.name:
+            message = "a shape needs a name"
+            raise ValueError(message)
+        if not self.keyframes:
+            message = f"shape '{self.name}' has no keyframe"
+            raise ValueError(message)
+        frames = [key.frame for key in self.keyframes]
+        if any(later <= earlier for earlier, later in zip(frames, frames[1:])):
+            message = f"the keyframes of shape '{self.name}' do not rise: {frames}"
+            raise ValueError(message)
+        counts = sorted({len(key.points) for key in self.keyframes})
+        if len(counts) > 1:
+            message = f"the keyframes of shape '{self.name}' differ in their number of points: {counts}"
+            raise ValueError(message)
+        if counts[0] < 2:  # noqa: PLR2004 - two points are the fewest that bound an area with curves
+            message = f"shape '{self.name}' has fewer than two points"
+            raise ValueError(message)
+
+    @property
+    def point_count(self) -> int:
+        """Return how many control points each keyframe has."""
+        return len(self.keyframes[0].points)
+
+
+@dataclass(frozen=True)
+class Roto:
+    """A plate and its shapes in the order in which they are painted, the lowest first."""
+
+    plate: Plate
+    shapes: tuple[Shape, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse two shapes of one name: hosts and edits address shapes by name."""
+        names = [shape.name for shape in self.shapes]
+        doubles = sorted({name for name in names if names.count(name) > 1})
+        if doubles:
+            message = f"shape names must differ; these stand twice: {', '.join(doubles)}"
+            raise ValueError(message)
