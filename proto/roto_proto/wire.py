@@ -1,0 +1,336 @@
+"""Values <-> messages, used by both ends.
+
+`…_to_wire` never fails on a value that could be made. `…_from_wire` trusts nothing: it raises ValueError with one
+sentence for the person at the other end, and never unpacks more than the value may hold.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import Optional, Union
+
+import zstandard
+
+from roto_proto.v1 import values_pb2 as pb
+from roto_shapes import coverage
+from roto_shapes.prompt import BoxPrompt, MaskPrompt, PointPrompt, Prompt
+from roto_shapes.shape import ControlPoint, Interpolation, Shape, ShapeKeyframe
+from roto_shapes.shot import FrameRange, Plate
+
+API_VERSION = (1, 0)
+"""Major and minor version of the protocol that this code speaks."""
+MESSAGE_LIMIT_BYTES = 8 << 20
+"""The largest message that either end takes."""
+CHUNK_BYTES = 1 << 20
+"""The size of the pieces that pixels travel in: single messages for whole frames are 4 to 7 times slower."""
+
+_LARGEST_FRAME = 2**31 - 1
+_LARGEST_MATTE_PIXELS = 2**28
+"""16384 x 16384: above any plate, and low enough that one matte cannot fill the memory."""
+_ZSTD_LEVEL = 1  # mattes are flat: higher levels cost time and win next to nothing
+_BYTES = {8: 1, 16: 2}
+
+_INTERPOLATION_TO_WIRE = {
+    Interpolation.LINEAR: pb.INTERPOLATION_LINEAR,
+    Interpolation.SMOOTH: pb.INTERPOLATION_SMOOTH,
+}
+_INTERPOLATION_FROM_WIRE = {
+    pb.INTERPOLATION_UNSPECIFIED: Interpolation.LINEAR,
+    pb.INTERPOLATION_LINEAR: Interpolation.LINEAR,
+    pb.INTERPOLATION_SMOOTH: Interpolation.SMOOTH,
+}
+
+Buffer = Union[bytes, bytearray, memoryview]
+
+
+def chunks(content: Buffer) -> Iterator[bytes]:
+    """Yield any contiguous buffer in pieces of `CHUNK_BYTES`; each piece is the only copy made."""
+    view = memoryview(content).cast("B")
+    for start in range(0, len(view), CHUNK_BYTES):
+        yield bytes(view[start : start + CHUNK_BYTES])
+
+
+def frames_to_wire(frames: FrameRange) -> pb.FrameRange:
+    """Return a range as a message."""
+    return pb.FrameRange(first=frames.first, last=frames.last)
+
+
+def frames_from_wire(message: pb.FrameRange) -> FrameRange:
+    """Return the range that a message holds."""
+    return FrameRange(_frame(message.first), _frame(message.last))
+
+
+def plate_to_wire(plate: Plate) -> pb.Plate:
+    """Return a plate as a message."""
+    return pb.Plate(
+        width=plate.width,
+        height=plate.height,
+        frames=frames_to_wire(plate.frames),
+        name=plate.name,
+        pixel_aspect=plate.pixel_aspect,
+        frame_rate=plate.frame_rate,
+        colour_space=plate.colour_space,
+    )
+
+
+def plate_from_wire(message: pb.Plate) -> Plate:
+    """Return the plate that a message holds; a pixel aspect or frame rate that is not stated is 1 or 24."""
+    if not message.HasField("frames"):
+        raise ValueError("The plate does not say which frames it has: give their first and last.")
+    return Plate(
+        width=message.width,
+        height=message.height,
+        frames=frames_from_wire(message.frames),
+        name=message.name,
+        pixel_aspect=message.pixel_aspect or 1.0,
+        frame_rate=message.frame_rate or 24.0,
+        colour_space=message.colour_space,
+    )
+
+
+def point_to_wire(point: ControlPoint) -> pb.ControlPoint:
+    """Return a control point as a message."""
+    feather = None if point.feather is None else pb.Offset(x=point.feather[0], y=point.feather[1])
+    return pb.ControlPoint(
+        x=point.x,
+        y=point.y,
+        in_x=point.in_x,
+        in_y=point.in_y,
+        out_x=point.out_x,
+        out_y=point.out_y,
+        corner=point.corner,
+        feather=feather,
+    )
+
+
+def point_from_wire(message: pb.ControlPoint) -> ControlPoint:
+    """Return the control point that a message holds."""
+    feather = (message.feather.x, message.feather.y) if message.HasField("feather") else None
+    numbers = (message.x, message.y, message.in_x, message.in_y, message.out_x, message.out_y)
+    if not all(map(math.isfinite, numbers + (feather or ()))):
+        raise ValueError(f"A control point holds a number that is not finite: {numbers + (feather or ())}.")
+    return ControlPoint(*numbers, corner=message.corner, feather=feather)
+
+
+def interpolation_to_wire(interpolation: Interpolation) -> pb.Interpolation.ValueType:
+    """Return an interpolation as its number."""
+    return _INTERPOLATION_TO_WIRE[interpolation]
+
+
+def interpolation_from_wire(number: pb.Interpolation.ValueType) -> Interpolation:
+    """Return the interpolation of a number; linear when it is not stated."""
+    if number not in _INTERPOLATION_FROM_WIRE:
+        raise ValueError(f"Interpolation {number} is not known here: ask for linear or smooth.")
+    return _INTERPOLATION_FROM_WIRE[number]
+
+
+def shape_to_wire(shape: Shape) -> pb.Shape:
+    """Return a shape as a message."""
+    red, green, blue = shape.colour
+    return pb.Shape(
+        name=shape.name,
+        keyframes=[
+            pb.ShapeKeyframe(frame=key.frame, points=map(point_to_wire, key.points), locked=key.locked)
+            for key in shape.keyframes
+        ],
+        lifetime=frames_to_wire(shape.lifetime),
+        closed=shape.closed,
+        invert=shape.invert,
+        interpolation=interpolation_to_wire(shape.interpolation),
+        colour=pb.Colour(red=red, green=green, blue=blue),
+    )
+
+
+def shape_from_wire(message: pb.Shape) -> Shape:
+    """Return the shape that a message holds; white when no colour is stated."""
+    if not message.HasField("lifetime"):
+        raise ValueError(f"Shape '{message.name}' does not say on which frames it is drawn: give its lifetime.")
+    colour = (message.colour.red, message.colour.green, message.colour.blue)
+    if not all(map(math.isfinite, colour)):
+        raise ValueError(f"The colour {colour} of shape '{message.name}' is not a colour: give numbers from 0 to 1.")
+    return Shape(
+        name=message.name,
+        keyframes=tuple(
+            ShapeKeyframe(_frame(key.frame), tuple(map(point_from_wire, key.points)), key.locked)
+            for key in message.keyframes
+        ),
+        lifetime=frames_from_wire(message.lifetime),
+        closed=message.closed,
+        invert=message.invert,
+        interpolation=interpolation_from_wire(message.interpolation),
+        colour=colour if message.HasField("colour") else (1.0, 1.0, 1.0),
+    )
+
+
+def prompt_to_wire(prompt: Prompt) -> pb.Prompt:
+    """Return a prompt as a message; its mask travels packed."""
+    message = pb.Prompt(
+        frame=prompt.frame,
+        points=[pb.PointPrompt(x=each.x, y=each.y, foreground=each.foreground) for each in prompt.points],
+        outline=map(point_to_wire, prompt.outline),
+    )
+    if prompt.box is not None:
+        box = prompt.box
+        message.box.CopyFrom(pb.BoxPrompt(x0=box.x0, y0=box.y0, x1=box.x1, y1=box.y1))
+    if prompt.mask is not None:
+        message.mask.CopyFrom(mask_to_wire(prompt.mask))
+    return message
+
+
+def prompt_from_wire(message: pb.Prompt, size: Optional[tuple[int, int]] = None) -> Prompt:
+    """Return the prompt that a message holds; with `size`, a mask of another width and height is refused unread."""
+    box = message.box
+    return Prompt(
+        frame=_frame(message.frame),
+        points=tuple(PointPrompt(each.x, each.y, each.foreground) for each in message.points),
+        box=BoxPrompt(box.x0, box.y0, box.x1, box.y1) if message.HasField("box") else None,
+        mask=mask_from_wire(message.mask, size) if message.HasField("mask") else None,
+        outline=tuple(map(point_from_wire, message.outline)),
+    )
+
+
+def mask_to_wire(mask: MaskPrompt) -> pb.MaskPrompt:
+    """Return a mask as a message: cut to what is not empty, and packed."""
+    left, top, right, bottom = box = coverage.covered_box(mask.coverage, mask.width)
+    data = pack_samples(coverage.cut(mask.coverage, mask.width, box))
+    header = pb.MatteHeader(
+        width=mask.width,
+        height=mask.height,
+        left=left,
+        top=top,
+        right=right,
+        bottom=bottom,
+        bits=8,
+        codec=pb.MATTE_CODEC_ZSTD,
+        size=len(data),
+    )
+    return pb.MaskPrompt(header=header, data=data)
+
+
+def mask_from_wire(message: pb.MaskPrompt, size: Optional[tuple[int, int]] = None) -> MaskPrompt:
+    """Return the mask that a message holds, 16-bit samples as 8-bit ones; `size` as in `prompt_from_wire`."""
+    header = message.header
+    if size is not None and (header.width, header.height) != size:
+        given = f"{header.width}x{header.height}"
+        raise ValueError(
+            f"The mask has {given} pixels and the plate {size[0]}x{size[1]}: send one of the plate's size."
+        )
+    samples = unpack_samples(header, message.data)
+    part = coverage.high_bytes(samples) if header.bits == _BYTES[16] * 8 else samples
+    box = (header.left, header.top, header.right, header.bottom)
+    return MaskPrompt(header.width, header.height, coverage.place(part, header.width, header.height, box))
+
+
+def pack_samples(samples: Buffer) -> bytes:
+    """Return samples as MATTE_CODEC_ZSTD packs them."""
+    return zstandard.ZstdCompressor(level=_ZSTD_LEVEL).compress(samples)
+
+
+def unpack_samples(header: pb.MatteHeader, data: bytes) -> bytes:
+    """Return the samples of the header's box, rows from the top, `bits` a sample.
+
+    Never more than the box holds is unpacked, whatever the data claim.
+    """
+    expected = samples_size_bytes(header)
+    if len(data) != header.size:
+        raise ValueError(f"The matte of frame {header.frame} announces {header.size} bytes and brings {len(data)}.")
+    if header.codec == pb.MATTE_CODEC_RAW:
+        samples = data
+    elif header.codec == pb.MATTE_CODEC_ZSTD:
+        samples = _decompressed(data, expected, header.frame)
+    else:
+        raise ValueError(f"The matte of frame {header.frame} does not say how it is packed: use one of MatteCodec.")
+    if len(samples) != expected:
+        raise ValueError(
+            f"The matte of frame {header.frame} unpacks to {len(samples)} bytes where its box holds {expected}."
+        )
+    return samples
+
+
+def samples_size_bytes(header: pb.MatteHeader) -> int:
+    """Return how many bytes the unpacked samples of a header's box have.
+
+    Raises ValueError for a header that no matte can have.
+    """
+    if not 1 <= header.width * header.height <= _LARGEST_MATTE_PIXELS:
+        raise ValueError(f"A matte of {header.width}x{header.height} pixels is empty or too large to be one.")
+    if header.bits not in _BYTES:
+        raise ValueError(f"A matte of {header.bits} bits a sample is not known here: send 8 or 16.")
+    across, down = header.right - header.left, header.bottom - header.top
+    if across < 0 or down < 0 or header.right > header.width or header.bottom > header.height:
+        box = f"{header.left},{header.top},{header.right},{header.bottom}"
+        raise ValueError(f"The box {box} does not lie inside a matte of {header.width}x{header.height} pixels.")
+    return across * down * _BYTES[header.bits]
+
+
+def matte_parts(header: pb.MatteHeader, data: Buffer) -> Iterator[pb.MattePart]:
+    """Yield a packed matte in pieces; the first carries the header, whose `size` is that of `data`."""
+    first: Optional[pb.MatteHeader] = header
+    for piece in chunks(data) if len(data) else (b"",):
+        yield pb.MattePart(header=first, data=piece)
+        first = None
+
+
+class MatteAssembler:
+    """Joins the pieces of mattes as they come, one matte after the other."""
+
+    def __init__(self) -> None:
+        self._header: Optional[pb.MatteHeader] = None
+        self._pieces: list[bytes] = []
+        self._missing = 0
+
+    def add(self, part: pb.MattePart) -> Optional[tuple[pb.MatteHeader, bytes]]:
+        """Take the next piece in; return the header and packed data of the matte that it completes, if any."""
+        if part.HasField("header"):
+            self.finish()
+            self._begin(part.header)
+        if self._header is None:
+            raise ValueError("A piece of a matte came before its header.")
+        self._missing -= len(part.data)
+        if self._missing < 0:
+            raise ValueError(f"The matte of frame {self._header.frame} brings more bytes than it announces.")
+        self._pieces.append(part.data)
+        if self._missing:
+            return None
+        header, self._header = self._header, None
+        return header, b"".join(self._pieces)
+
+    def finish(self) -> None:
+        """Raise ValueError when a matte is not complete."""
+        if self._header is not None:
+            raise ValueError(f"The matte of frame {self._header.frame} ended before all of its bytes had come.")
+
+    def _begin(self, header: pb.MatteHeader) -> None:
+        expected = samples_size_bytes(header)
+        if header.size > expected + expected // 128 + 1024:  # what Zstandard may add to what it cannot compress
+            raise ValueError(f"The matte of frame {header.frame} announces more bytes than its box can need.")
+        self._header, self._pieces, self._missing = header, [], header.size
+
+
+def join_matte_parts(parts: Iterable[pb.MattePart]) -> Iterator[tuple[pb.MatteHeader, bytes]]:
+    """Yield each matte's header and packed data once its pieces have come."""
+    assembler = MatteAssembler()
+    for part in parts:
+        matte = assembler.add(part)
+        if matte is not None:
+            yield matte
+    assembler.finish()
+
+
+def _decompressed(data: bytes, expected: int, frame: int) -> bytes:
+    try:
+        # A frame that states its size is unpacked to that size whatever max_output_size says: check it first.
+        stated = zstandard.frame_content_size(data)
+        if stated in {-1, expected}:
+            unpacker = zstandard.ZstdDecompressor()
+            return unpacker.decompress(data, max_output_size=max(expected, 1), allow_extra_data=False)
+    except zstandard.ZstdError as error:
+        raise ValueError(f"The matte of frame {frame} is damaged: its samples cannot be unpacked.") from error
+    raise ValueError(f"The matte of frame {frame} unpacks to {stated} bytes where its box holds {expected}.")
+
+
+def _frame(number: int) -> int:
+    if abs(number) > _LARGEST_FRAME:
+        raise ValueError(f"Frame {number} is beyond what a shot can count: use -{_LARGEST_FRAME} to {_LARGEST_FRAME}.")
+    return number
