@@ -13,7 +13,11 @@ RGB = tuple[float, float, float]
 
 
 class Interpolation(Enum):
-    """How a host moves each number of a point between two keyframes."""
+    """How a host moves each number of a point between two keyframes.
+
+    LINEAR: on straight lines. SMOOTH: exactly as Nuke moves its smooth keys, with slopes held back at peaks
+    (`curve.nuke_slope`); other tools and the neutral JSON call another, unclamped rule "smooth".
+    """
 
     LINEAR = "linear"
     SMOOTH = "smooth"

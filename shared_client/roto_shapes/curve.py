@@ -1,0 +1,193 @@
+"""Where an animated outline lies: key interpolation over time, cubic Bezier segments along the outline.
+
+Positions are plate pixels, y down. An outline is a sequence of control points; the segment from point k to the
+next one is the cubic Bezier P_k, P_k + out_k, P_k+1 + in_k+1, P_k+1.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import Callable, Optional
+
+from roto_shapes.shape import ControlPoint, Interpolation, Shape
+
+Point = tuple[float, float]
+Segment = tuple[Point, Point, Point, Point]
+SlopeRule = Callable[[Sequence[float], Sequence[float], int], float]
+
+_MAX_PIECES = 1_000_000
+"""Most straight pieces that one segment is flattened into; more means a tolerance below any use."""
+
+_AREA_WEIGHTS = ((0, 1, 6), (0, 2, 3), (0, 3, 1), (1, 2, 3), (1, 3, 3), (2, 3, 6))
+"""Integral of (x dy - y dx) / 2 over a cubic: weights, in twentieths, of the cross products of its points."""
+
+
+def evaluate(shape: Shape, frame: float) -> tuple[ControlPoint, ...]:
+    """Return the control points of a shape at a frame, which need not be whole.
+
+    LINEAR moves every number on its own on straight lines. SMOOTH is Nuke's rule for smooth keys (`nuke_slope`).
+    Before the first and after the last keyframe the outline holds. The lifetime is not looked at. A corner flag is
+    that of the keyframe at or before the frame. A point with a feather on some keyframe has one on every frame,
+    of no length where a keyframe has none.
+    """
+    keys = shape.keyframes
+    at = max(bisect_right([key.frame for key in keys], frame) - 1, 0)
+    near = keys[max(at - 1, 0) : at + 3]  # no rule looks further than one key beyond the interval
+    times = [key.frame for key in near]
+    outline = []
+    for index, point in enumerate(keys[at].points):
+        points = [key.points[index] for key in near]
+        numbers = [interpolate(times, column, frame, shape.interpolation) for column in zip(*(p[:6] for p in points))]
+        feather: Optional[Point] = None
+        if any(key.points[index].feather is not None for key in keys):
+            across, down = zip(*(p.feather or (0.0, 0.0) for p in points))
+            feather = (
+                interpolate(times, across, frame, shape.interpolation),
+                interpolate(times, down, frame, shape.interpolation),
+            )
+        outline.append(ControlPoint._make((*numbers, point.corner, feather)))
+    return tuple(outline)
+
+
+def interpolate(times: Sequence[float], values: Sequence[float], at: float, rule: Interpolation) -> float:
+    """Return one animated number at a time; `times` rise and hold at least one; outside them the number holds."""
+    k = bisect_right(times, at) - 1
+    if k < 0 or k == len(times) - 1 or times[k] == at:
+        return values[max(k, 0)]
+    if rule is Interpolation.SMOOTH:
+        return hermite(times, values, at, nuke_slope)
+    share = (at - times[k]) / (times[k + 1] - times[k])
+    return values[k] + (values[k + 1] - values[k]) * share
+
+
+def hermite(times: Sequence[float], values: Sequence[float], at: float, slope: SlopeRule) -> float:
+    """Return a cubic Hermite interpolation at a time between the first and the last of `times`."""
+    k = min(bisect_right(times, at), len(times) - 1) - 1
+    span = times[k + 1] - times[k]
+    u = (at - times[k]) / span
+    rise = values[k + 1] - values[k]
+    bend_start = slope(times, values, k) * span - rise
+    bend_end = slope(times, values, k + 1) * span - rise
+    return values[k] + u * rise + u * (1 - u) * ((1 - u) * bend_start - u * bend_end)
+
+
+def nuke_slope(times: Sequence[float], values: Sequence[float], k: int) -> float:
+    """Return the slope per frame of key `k` under Nuke's SMOOTH rule, which is what our SMOOTH means.
+
+    Inside: the slope between both neighbours, but none at a peak or a flat, and at most three times the flatter
+    secant beside it. At the ends: what keeps the first or last interval free of curvature at its end. Two keys make
+    a straight line, one key holds. This is not the unclamped rule that other tools call smooth (`plain_slope`).
+    """
+    last = len(times) - 1
+    if last == 0:
+        return 0.0
+    if last == 1:
+        return _secant(times, values, 0)
+    if k == 0:
+        return (3 * _secant(times, values, 0) - nuke_slope(times, values, 1)) / 2
+    if k == last:
+        return (3 * _secant(times, values, last - 1) - nuke_slope(times, values, last - 1)) / 2
+    before, after = _secant(times, values, k - 1), _secant(times, values, k)
+    if before * after <= 0:
+        return 0.0
+    limit = 3 * min(abs(before), abs(after))
+    mean = (values[k + 1] - values[k - 1]) / (times[k + 1] - times[k - 1])
+    return max(-limit, min(limit, mean))
+
+
+def plain_slope(times: Sequence[float], values: Sequence[float], k: int) -> float:
+    """Return the slope of key `k` by central differences, one-sided at the ends, without clamping."""
+    before, after = max(k - 1, 0), min(k + 1, len(times) - 1)
+    return (values[after] - values[before]) / (times[after] - times[before]) if after > before else 0.0
+
+
+def segments(points: Sequence[ControlPoint], *, closed: bool = True) -> list[Segment]:
+    """Return the cubic Beziers of an outline, end to end; a closed one returns to its first point."""
+    followers = [*points[1:], points[0]] if closed else list(points[1:])
+    return [
+        (
+            (here.x, here.y),
+            (here.x + here.out_x, here.y + here.out_y),
+            (there.x + there.in_x, there.y + there.in_y),
+            (there.x, there.y),
+        )
+        for here, there in zip(points, followers)
+    ]
+
+
+def point_on(segment: Segment, u: float) -> Point:
+    """Return the point of a segment at `u`, 0 at its start to 1 at its end."""
+    v = 1 - u
+    weights = (v * v * v, 3 * v * v * u, 3 * v * u * u, u * u * u)
+    return (
+        sum(weight * point[0] for weight, point in zip(weights, segment)),
+        sum(weight * point[1] for weight, point in zip(weights, segment)),
+    )
+
+
+def split(segment: Segment, u: float) -> tuple[Segment, Segment]:
+    """Cut a segment at `u` into two that together draw the same curve (de Casteljau's construction)."""
+    start, first, second, end = segment
+    left, middle, right = _between(start, first, u), _between(first, second, u), _between(second, end, u)
+    left_inner, right_inner = _between(left, middle, u), _between(middle, right, u)
+    cut = _between(left_inner, right_inner, u)
+    return (start, left, left_inner, cut), (cut, right_inner, right, end)
+
+
+def flatten(points: Sequence[ControlPoint], tolerance_px: float, *, closed: bool = True) -> list[Point]:
+    """Return a polyline that no point of the outline leaves by more than `tolerance_px`.
+
+    All vertices lie on the outline and every control point is a vertex. The first vertex of a closed outline is not
+    repeated at its end. Each segment is cut evenly into as many pieces as its second differences ask for (Wang's
+    bound; Wang and Xu, 1991): always enough, not always the fewest. Raises ValueError for a tolerance that is not
+    above zero, or so small that a segment would need more than a million pieces.
+    """
+    if not tolerance_px > 0:
+        message = f"an outline cannot be flattened to a tolerance of {tolerance_px} px: give one above zero"
+        raise ValueError(message)
+    polyline = []
+    for segment in segments(points, closed=closed):
+        pieces = _piece_count(segment, tolerance_px)
+        polyline.append(segment[0])
+        polyline += [point_on(segment, index / pieces) for index in range(1, pieces)]
+    if not closed:
+        polyline.append((points[-1].x, points[-1].y))
+    return polyline
+
+
+def signed_area(points: Sequence[ControlPoint]) -> float:
+    """Return the area inside a closed outline in square pixels, exactly, above zero when it runs clockwise on screen.
+
+    Parts that an outline goes round twice count twice, and loops of opposite sense take away from each other.
+    """
+    home_x, home_y = points[0].x, points[0].y
+    twentieths = 0.0
+    for segment in segments(points):
+        near = [(x - home_x, y - home_y) for x, y in segment]
+        for i, j, weight in _AREA_WEIGHTS:
+            twentieths += weight * (near[i][0] * near[j][1] - near[j][0] * near[i][1])
+    return twentieths / 20
+
+
+def is_clockwise(points: Sequence[ControlPoint]) -> bool:
+    """Say whether a closed outline runs clockwise as seen on screen."""
+    return signed_area(points) > 0
+
+
+def _secant(times: Sequence[float], values: Sequence[float], k: int) -> float:
+    return (values[k + 1] - values[k]) / (times[k + 1] - times[k])
+
+
+def _between(a: Point, b: Point, u: float) -> Point:
+    return a[0] + (b[0] - a[0]) * u, a[1] + (b[1] - a[1]) * u
+
+
+def _piece_count(segment: Segment, tolerance_px: float) -> int:
+    bend = max(math.hypot(a[0] - 2 * b[0] + c[0], a[1] - 2 * b[1] + c[1]) for a, b, c in (segment[0:3], segment[1:4]))
+    pieces = math.sqrt(0.75 * bend / tolerance_px)
+    if not pieces <= _MAX_PIECES:
+        message = f"a tolerance of {tolerance_px} px is too small for a segment that bends by {bend:g} px"
+        raise ValueError(message)
+    return max(1, math.ceil(pieces))

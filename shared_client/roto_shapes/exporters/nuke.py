@@ -1,0 +1,288 @@
+"""Shapes as a Roto node in Nuke's own text, to be pasted into the node graph or imported.
+
+Nuke's pixels have their origin at the bottom-left corner of the format and y up, so y turns into height - y and the y
+of every offset changes its sign; x, frames and pixel aspect stay. Numbers are float32. docs/hosts/first-run.md lists
+what has not been seen in a licensed Nuke; each such thing is one constant here.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Callable, Optional
+
+from roto_shapes.curve import Point, nuke_slope
+from roto_shapes.rekey import linear_to_smooth
+from roto_shapes.shape import ControlPoint, Interpolation, Shape, ShapeKeyframe
+from roto_shapes.shot import FrameRange, Plate
+from roto_shapes.sink import RecordingSink
+
+LINEAR_TOLERANCE_PX = 0.05
+"""How closely Nuke's smooth keys follow a linear shape: a tenth of the default fitting bound, unseen in a matte."""
+
+SCRIPT_VERSION = "13.0 v1"
+"""Oldest Nuke that might read the text: a script of a later version than the program's makes it warn."""
+
+HOLE_BLEND_MODE = 13
+"""difference: coverage over coverage leaves nothing, over nothing it would leave coverage. 11 (from) is the other."""
+
+LIFETIME_RANGE = 4
+"""Value of `ltt` for a first and a last frame; known by its place in the menu."""
+
+TOOL_BEZIER = 4
+"""Value of `tt` that shows the Bezier icon."""
+
+TREE_FLAGS, SHAPE_FLAGS, CURVE_FLAGS = 2097152, 512, 8192
+"""Expanded layer; renderable shape; closed curve with relative tangents."""
+
+NODE_TAIL = """\
+ toolbox {selectAll {
+  { selectAll str 1 ssx 1 ssy 1 sf 1 }
+  { createBezier str 1 ssx 1 ssy 1 sf 1 sb 1 tt 4 }
+} }
+ lifetime_type "all frames"
+ view {}
+ motionblur_shutter_offset_type centred
+ source_black_outside true"""
+"""Knobs that saved nodes have behind their curves; whether they may be left out is not known."""
+
+_EXACT_FRAMES = 2**24
+"""Beyond this a float32 does not hold every whole number."""
+
+_WHITE = (1.0, 1.0, 1.0)
+_Component = Callable[[ControlPoint], float]
+
+
+class NukeSink:
+    """Gathers shapes and gives them as the text of one Roto node of the plate's format.
+
+    `end_shape` raises ValueError for an open shape, which makes no matte, and for numbers beyond Nuke's.
+    """
+
+    def __init__(self, plate: Plate, node_name: str = "Rotolink1") -> None:
+        self._plate = plate
+        self._node_name = node_name
+        self._recording = RecordingSink()
+        self._elements: list[str] = []
+        self._names: set[str] = set()
+        self._notes: list[str] = []
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what the artist should know about shapes that Nuke holds in another form, a sentence each."""
+        return tuple(self._notes)
+
+    def begin_shape(self, shape: Shape) -> None:
+        """Start a shape."""
+        self._recording.begin_shape(shape)
+
+    def add_keyframe(self, keyframe: ShapeKeyframe) -> None:
+        """Add the next keyframe of the shape that was begun."""
+        self._recording.add_keyframe(keyframe)
+
+    def end_shape(self) -> None:
+        """Finish the shape that was begun."""
+        self._recording.end_shape()
+        *below, shape = self._recording.shapes
+        if not shape.closed:
+            message = (
+                f"shape '{shape.name}' is open, and an open outline makes no matte in Nuke: close it or leave it out"
+            )
+            raise ValueError(message)
+        smooth = self._smooth(shape)
+        spans = list(_drawn_spans(shape, below))
+        if not spans:
+            self._notes.append(
+                f"Shape '{shape.name}' cuts where there is nothing to cut: it is written, but invisible."
+            )
+        for span in spans or [shape.lifetime]:
+            element = replace(smooth, name=self._legal_name(shape.name), lifetime=span)
+            self._elements.append(_element_text(element, self._plate, visible=bool(spans)))
+
+    def text(self) -> str:
+        """Return the text, ASCII: what the clipboard holds after a copy in Nuke, and what a script file may hold."""
+        width, height, aspect = self._plate.width, self._plate.height, f"{self._plate.pixel_aspect:.9g}"
+        format_name = f"rotolink_{width}x{height}" + ("" if aspect == "1" else f"_{_legal(aspect)}")
+        elements = "".join(f"\n{element}" for element in reversed(self._elements))
+        centre = f"{_number(width / 2)} {_number(height / 2)}"
+        return (
+            "set cut_paste_input [stack 0]\n"
+            f"version {SCRIPT_VERSION}\n"
+            "push $cut_paste_input\n"
+            "Roto {\n"
+            " inputs 0\n"
+            f' format "{width} {height} 0 0 {width} {height} {aspect} {format_name}"\n'
+            " output alpha\n"
+            " cliptype none\n"
+            " curves {{{v x3f99999a}\n"
+            "  {f 0}\n"
+            "  {n\n"
+            "   {layer Root\n"
+            f"    {{f {TREE_FLAGS}}}\n"
+            f"    {{t {centre}}}\n"
+            f"    {{a}}{elements}}}}}}}}}\n"
+            f"{NODE_TAIL}\n"
+            f" name {_legal(self._node_name)}\n"
+            " selected true\n"
+            " xpos 0\n"
+            " ypos 0\n"
+            "}\n"
+        )
+
+    def _smooth(self, shape: Shape) -> Shape:
+        if shape.interpolation is Interpolation.SMOOTH:
+            return shape
+        smooth = linear_to_smooth(shape, LINEAR_TOLERANCE_PX)
+        inserted = len(smooth.keyframes) - len(shape.keyframes)
+        if inserted:
+            self._notes.append(
+                f"Shape '{shape.name}' moves on straight lines and Nuke's keys are smooth: it has {inserted} more "
+                f"keyframes than its {len(shape.keyframes)}, to stay within {LINEAR_TOLERANCE_PX:g} px."
+            )
+        return smooth
+
+    def _legal_name(self, name: str) -> str:
+        legal = unique = _legal(name)
+        count = 1
+        while unique in self._names:
+            count += 1
+            unique = f"{legal}_{count}"
+        self._names.add(unique)
+        return unique
+
+
+def _drawn_spans(shape: Shape, below: Sequence[Shape]) -> Iterator[FrameRange]:
+    """Yield the frames on which a shape has something to do: for one that cuts, those with a shape below it.
+
+    The blend mode of a hole leaves coverage where there is nothing below.
+    """
+    if not shape.invert:
+        yield shape.lifetime
+        return
+    first: Optional[int] = None
+    last = 0
+    for lifetime in sorted((lower.lifetime for lower in below if not lower.invert), key=lambda span: span.first):
+        start, end = max(lifetime.first, shape.lifetime.first), min(lifetime.last, shape.lifetime.last)
+        if start > end:
+            continue
+        if first is not None and start > last + 1:
+            yield FrameRange(first, last)
+            first = None
+        first, last = (start, end) if first is None else (first, max(last, end))
+    if first is not None:
+        yield FrameRange(first, last)
+
+
+def _element_text(shape: Shape, plate: Plate, *, visible: bool) -> str:
+    times = [key.frame for key in shape.keyframes]
+    for frame in (*times, shape.lifetime.first, shape.lifetime.last):
+        if abs(frame) > _EXACT_FRAMES:
+            message = f"shape '{shape.name}' stands on frame {frame}: Nuke counts frames up to {_EXACT_FRAMES}"
+            raise ValueError(message)
+    try:
+        main = _curve_text(shape, _main_components(plate.height))
+        is_feathered = any(point.feather is not None for key in shape.keyframes for point in key.points)
+        feather = _curve_text(shape, _FEATHER_COMPONENTS).lstrip() if is_feathered else "idem"
+        pivot = " ".join(_number(number) for number in _centre(shape.keyframes[0].points, plate.height))
+        attributes = " ".join(_attributes(shape, plate, visible=visible))
+    except OverflowError as error:
+        message = f"shape '{shape.name}' cannot be written for Nuke: {error}"
+        raise ValueError(message) from None
+    return (
+        f"    {{curvegroup {shape.name} {SHAPE_FLAGS} bezier\n"
+        f"     {{{main.lstrip()}\n"
+        f"      {feather}}}\n"
+        f"     {{tx {_number(times[0])} {pivot}}}\n"
+        f"     {{a {attributes}}}}}"
+    )
+
+
+def _main_components(height: int) -> list[tuple[_Component, _Component]]:
+    return [
+        (lambda point: point.in_x, lambda point: -point.in_y),
+        (lambda point: point.x, lambda point: height - point.y),
+        (lambda point: point.out_x, lambda point: -point.out_y),
+    ]
+
+
+def _feather_offset(point: ControlPoint) -> Point:
+    return point.feather or (0.0, 0.0)
+
+
+# The feather outline has the tangents of the main one, as hand-made points have.
+_FEATHER_COMPONENTS: list[tuple[_Component, _Component]] = [
+    (lambda point: point.in_x, lambda point: -point.in_y),
+    (lambda point: _feather_offset(point)[0], lambda point: -_feather_offset(point)[1]),
+    (lambda point: point.out_x, lambda point: -point.out_y),
+]
+
+
+def _curve_text(shape: Shape, components: Sequence[tuple[_Component, _Component]]) -> str:
+    """Return a curve: for every control point its left tangent, its place and its right tangent."""
+    times = [key.frame for key in shape.keyframes]
+    times_text = " ".join(map(_number, times))
+    lines = [
+        f"      {{cc\n       {{f {CURVE_FLAGS}}}\n       {{px "
+        + (times_text if len(times) == 1 else f"{{{times_text}}}")
+    ]
+    for index in range(shape.point_count):
+        points = [key.points[index] for key in shape.keyframes]
+        for across, up in components:
+            both = (_animated(times, [component(point) for point in points]) for component in (across, up))
+            lines.append(f"        {{{' '.join(both)}}}")
+    return "\n".join(lines) + "}}"
+
+
+def _animated(times: Sequence[int], values: Sequence[float]) -> str:
+    """Return one animated number: plain with one key, a list of one value when it never changes, else every key."""
+    texts = [_number(value) for value in values]
+    if len(texts) == 1:
+        return texts[0]
+    if len(set(texts)) == 1:
+        return f"{{{texts[0]}}}"
+    return f"{{{' '.join(_key_text(times, values, k, text) for k, text in enumerate(texts))}}}"
+
+
+def _key_text(times: Sequence[int], values: Sequence[float], k: int, value_text: str) -> str:
+    """Return a key with the slopes of Nuke's own rule, so that it moves alike whether Nuke trusts or renews them."""
+    low = max(min(k - 1, len(times) - 3), 0)
+    slope = _number(nuke_slope(times[low : low + 3], values[low : low + 3], k - low))
+    before, after = "0" if k == 0 else slope, "0" if k == len(times) - 1 else slope
+    return f"{{{value_text} -}}" if before == after == "0" else f"{{{value_text} {before} 1 {after} 1}}"
+
+
+def _attributes(shape: Shape, plate: Plate, *, visible: bool) -> Iterator[str]:
+    if not visible:
+        yield "vis 0"
+    if shape.colour != _WHITE:
+        yield " ".join(f"{name} {_number(part)}" for name, part in zip(("ro", "go", "bo"), shape.colour)) + " ao 1"
+    if shape.invert:
+        yield f"bm {_number(HOLE_BLEND_MODE)}"
+    yield f"osw {_number(10)} osf 0 str 1 spx {_number(plate.width / 2)} spy {_number(plate.height / 2)} sb 1"
+    yield f"ltn {_number(shape.lifetime.first)} ltm {_number(shape.lifetime.last)} ltt {_number(LIFETIME_RANGE)}"
+    yield f"tt {_number(TOOL_BEZIER)}"
+
+
+def _centre(points: Sequence[ControlPoint], height: int) -> Point:
+    across, down = [point.x for point in points], [point.y for point in points]
+    return (min(across) + max(across)) / 2, height - (min(down) + max(down)) / 2
+
+
+def _number(value: float) -> str:
+    """Return a float32 as Nuke writes it: 0 and 1 plainly, all else as hexadecimal bits. OverflowError beyond them."""
+    try:
+        bits = struct.pack(">f", value)
+    except OverflowError:
+        bits = b""
+    if not bits or not math.isfinite(value):
+        message = f"{value:g} is beyond the numbers of Nuke"
+        raise OverflowError(message)
+    (rounded,) = struct.unpack(">f", bits)
+    return f"{rounded:.0f}".lstrip("-") if rounded in (0, 1) else f"x{bits.hex()}"
+
+
+def _legal(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_]+", "_", name)

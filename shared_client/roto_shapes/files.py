@@ -1,0 +1,77 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, Union
+
+AnyPath = Union[str, "os.PathLike[str]"]
+
+
+def write_whole(path: AnyPath, data: bytes) -> None:
+    """Write a file in one step: whoever looks sees the old file or the whole new one. Raises as `whole_file`."""
+    with whole_file(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def whole_file(path: AnyPath) -> Iterator[BinaryIO]:
+    """Yield a binary file that takes its place at `path` when the block ends, and vanishes when the block raises.
+
+    Until then it stands beside its place under a hidden name that ends in `.part`. A file that was there is replaced
+    and lends its permissions; a link stays a link and its target is replaced. Raises OSError with a sentence for the
+    user when the folder is missing, when `path` is a folder or a device, or when no file can be made there.
+    """
+    place = Path(os.path.realpath(path))
+    _require_place(place)
+    # Random, so that two writers of one path never share it, and short where the name is as long as names can be.
+    part = place.with_name(f".rotolink-{secrets.token_hex(8)}.part")
+    file = _create(part, place)
+    try:
+        with file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        _take_place(part, place)
+    except BaseException:
+        # Failing to tidy up must not hide what went wrong.
+        with suppress(OSError):
+            part.unlink()
+        raise
+
+
+def _require_place(place: Path) -> None:
+    if not place.parent.is_dir():
+        message = f"'{place}' cannot be written: there is no folder '{place.parent}'; create it first"
+        raise FileNotFoundError(message)
+    if place.is_dir():
+        message = f"'{place}' cannot be written: it is a folder; give the name of a file in it"
+        raise IsADirectoryError(message)
+    if place.exists() and not place.is_file():
+        message = f"'{place}' cannot be written: it is no ordinary file; give another path"
+        raise OSError(message)
+
+
+def _create(part: Path, place: Path) -> BinaryIO:
+    # os.open, not tempfile: the system then gives a new file the permissions that the user's other files have.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    try:
+        return os.fdopen(os.open(part, flags, 0o666), "wb")
+    except OSError as error:
+        message = f"'{place}' cannot be written: {error.strerror}; check the folder's permissions and free space"
+        raise type(error)(message) from error
+
+
+def _take_place(part: Path, place: Path) -> None:
+    try:
+        if place.exists():
+            part.chmod(stat.S_IMODE(place.stat().st_mode))
+        part.replace(place)
+    except OSError as error:
+        message = f"'{place}' cannot be replaced: {error.strerror}; close it in other programs and try again"
+        raise type(error)(message) from error
