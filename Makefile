@@ -1,0 +1,136 @@
+# Everything that a developer or CI runs; `make` alone lists it. A target installs what it needs into .venv by itself,
+# and installs again only when pyproject.toml or constraints.txt has changed.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+LOCK := constraints.txt
+VENV := .venv
+BIN := $(VENV)/bin
+OLDEST_VENV := .venv39
+PIP_INSTALL := python -m pip --quiet --disable-pip-version-check --no-input install --progress-bar off -c $(LOCK)
+
+# The first of these that is new enough, unless the caller names one: make PYTHON=/opt/python/bin/python3.11
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$python"; break; }; done)
+# The floor of the client: hosts still ship Python 3.9.
+OLDEST_PYTHON ?= $(shell for python in python3.9 "$$(pyenv root 2>/dev/null)"/versions/3.9.*/bin/python; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 9))' 2>/dev/null && { echo "$$python"; break; }; done)
+# What needs neither the daemon's libraries nor the generator of the protocol's code.
+OLDEST_TESTS := $(wildcard tests/shapes tests/client)
+
+# Folders and files that hold Python of ours.
+SOURCES := $(wildcard daemon proto shared_client tests demo)
+# The newest release below HEAD: the protocol that the world may already speak. Nothing is promised before the first.
+RELEASE = $(shell git describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null)
+
+# The demo's settings reach its command line through the environment, so that `#`, `%` and spaces in a path survive.
+OUT ?= out
+export PLATE CLICK EXCLUDE FRAMES OUT
+
+.PHONY: help
+help: ## List what can be made
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
+
+.PHONY: demo
+demo: $(VENV)/.demo ## Follow one object through real footage into out/; or PLATE=… CLICK=F:X,Y [EXCLUDE=…] [FRAMES=A-B] [OUT=…]
+	@set -- --out "$$OUT"; \
+	[ -z "$$PLATE" ] || set -- "$$@" --plate "$$PLATE"; \
+	[ -z "$$FRAMES" ] || set -- "$$@" --frames "$$FRAMES"; \
+	for click in $$CLICK; do set -- "$$@" --click "$$click"; done; \
+	for click in $$EXCLUDE; do set -- "$$@" --exclude "$$click"; done; \
+	exec $(BIN)/python demo/demo.py "$$@"
+
+.PHONY: test
+test: test-newest test-oldest ## Run every test, the client's under the oldest Python as well
+
+.PHONY: test-newest
+test-newest: $(VENV)/.dev
+	$(BIN)/python -m pytest --cov
+
+.PHONY: test-oldest
+test-oldest:
+	@if [ -n '$(OLDEST_PYTHON)' ]; then $(MAKE) run-oldest; \
+	elif [ "$$CI" = true ]; then \
+		echo 'The tests of the client need Python 3.9 here. Install it, or name it: make test OLDEST_PYTHON=/path/to/python3.9' >&2; exit 1; \
+	else echo 'Skipped: the tests of the client under Python 3.9, which is not installed here. CI runs them.'; fi
+
+.PHONY: run-oldest
+run-oldest: $(OLDEST_VENV)/.dev
+	$(OLDEST_VENV)/bin/python -m pytest $(OLDEST_TESTS)
+
+.PHONY: check
+check: form types layers protocol dependencies spelling ## Run the static gates
+
+.PHONY: form
+form: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+.PHONY: types
+types: $(VENV)/.dev
+	$(BIN)/mypy $(SOURCES)
+
+.PHONY: layers
+layers: $(VENV)/.dev
+	$(BIN)/lint-imports
+
+.PHONY: protocol
+protocol: $(VENV)/.dev
+	$(BIN)/buf lint
+	@if [ -n '$(RELEASE)' ]; then set -x; $(BIN)/buf breaking --against '.git#tag=$(RELEASE)'; \
+	else echo 'buf breaking: no release to compare with.'; fi
+
+.PHONY: dependencies
+dependencies: $(VENV)/.dev
+	$(BIN)/deptry daemon proto shared_client
+
+.PHONY: spelling
+spelling: $(VENV)/.dev
+	$(BIN)/codespell
+
+.PHONY: bench
+bench: $(VENV)/.dev ## Measure speed and memory (tests/benchmarks)
+	$(BIN)/python -m pytest tests/benchmarks -o python_files='bench_*.py' -p no:randomly --benchmark-only --timeout=0
+
+.PHONY: proto
+proto: $(VENV)/.dev ## Generate the protocol's Python code again after a change to a .proto file
+	$(BIN)/python proto/generate.py
+
+.PHONY: lock
+lock: $(VENV)/.made ## Write constraints.txt again from pyproject.toml; UPGRADE=1 takes the newest versions
+	$(BIN)/python -m pip --quiet install 'uv>=0.9,<1'
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.9 --extra daemon --extra demo --extra dev \
+		--annotation-style line --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade) \
+		--output-file $(LOCK) pyproject.toml
+
+.PHONY: clean
+clean: ## Remove the environments, caches, measurements and out/
+	rm -rf .venv .venv39 out build dist .coverage .coverage.* .benchmarks .hypothesis \
+		.pytest_cache .mypy_cache .ruff_cache daemon/.ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Stamps: each stands for a finished step, so a step that was interrupted is done again.
+
+$(VENV)/.made:
+	@[ -n '$(PYTHON)' ] || { echo 'Python 3.11 or newer is needed. Install it, or name it: make PYTHON=/path/to/python3.11' >&2; exit 1; }
+	@'$(PYTHON)' -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.demo: pyproject.toml $(LOCK) | $(VENV)/.made
+	@echo 'Installing Rotolink and the footage of the demo into $(VENV); this happens once.'
+	@$(BIN)/$(PIP_INSTALL) -e '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml $(LOCK) | $(VENV)/.made
+	@echo 'Installing Rotolink and what its tests and gates need into $(VENV); this happens once.'
+	@$(BIN)/$(PIP_INSTALL) -e '.[demo,dev]'
+	@touch $(VENV)/.demo $@
+
+# Markers in pyproject.toml leave the client and its tests of the extra `dev` on Python 3.9.
+$(OLDEST_VENV)/.dev: pyproject.toml $(LOCK)
+	@echo 'Installing the client and its tests under Python 3.9 into $(OLDEST_VENV); this happens once.'
+	@'$(OLDEST_PYTHON)' -m venv $(OLDEST_VENV)
+	@$(OLDEST_VENV)/bin/$(PIP_INSTALL) -e '.[dev]'
+	@touch $@
