@@ -1,0 +1,1 @@
+"""The client: host-neutral work with a daemon, and the command `roto`."""

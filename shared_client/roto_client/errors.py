@@ -1,0 +1,71 @@
+"""Every error that the client raises on purpose.
+
+    ClientError
+    ├── DaemonUnreachableError   nobody answers at the address, or the connection broke
+    ├── VersionMismatchError     the daemon speaks another protocol version
+    ├── BadInputError            a plate, prompt, range or option that the daemon refused
+    ├── EngineUnavailableError   the engine exists and cannot be used now
+    ├── BusyError                a bound of the daemon is reached, or another run is under way
+    ├── WorkFailedError          the daemon's worker died or ran out of time; it has been restarted
+    └── OutputFileError          a file cannot be written here
+
+Each message is one sentence or two for the artist: what is wrong and what to do. `exit_code` is what the command
+line ends with; docs/reference/cli.md lists them.
+"""
+
+from __future__ import annotations
+
+
+class ClientError(Exception):
+    """Root of the tree; its text is meant for the user."""
+
+    exit_code = 1
+
+
+class BadInputError(ClientError):
+    """A plate, prompt, range or option that was refused."""
+
+    exit_code = 3
+
+
+class DaemonUnreachableError(ClientError):
+    """Nobody answers at the address, or the connection broke."""
+
+    exit_code = 4
+
+    def __init__(self, address: str, reason: str = "") -> None:
+        because = f" ({reason})" if reason else ""
+        super().__init__(
+            f"No Rotolink daemon answers at {address}{because}. Start it with: roto-daemon serve --listen {address}"
+        )
+        self.address = address
+
+
+class VersionMismatchError(ClientError):
+    """The daemon speaks another protocol version."""
+
+    exit_code = 5
+
+
+class OutputFileError(ClientError):
+    """A file cannot be written here."""
+
+    exit_code = 6
+
+
+class WorkFailedError(ClientError):
+    """The daemon's worker died or ran out of time; it has been restarted."""
+
+    exit_code = 7
+
+
+class EngineUnavailableError(ClientError):
+    """The engine exists and cannot be used now."""
+
+    exit_code = 8
+
+
+class BusyError(ClientError):
+    """A bound of the daemon is reached, or another run is under way."""
+
+    exit_code = 9

@@ -1,0 +1,66 @@
+"""Where results are written: checked before the work begins, whole or not at all when it is done."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from roto_client.errors import BadInputError, OutputFileError
+from roto_shapes.files import AnyPath, whole_file
+
+_FRAME_SIGN = re.compile(r"#+|@+|%(?:0?(?P<percent>\d+))?d|\$F(?P<dollar>\d*)")
+
+
+def frame_file(pattern: str, frame: int) -> Path:
+    """Return the file of a frame: `####` and `@@@@` by their length, `%04d` and `$F4` by their number of digits.
+
+    Raises BadInputError unless exactly one of these stands in the file's name.
+    """
+    folder, name = os.path.split(pattern)
+    signs = list(_FRAME_SIGN.finditer(name))
+    if len(signs) != 1:
+        raise BadInputError(f"'{pattern}' must say once where the frame number goes, for example matte.####.exr.")
+    sign = signs[0]
+    digits = sign["percent"] or sign["dollar"] or (str(len(sign[0])) if sign[0][0] in "#@" else "1")
+    return Path(folder, f"{name[: sign.start()]}{frame:0{int(digits)}d}{name[sign.end() :]}")
+
+
+def require_ending(path: str, endings: Iterable[str]) -> None:
+    """Raise BadInputError unless a path ends in one of these, in any case."""
+    known = tuple(endings)
+    if not path.lower().endswith(known) or Path(path).name.lower() in known:
+        raise BadInputError(f"'{path}' must end in {' or '.join(known)}: the ending tells the format.")
+
+
+def require_place(path: AnyPath) -> None:
+    """Raise OutputFileError when a file cannot be written at a path; folders that are missing can be made later."""
+    place = Path(path).resolve()
+    if place.is_dir():
+        raise OutputFileError(f"'{path}' is a folder: give the name of a file in it.")
+    folder = place.parent
+    while not os.path.lexists(folder):
+        folder = folder.parent
+    if not folder.is_dir():
+        raise OutputFileError(f"'{path}' cannot be written: '{folder}' is no folder.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputFileError(f"'{path}' cannot be written: you may not write into '{folder}'.")
+
+
+def write_pieces(path: AnyPath, pieces: Iterable[bytes]) -> None:
+    """Write a file whole or not at all, with the folders that it needs. Raises OutputFileError."""
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(path) as file:
+            for piece in pieces:
+                file.write(piece)
+    except OSError as error:
+        raise OutputFileError(_sentence(path, error)) from error
+
+
+def _sentence(path: AnyPath, error: OSError) -> str:
+    """Return the error's own sentence where it has one, else one made of the system's words."""
+    if error.errno is None:
+        return f"{error}."
+    return f"'{os.fspath(path)}' cannot be written: {error.strerror}; check the folder's permissions and free space."

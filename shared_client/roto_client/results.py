@@ -1,0 +1,260 @@
+"""What goes to a daemon and comes back from it, as plain values; standard library only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple, Optional, Union
+
+from roto_shapes import coverage
+from roto_shapes.shape import Interpolation, Shape
+from roto_shapes.shot import FrameRange, Plate
+
+Buffer = Union[bytes, bytearray, memoryview]
+
+
+class Direction(Enum):
+    """Which way an object is followed."""
+
+    FORWARD = "forward"
+    BACKWARD = "backward"
+
+
+class ExportFormat(Enum):
+    """A kind of file that a daemon makes."""
+
+    JSON = "json"
+    NUKE = "nuke"
+    MATTE_EXR = "matte-exr"
+    MATTE_PNG = "matte-png"
+    PREVIEW_MP4 = "preview-mp4"
+    CONTACT_SHEET_PNG = "contact-sheet-png"
+
+
+class SampleType(Enum):
+    """The type of one sample of a pixel, little-endian, with its size in bytes."""
+
+    U8 = ("u8", 1)
+    U16 = ("u16", 2)
+    F16 = ("f16", 2)
+    F32 = ("f32", 4)
+
+    @property
+    def size_bytes(self) -> int:
+        """Return how many bytes a sample has."""
+        return self.value[1]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The bounds within which a daemon accepts calls."""
+
+    message_bytes: int
+    chunk_bytes: int
+    frame_pixels: int
+    sessions: int
+    objects: int
+
+
+@dataclass(frozen=True)
+class DaemonInfo:
+    """Who a daemon is. Another `daemon_id` than before means that it was restarted and sessions are gone."""
+
+    version: str
+    api: tuple[int, int]
+    daemon_id: str
+    limits: Limits
+    features: frozenset[str]
+
+
+@dataclass(frozen=True)
+class EngineInfo:
+    """What an engine can do. `unavailable` says why it cannot be used now; empty when it can."""
+
+    name: str
+    title: str
+    prompts: frozenset[str]
+    needs_weights: bool
+    unavailable: str
+    is_default: bool
+
+
+@dataclass(frozen=True)
+class OpenedPlate:
+    """A plate as the daemon found it."""
+
+    plate_id: str
+    plate: Plate
+
+
+@dataclass(frozen=True)
+class PlatePath:
+    """A plate on storage that the daemon reads; `first_frame` numbers a movie's frames, `frames` None means all."""
+
+    path: str
+    frames: Optional[FrameRange] = None
+    first_frame: Optional[int] = None
+    colour_space: str = ""
+
+
+@dataclass(frozen=True)
+class PixelFrame:
+    """A frame's pixels as they stand in memory: any contiguous buffer, rows from the top, samples side by side.
+
+    `channels` is 1 (grey), 3 (red, green, blue) or 4 (with alpha). An empty colour space is sRGB for integers and
+    scene-linear for floats.
+    """
+
+    frame: int
+    pixels: Buffer
+    width: int
+    height: int
+    channels: int
+    sample: SampleType
+    colour_space: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a buffer that is not the picture."""
+        expected = self.width * self.height * self.channels * self.sample.size_bytes
+        if self.content.nbytes != expected:
+            shape = f"{self.width}x{self.height} pixels of {self.channels} {self.sample.value[0]} samples"
+            raise ValueError(f"Frame {self.frame} has {self.content.nbytes} bytes; {shape} need {expected}.")
+
+    @property
+    def content(self) -> memoryview:
+        """Return the bytes to send, without a copy."""
+        return memoryview(self.pixels)
+
+
+@dataclass(frozen=True)
+class FileFrame:
+    """A frame as an image file; the ending of `name` tells the format."""
+
+    frame: int
+    name: str
+    data: Buffer
+
+    @property
+    def content(self) -> memoryview:
+        """Return the bytes to send, without a copy."""
+        return memoryview(self.data)
+
+
+UploadFrame = Union[PixelFrame, FileFrame]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a long call has come; `stage` is for a person."""
+
+    done: int
+    total: int
+    stage: str
+
+
+@dataclass(frozen=True)
+class FrameDone:
+    """An object on a frame: `confidence` 0 to 1, `area_px` the sum of coverage."""
+
+    frame: int
+    confidence: float
+    area_px: float
+
+
+@dataclass(frozen=True)
+class Matte:
+    """An object's matte on a frame.
+
+    `samples` holds the part inside `box` (left, top, right, bottom; right and bottom outside), rows from the top,
+    `bits` (8 or 16, little-endian) a sample, the largest number for full coverage. Outside the box coverage is 0.
+    """
+
+    frame: int
+    object_id: int
+    width: int
+    height: int
+    box: coverage.Box
+    bits: int
+    samples: bytes
+    confidence: float
+
+    def coverage8(self) -> bytes:
+        """Return the whole matte, one byte a pixel, 255 for full coverage; 16 bit become 8 within one level."""
+        part = self.samples if self.bits == 8 else coverage.high_bytes(self.samples)  # noqa: PLR2004 - bits
+        return coverage.place(part, self.width, self.height, self.box)
+
+
+@dataclass(frozen=True)
+class FrameError:
+    """How far shapes lie from the matte's edge on a frame, in plate pixels."""
+
+    frame: int
+    mean_px: float
+    p95_px: float
+    max_px: float
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """What a fit came to.
+
+    `effective_tolerance_px` is larger than what was asked for when the mattes' noise does not allow it.
+    """
+
+    frames: tuple[FrameError, ...]
+    effective_tolerance_px: float
+    shapes: int
+    control_points: int
+    keyframes: int
+    elapsed_s: float
+
+    @property
+    def worst(self) -> Optional[FrameError]:
+        """Return the frame with the largest distance; None when no frame was measured."""
+        return max(self.frames, key=lambda each: each.max_px, default=None)
+
+    @property
+    def mean_px(self) -> float:
+        """Return the mean distance over all measured frames; 0 when there is none."""
+        return sum(each.mean_px for each in self.frames) / max(len(self.frames), 1)
+
+
+class Fitted(NamedTuple):
+    """The shapes of an object in paint order, and how well they fit."""
+
+    shapes: tuple[Shape, ...]
+    report: FitReport
+
+
+@dataclass(frozen=True)
+class FitOrder:
+    """How mattes become shapes; 0 leaves a number to the daemon, and no frames mean all that have a matte."""
+
+    frames: Optional[FrameRange] = None
+    tolerance_px: float = 0.0
+    threshold: float = 0.0
+    interpolation: Interpolation = Interpolation.LINEAR
+
+
+@dataclass(frozen=True)
+class ExportOrder:
+    """Files to make; object 0 means all objects together, and no frames mean all that have a matte."""
+
+    format: ExportFormat
+    object_id: int = 0
+    frames: Optional[FrameRange] = None
+    credit: str = ""
+
+
+@dataclass(frozen=True)
+class FilePart:
+    """A piece of a file; `frame` where there is one file a frame, `last` when the file is complete with it."""
+
+    frame: Optional[int]
+    data: bytes
+    last: bool
+
+
+TrackEvent = Union[Progress, FrameDone, Matte]
+FitEvent = Union[Progress, Fitted]
+ExportEvent = Union[Progress, FilePart]

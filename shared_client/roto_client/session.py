@@ -1,0 +1,346 @@
+"""Interactive work, as a plugin or a script does it.
+
+    with connect() as daemon, daemon.open_plate("plate.####.exr") as plate, plate.open_session() as session:
+        ball = session.add_object("ball")
+        ball.click(1001, 640.5, 400.5)
+        for event in ball.track():
+            ...
+        shapes, report = ball.fit(tolerance_px=1.0)
+
+Every call waits for the daemon: hosts call from a thread of their own, one thread an object here. Errors are those of
+`roto_client.errors`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Callable, Optional, TypeVar, Union, final
+
+from roto_client.errors import BadInputError, ClientError, WorkFailedError
+from roto_client.outputs import frame_file, write_pieces
+from roto_client.results import (
+    DaemonInfo,
+    Direction,
+    EngineInfo,
+    ExportEvent,
+    ExportOrder,
+    FilePart,
+    FitOrder,
+    Fitted,
+    Matte,
+    PlatePath,
+    Progress,
+    TrackEvent,
+    UploadFrame,
+)
+from roto_client.transport import DEFAULT_ADDRESS, Transport
+from roto_shapes.prompt import BoxPrompt, MaskPrompt, PointPrompt, Prompt
+from roto_shapes.shape import ControlPoint, Roto, Shape
+from roto_shapes.shot import FrameRange, Plate
+
+OnProgress = Callable[[Progress], None]
+Result = TypeVar("Result")
+
+
+def connect(address: Optional[str] = None) -> Daemon:
+    """Return the daemon at `HOST:PORT`, by default the one of this machine.
+
+    Raises DaemonUnreachableError when nobody answers and VersionMismatchError when it speaks another protocol.
+    """
+    # The import of grpc takes up to a second: it is paid by the thread that connects, not by whoever shows a menu.
+    from roto_client.transport.by_grpc import GrpcTransport  # noqa: PLC0415 - as said
+
+    return Daemon(GrpcTransport(address or DEFAULT_ADDRESS))
+
+
+class _Closing:
+    """What a daemon holds for this client until it is closed; closing again does nothing."""
+
+    def __init__(self) -> None:
+        self._inside: list[_Closing] = []
+        self._closed = False
+
+    def close(self) -> None:
+        """Let go of it, and first of what was opened in it. Never fails: what a daemon lost is closed already."""
+        for each in reversed(self._inside):
+            each.close()
+        self._inside.clear()
+        if not self._closed:
+            self._closed = True
+            with contextlib.suppress(ClientError):
+                self._let_go()
+
+    def _let_go(self) -> None:
+        raise NotImplementedError
+
+    def __exit__(
+        self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        self.close()
+
+
+@final
+class Daemon(_Closing):
+    """A daemon that was greeted."""
+
+    def __init__(self, transport: Transport) -> None:
+        super().__init__()
+        self._transport = transport
+
+    def __enter__(self) -> Daemon:
+        return self
+
+    @property
+    def address(self) -> str:
+        """Return where it is."""
+        return self._transport.address
+
+    @property
+    def info(self) -> DaemonInfo:
+        """Return its version, limits and features."""
+        return self._transport.info
+
+    def engines(self) -> tuple[EngineInfo, ...]:
+        """Return every engine, those that cannot be used now included."""
+        return self._transport.engines()
+
+    def open_plate(
+        self,
+        path: str,
+        frames: Optional[FrameRange] = None,
+        first_frame: Optional[int] = None,
+        colour_space: str = "",
+    ) -> OpenPlate:
+        """Open a plate on storage that the daemon reads.
+
+        `path` is `plate.####.exr`, `plate.%04d.png`, a folder, one file of a sequence, or a movie; `first_frame`
+        numbers a movie's frames, from 0 by default.
+        """
+        opened = self._transport.open_path(PlatePath(path, frames, first_frame, colour_space))
+        return self._keep(OpenPlate(self._transport, opened.plate_id, opened.plate))
+
+    def open_upload(self, plate: Plate) -> OpenPlate:
+        """Open a plate whose frames this client sends by `OpenPlate.upload`."""
+        opened = self._transport.open_upload(plate)
+        return self._keep(OpenPlate(self._transport, opened.plate_id, opened.plate))
+
+    def _keep(self, plate: OpenPlate) -> OpenPlate:
+        self._inside.append(plate)
+        return plate
+
+    def _let_go(self) -> None:
+        self._transport.close()
+
+
+@final
+class OpenPlate(_Closing):
+    """A plate that the daemon has open."""
+
+    def __init__(self, transport: Transport, plate_id: str, plate: Plate) -> None:
+        super().__init__()
+        self._transport = transport
+        self.plate_id = plate_id
+        self.plate = plate
+        """The facts as the daemon found them."""
+
+    def __enter__(self) -> OpenPlate:
+        return self
+
+    def upload(self, frames: Iterable[UploadFrame]) -> Generator[int, None, None]:
+        """Send frames of a plate opened for upload; yield each one's number once it is stored.
+
+        `frames` is read on the caller's thread, one at a time: it may render them as it goes.
+        """
+        return self._transport.upload_frames(self.plate_id, frames)
+
+    def open_session(self, engine: str = "") -> Session:
+        """Start a session with an engine, by default the daemon's choice."""
+        session_id, chosen = self._transport.open_session(self.plate_id, engine)
+        session = Session(self._transport, session_id, chosen, self.plate)
+        self._inside.append(session)
+        return session
+
+    def _let_go(self) -> None:
+        self._transport.close_plate(self.plate_id)
+
+
+@final
+class Session(_Closing):
+    """One artist's work on a plate."""
+
+    def __init__(self, transport: Transport, session_id: str, engine: str, plate: Plate) -> None:
+        super().__init__()
+        self._transport = transport
+        self.session_id = session_id
+        self.engine = engine
+        self.plate = plate
+
+    def __enter__(self) -> Session:
+        return self
+
+    def add_object(self, name: str) -> TrackedObject:
+        """Add an object to follow; shapes are named after it."""
+        object_id = self._transport.add_object(self.session_id, name)
+        return TrackedObject(self._transport, self.session_id, object_id, name, self.plate.frames)
+
+    def shapes(self) -> Roto:
+        """Return the plate and the shapes of all objects, in paint order."""
+        return self._transport.shapes(self.session_id)
+
+    def export(self, order: ExportOrder) -> Generator[ExportEvent, None, None]:
+        """Make files and yield their pieces, one file after the other."""
+        return self._transport.export(self.session_id, order)
+
+    def export_to(self, target: str, order: ExportOrder, on_progress: Optional[OnProgress] = None) -> list[Path]:
+        """Make files and write them; return their paths.
+
+        `target` is a file, or for mattes a pattern with `####` or `%04d` where the frame goes. Every file appears
+        whole or not at all. Raises OutputFileError when one cannot be written.
+        """
+        written: list[Path] = []
+        with contextlib.closing(self.export(order)) as events:
+            parts = _told(events, on_progress)
+            for part in parts:
+                path = Path(target) if part.frame is None else frame_file(target, part.frame)
+                write_pieces(path, _one_file(part, parts))
+                written.append(path)
+        return written
+
+    def _let_go(self) -> None:
+        self._transport.close_session(self.session_id)
+
+
+@final
+class TrackedObject:
+    """An object that is followed through the plate, and all that the artist pointed at for it."""
+
+    def __init__(self, transport: Transport, session_id: str, object_id: int, name: str, frames: FrameRange) -> None:
+        self._transport = transport
+        self._session_id = session_id
+        self._plate_frames = frames
+        self._prompts: dict[int, Prompt] = {}
+        self.object_id = object_id
+        self.name = name
+
+    @property
+    def prompts(self) -> tuple[Prompt, ...]:
+        """Return what is pointed at, by rising frame."""
+        return tuple(prompt for _, prompt in sorted(self._prompts.items()))
+
+    def click(self, frame: int, x: float, y: float, *, foreground: bool = True) -> Optional[Matte]:
+        """Add a click on the object, or with `foreground` False on what is not the object; return the matte there."""
+        return self.point_at(self._with_point(frame, PointPrompt(x, y, foreground)))
+
+    def box(self, frame: int, left: float, top: float, right: float, bottom: float) -> Optional[Matte]:
+        """Put a box round the object in place of the one before."""
+        return self.point_at(replace(self._prompt(frame), box=BoxPrompt(left, top, right, bottom)))
+
+    def mask(self, frame: int, mask: MaskPrompt) -> Optional[Matte]:
+        """State the whole object by a mask; clicks on the frame go on to correct it."""
+        return self.point_at(replace(self._prompt(frame), mask=mask, outline=()))
+
+    def outline(self, frame: int, points: Sequence[ControlPoint]) -> Optional[Matte]:
+        """State the whole object by a closed outline, for example an edited shape; clicks go on to correct it."""
+        return self.point_at(replace(self._prompt(frame), mask=None, outline=tuple(points)))
+
+    def clear(self, frame: int) -> None:
+        """Take back all that was pointed at on a frame."""
+        self.point_at(Prompt(frame))
+
+    def point_at(self, prompt: Prompt) -> Optional[Matte]:
+        """Replace all that is pointed at on a frame; return the matte there, None for an empty prompt.
+
+        A prompt that the daemon refuses changes nothing.
+        """
+        matte = self._transport.set_prompt(self._session_id, self.object_id, prompt)
+        if prompt.is_empty:
+            self._prompts.pop(prompt.frame, None)
+        else:
+            self._prompts[prompt.frame] = prompt
+        return matte
+
+    def track(
+        self, frames: Optional[FrameRange] = None, direction: Optional[Direction] = None, *, mattes: bool = False
+    ) -> Generator[TrackEvent, None, None]:
+        """Follow the object through frames, by default all of the plate; yield what happens.
+
+        Without a direction it goes forward from the earliest prompted frame and then backward from it. With `mattes`,
+        each frame's matte comes after its FrameDone. Closing the iterator cancels the run; frames done stay.
+        """
+        runs = self._runs(frames or self._plate_frames, direction)
+        total, before = sum(len(each) for each, _ in runs), 0
+        for run, way in runs:
+            events = self._transport.propagate(self._session_id, self.object_id, run, way, mattes=mattes)
+            with contextlib.closing(events):
+                for event in events:
+                    yield (
+                        replace(event, done=before + event.done, total=total) if isinstance(event, Progress) else event
+                    )
+            before += len(run)
+
+    def mattes(self, frames: Optional[FrameRange] = None) -> Generator[Matte, None, None]:
+        """Yield the mattes made so far in rising frame order."""
+        return self._transport.read_mattes(self._session_id, self.object_id, frames or self._plate_frames)
+
+    def fit(self, order: Optional[FitOrder] = None, on_progress: Optional[OnProgress] = None) -> Fitted:
+        """Turn the mattes into shapes, which replace those that the object had; return them and how well they fit."""
+        events = self._transport.fit_shapes(self._session_id, self.object_id, order or FitOrder())
+        with contextlib.closing(events):
+            results = list(_told(events, on_progress))
+        if not results:
+            raise WorkFailedError("The daemon ended the fit without a result. Its log may tell why.")
+        return results[-1]
+
+    def set_shapes(self, shapes: Sequence[Shape]) -> None:
+        """Replace the object's shapes by the artist's."""
+        self._transport.set_shapes(self._session_id, self.object_id, shapes)
+
+    def remove(self) -> None:
+        """Forget the object, its mattes and its shapes."""
+        self._transport.remove_object(self._session_id, self.object_id)
+        self._prompts.clear()
+
+    def _prompt(self, frame: int) -> Prompt:
+        return self._prompts.get(frame, Prompt(frame))
+
+    def _with_point(self, frame: int, point: PointPrompt) -> Prompt:
+        prompt = self._prompt(frame)
+        return replace(prompt, points=(*prompt.points, point))
+
+    def _runs(self, frames: FrameRange, direction: Optional[Direction]) -> list[tuple[FrameRange, Direction]]:
+        if direction is not None:
+            return [(frames, direction)]
+        if not self._prompts:
+            raise BadInputError(f"Point at '{self.name}' on some frame first: there is nothing to follow yet.")
+        start = max(min(self._prompts), frames.first)
+        runs = []
+        if start <= frames.last:
+            runs.append((FrameRange(start, frames.last), Direction.FORWARD))
+        if frames.first < start:
+            runs.append((FrameRange(frames.first, min(start - 1, frames.last)), Direction.BACKWARD))
+        return runs
+
+
+def _told(events: Iterable[Union[Progress, Result]], on_progress: Optional[OnProgress]) -> Iterator[Result]:
+    """Yield what is no progress, and tell the progress as it comes by."""
+    for event in events:
+        if not isinstance(event, Progress):
+            yield event
+        elif on_progress is not None:
+            on_progress(event)
+
+
+def _one_file(first: FilePart, rest: Iterator[FilePart]) -> Iterator[bytes]:
+    """Yield the pieces of one file, of which the first is at hand."""
+    yield first.data
+    part = first
+    while not part.last:
+        following = next(rest, None)
+        if following is None:
+            raise WorkFailedError("The daemon ended the export in the middle of a file. Its log may tell why.")
+        part = following
+        yield part.data

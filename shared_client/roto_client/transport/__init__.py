@@ -1,0 +1,121 @@
+"""The way to a daemon: values in, values out, errors of `roto_client.errors`. Only this package knows the protocol.
+
+Calls may come from any thread. A host must not call from its main thread: every call waits for the network, and the
+first import of `by_grpc` takes a noticeable part of a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Sequence
+from typing import Optional, Protocol
+
+from roto_client.errors import BadInputError
+from roto_client.results import (
+    DaemonInfo,
+    Direction,
+    EngineInfo,
+    ExportEvent,
+    ExportOrder,
+    FitEvent,
+    FitOrder,
+    Matte,
+    OpenedPlate,
+    PlatePath,
+    TrackEvent,
+    UploadFrame,
+)
+from roto_shapes.prompt import Prompt
+from roto_shapes.shape import Roto, Shape
+from roto_shapes.shot import FrameRange, Plate
+
+DEFAULT_PORT = 50750
+DEFAULT_ADDRESS = f"127.0.0.1:{DEFAULT_PORT}"
+_LARGEST_PORT = 65535
+
+
+class Transport(Protocol):
+    """A daemon as a client sees it. Every method raises an error of `roto_client.errors`.
+
+    Iterators do their work as they are read, and closing one early cancels the work behind it.
+    """
+
+    @property
+    def address(self) -> str:
+        """Return where the daemon is, for a person."""
+
+    @property
+    def info(self) -> DaemonInfo:
+        """Return who the daemon is, as it said when the transport met it."""
+
+    def engines(self) -> tuple[EngineInfo, ...]:
+        """Return every engine, those that cannot be used now included."""
+
+    def open_path(self, source: PlatePath) -> OpenedPlate:
+        """Open a plate on storage that the daemon reads."""
+
+    def open_upload(self, plate: Plate) -> OpenedPlate:
+        """Open a plate whose frames will be uploaded."""
+
+    def upload_frames(
+        self, plate_id: str, frames: Iterable[UploadFrame], *, ring: Optional[bool] = None
+    ) -> Generator[int, None, None]:
+        """Send frames; yield each frame's number once the daemon has stored it.
+
+        `frames` is read on the caller's thread. Shared memory carries pixels where both ends can (`ring` None),
+        never (False), or wherever it can be made without asking the daemon (True).
+        """
+
+    def close_plate(self, plate_id: str) -> None:
+        """Forget a plate."""
+
+    def open_session(self, plate_id: str, engine: str = "") -> tuple[str, str]:
+        """Start a session; return its id and the name of the engine that will work."""
+
+    def close_session(self, session_id: str) -> None:
+        """End a session."""
+
+    def add_object(self, session_id: str, name: str) -> int:
+        """Add an object to follow; return its id."""
+
+    def remove_object(self, session_id: str, object_id: int) -> None:
+        """Forget an object and all that was made for it."""
+
+    def set_prompt(self, session_id: str, object_id: int, prompt: Prompt) -> Optional[Matte]:
+        """Replace all that is pointed at on a frame; return the matte there, None when the prompt clears it."""
+
+    def propagate(
+        self, session_id: str, object_id: int, frames: FrameRange, direction: Direction, *, mattes: bool = False
+    ) -> Generator[TrackEvent, None, None]:
+        """Follow an object through a range; with `mattes`, each comes after its frame's FrameDone."""
+
+    def read_mattes(self, session_id: str, object_id: int, frames: FrameRange) -> Generator[Matte, None, None]:
+        """Yield the mattes made before in rising frame order; frames without one are left out."""
+
+    def fit_shapes(self, session_id: str, object_id: int, order: FitOrder) -> Generator[FitEvent, None, None]:
+        """Turn an object's mattes into shapes, which replace those it had; the result comes last."""
+
+    def shapes(self, session_id: str) -> Roto:
+        """Return the shapes of a session in paint order."""
+
+    def set_shapes(self, session_id: str, object_id: int, shapes: Sequence[Shape]) -> None:
+        """Replace the shapes of an object by the artist's."""
+
+    def export(self, session_id: str, order: ExportOrder) -> Generator[ExportEvent, None, None]:
+        """Make files and yield their pieces, one file after the other."""
+
+    def close(self) -> None:
+        """Let go of the connection; a second call does nothing."""
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Return host and port of `HOST:PORT`, `[IPv6]:PORT` or a host alone.
+
+    Raises BadInputError for anything else.
+    """
+    host, colon, port = address.strip().rpartition(":")
+    if not colon or address.endswith("]"):
+        host, port = address.strip(), str(DEFAULT_PORT)
+    host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if not host or not set(host).isdisjoint("/[] ") or not port.isdecimal() or not 0 < int(port) <= _LARGEST_PORT:
+        raise BadInputError(f"'{address}' is not an address: write HOST:PORT, for example {DEFAULT_ADDRESS}.")
+    return host, int(port)
