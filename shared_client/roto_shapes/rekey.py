@@ -14,8 +14,8 @@ from typing import NamedTuple, Optional
 from roto_shapes.curve import SlopeRule, nuke_slope, plain_slope
 from roto_shapes.shape import ControlPoint, Interpolation, Shape, ShapeKeyframe
 
-_MAX_KEYS = 20_000
-"""Most keyframes that one shape is given: beyond it no host could show them."""
+_MAX_KEYS = 5_000
+"""Where inserting ends: more keyframes than that no artist could edit and no host could show."""
 
 _FEATHER = 6
 """Where the feather's two numbers stand in a row, behind the six of position and tangents."""
@@ -35,7 +35,7 @@ def linear_to_smooth(shape: Shape, tolerance_px: float) -> Shape:
     The shape's own keyframes stay as they are. Others are inserted between them: one at each side of every turn,
     then more wherever the error is still too large, and from these every one goes again that can be spared on its
     own. That is few, not the fewest possible. Between whole frames, as for motion blur, the error beside a sharp
-    turn can be larger. Raises ValueError when 20,000 keyframes are not enough.
+    turn can be larger. Raises ValueError when 5,000 keyframes are not enough.
     """
     return _rekeyed(shape, None, tolerance_px)
 
