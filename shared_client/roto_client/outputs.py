@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from roto_client.errors import BadInputError, OutputFileError
+from roto_shapes.exporters import export
 from roto_shapes.files import AnyPath, whole_file
+from roto_shapes.shape import Roto
 
 _FRAME_SIGN = re.compile(r"#+|@+|%(?:0?(?P<percent>\d+))?d|\$F(?P<dollar>\d*)")
 
@@ -57,6 +59,20 @@ def write_pieces(path: AnyPath, pieces: Iterable[bytes]) -> None:
                 file.write(piece)
     except OSError as error:
         raise OutputFileError(_sentence(path, error)) from error
+
+
+def write_shapes(roto: Roto, paths: Sequence[str]) -> list[str]:
+    """Write a roto to files in the format of each one's ending; return what the artist should know about them.
+
+    No file is written unless every format can hold the shapes. Raises BadInputError and OutputFileError.
+    """
+    try:
+        exports = [export(roto, path) for path in paths]
+    except ValueError as error:
+        raise BadInputError(f"The shapes cannot be written: {error}.") from error
+    for path, made in zip(paths, exports):
+        write_pieces(path, [made.text.encode()])
+    return [f"{path}: {note}" for path, made in zip(paths, exports) for note in made.notes]
 
 
 def _sentence(path: AnyPath, error: OSError) -> str:

@@ -14,6 +14,8 @@ Every call waits for the daemon: hosts call from a thread of their own, one thre
 from __future__ import annotations
 
 import contextlib
+import statistics
+import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -41,6 +43,8 @@ from roto_client.transport import DEFAULT_ADDRESS, Transport
 from roto_shapes.prompt import BoxPrompt, MaskPrompt, PointPrompt, Prompt
 from roto_shapes.shape import ControlPoint, Roto, Shape
 from roto_shapes.shot import FrameRange, Plate
+
+_ROUND_TRIPS = 5
 
 OnProgress = Callable[[Progress], None]
 Result = TypeVar("Result")
@@ -104,6 +108,10 @@ class Daemon(_Closing):
         """Return its version, limits and features."""
         return self._transport.info
 
+    def round_trip_s(self) -> float:
+        """Return how long the shortest call takes: the median of a few."""
+        return statistics.median(self._timed_greeting() for _ in range(_ROUND_TRIPS))
+
     def engines(self) -> tuple[EngineInfo, ...]:
         """Return every engine, those that cannot be used now included."""
         return self._transport.engines()
@@ -127,6 +135,11 @@ class Daemon(_Closing):
         """Open a plate whose frames this client sends by `OpenPlate.upload`."""
         opened = self._transport.open_upload(plate)
         return self._keep(OpenPlate(self._transport, opened.plate_id, opened.plate))
+
+    def _timed_greeting(self) -> float:
+        start = time.perf_counter()
+        self._transport.greet()
+        return time.perf_counter() - start
 
     def _keep(self, plate: OpenPlate) -> OpenPlate:
         self._inside.append(plate)

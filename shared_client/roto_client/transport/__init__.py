@@ -47,6 +47,9 @@ class Transport(Protocol):
     def info(self) -> DaemonInfo:
         """Return who the daemon is, as it said when the transport met it."""
 
+    def greet(self) -> DaemonInfo:
+        """Greet the daemon again: the quickest round trip there is."""
+
     def engines(self) -> tuple[EngineInfo, ...]:
         """Return every engine, those that cannot be used now included."""
 

@@ -114,7 +114,7 @@ class GrpcTransport:
         self._sessions = sessions_pb2_grpc.SessionServiceStub(self._channel)
         self._uploads = Uploads(self._plates.UploadFrames, silence_s)
         try:
-            self._info = self._hello()
+            self._info = self.greet()
         except BaseException:
             self.close()
             raise
@@ -130,6 +130,33 @@ class GrpcTransport:
     def info(self) -> DaemonInfo:
         """Return who the daemon is, as it said when the transport met it."""
         return self._info
+
+    def greet(self) -> DaemonInfo:
+        """Greet the daemon again: the quickest round trip there is."""
+        major, minor = wire.API_VERSION
+        version = importlib.metadata.version("rotolink")
+        request = daemon_pb2.HelloRequest(
+            api=daemon_pb2.ApiVersion(major=major, minor=minor), client=f"rotolink {version}"
+        )
+        try:
+            answer = self._daemon.Hello(request, timeout=min(_HELLO_TIMEOUT_S, self._timeout_s))
+        except grpc.RpcError as error:
+            raise translated_greeting(error, self._address) from error
+        if answer.api.major != major:
+            raise VersionMismatchError(
+                f"The daemon at {self._address} (Rotolink {answer.version}) speaks protocol {answer.api.major}."
+                f"{answer.api.minor} and this client (Rotolink {version}) {major}.{minor}: update the older one."
+            )
+        limits = answer.limits
+        return DaemonInfo(
+            version=answer.version,
+            api=(answer.api.major, answer.api.minor),
+            daemon_id=answer.daemon_id,
+            limits=Limits(
+                limits.message_bytes, limits.chunk_bytes, limits.frame_pixels, limits.sessions, limits.objects
+            ),
+            features=frozenset(answer.features),
+        )
 
     def engines(self) -> tuple[EngineInfo, ...]:
         """Return every engine, those that cannot be used now included."""
@@ -295,32 +322,6 @@ class GrpcTransport:
         """Let go of the connection; a second call does nothing."""
         self._uploads.close()
         self._channel.close()
-
-    def _hello(self) -> DaemonInfo:
-        major, minor = wire.API_VERSION
-        version = importlib.metadata.version("rotolink")
-        request = daemon_pb2.HelloRequest(
-            api=daemon_pb2.ApiVersion(major=major, minor=minor), client=f"rotolink {version}"
-        )
-        try:
-            answer = self._daemon.Hello(request, timeout=min(_HELLO_TIMEOUT_S, self._timeout_s))
-        except grpc.RpcError as error:
-            raise translated_greeting(error, self._address) from error
-        if answer.api.major != major:
-            raise VersionMismatchError(
-                f"The daemon at {self._address} (Rotolink {answer.version}) speaks protocol {answer.api.major}."
-                f"{answer.api.minor} and this client (Rotolink {version}) {major}.{minor}: update the older one."
-            )
-        limits = answer.limits
-        return DaemonInfo(
-            version=answer.version,
-            api=(answer.api.major, answer.api.minor),
-            daemon_id=answer.daemon_id,
-            limits=Limits(
-                limits.message_bytes, limits.chunk_bytes, limits.frame_pixels, limits.sessions, limits.objects
-            ),
-            features=frozenset(answer.features),
-        )
 
     def _open(self, request: plates_pb2.OpenPlateRequest) -> OpenedPlate:
         answer = self._ask(self._plates.OpenPlate, request)

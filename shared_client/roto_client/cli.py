@@ -1,0 +1,417 @@
+"""The command `roto`: track, export, doctor, and the commands that other packages add.
+
+This is the one place of the client that reads the environment.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import json
+import os
+import platform
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, Callable, NamedTuple, NoReturn, Optional
+
+import typer
+import typer.core
+import typer.main
+from rich.console import Console
+
+from roto_client import arguments, plug_ins
+from roto_client.errors import BadInputError, ClientError
+from roto_client.outputs import require_place, write_shapes
+from roto_client.report import ProgressBars, engines_table, track_facts, track_tables
+from roto_client.session import connect
+from roto_client.tracking import TrackOrder, require_outputs
+from roto_client.tracking import track as run_track
+from roto_client.transport import DEFAULT_ADDRESS
+from roto_shapes.exporters.rotolink_json import MAX_CHARACTERS, read_roto
+from roto_shapes.shape import Interpolation, Roto
+from roto_shapes.shot import FrameRange
+
+_EXIT_CODES = (
+    "Exit codes: 0 done · 1 unexpected · 2 wrong options · 3 bad input · 4 no daemon answers · 5 daemon of another "
+    "version · 6 a file cannot be written · 7 the work failed in the daemon · 8 engine cannot be used · 9 daemon busy "
+    "· 130 interrupted. docs/reference/cli.md tells more."
+)
+_INTERRUPTED = 130
+_TRACK_HELP = """\
+Follow an object through a plate and write its shapes.
+
+Point at the object on any frame with --click or --box. It is followed from there to the end of the frames and back to \
+their start. A daemon must run: roto-daemon serve. Folders for results are made when they are missing.
+
+Example: roto track plate.####.exr --click 1001:640,400 --out hero.nk
+"""
+_EXPORT_HELP = """\
+Write shapes in other formats. No daemon is needed.
+
+Example: roto export hero.json --out hero.nk
+"""
+_DOCTOR_HELP = """\
+Say what is installed, which daemon answers, and what it can do.
+
+It ends with 0 when a daemon answers, else with the exit code of what is wrong.
+"""
+_OBJECT, _RESULTS, _SETTINGS = "The object", "Results", "Settings"
+
+
+class _Group(typer.core.TyperGroup):
+    """Commands of this package, and behind them those that others add; these are loaded only when they are needed."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 - typer's context
+        own = super().list_commands(ctx)
+        return [*own, *(name for name in plug_ins.names() if name not in own)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401 - a command of typer's
+        own = super().get_command(ctx, cmd_name)
+        if own is not None or cmd_name not in plug_ins.names():
+            return own
+        single = typer.Typer(add_completion=False)
+        single.command(cmd_name)(_sentences(plug_ins.load(cmd_name)))
+        command = typer.main.get_command(single)
+        command.name = cmd_name
+        return command
+
+
+app = typer.Typer(
+    cls=_Group,
+    help="Click an object in a plate; get an ordinary animated roto shape, a few points and a few keyframes.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    epilog=_EXIT_CODES,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _sentences(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a command end every error with one sentence and its exit code."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **options: Any) -> None:  # noqa: ANN401 - whatever the command takes
+        try:
+            command(*args, **options)
+        except KeyboardInterrupt:
+            _end("interrupted; files that were written are whole.", _INTERRUPTED)
+        except ClientError as error:
+            _show_trace(error)
+            _end(str(error), error.exit_code)
+
+    return run
+
+
+def _end(sentence: str, code: int) -> NoReturn:
+    typer.echo(f"roto: {sentence}", err=True)
+    raise typer.Exit(code)
+
+
+def _show_trace(error: BaseException) -> None:
+    if os.environ.get("ROTO_DEBUG"):
+        typer.echo("".join(traceback.format_exception(type(error), error, error.__traceback__)), err=True)
+
+
+def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if asked:
+        typer.echo(f"roto {importlib.metadata.version('rotolink')}")
+        raise typer.Exit
+
+
+@app.callback()
+def roto(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Click an object in a plate; get an ordinary animated roto shape, a few points and a few keyframes."""
+
+
+DaemonOption = Annotated[
+    Optional[str],
+    typer.Option(
+        "--daemon",
+        metavar="HOST:PORT",
+        parser=arguments.address,
+        rich_help_panel=_SETTINGS,
+        help=f"Where the daemon is (default: the variable ROTO_DAEMON, else {DEFAULT_ADDRESS}).",
+    ),
+]
+OutOption = Annotated[
+    list[str],
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="FILE",
+        parser=arguments.shapes_file,
+        rich_help_panel=_RESULTS,
+        help="Write the shapes here: .nk for Nuke, .json for the public JSON. Repeat for more files.",
+    ),
+]
+JsonOption = Annotated[
+    bool,
+    typer.Option("--json", rich_help_panel=_RESULTS, help="Print the result as JSON, and nothing else, for scripts."),
+]
+
+
+@app.command(epilog=_EXIT_CODES, help=_TRACK_HELP)
+@_sentences
+def track(  # noqa: PLR0913 - each is an option of the command
+    *,
+    plate: Annotated[
+        str,
+        typer.Argument(
+            metavar="PLATE",
+            help="plate.####.exr, plate.%04d.png, a folder, one file of a sequence, or a movie. The daemon reads it.",
+        ),
+    ],
+    click: Annotated[
+        Optional[list[arguments.Click]],
+        typer.Option(
+            metavar="F:X,Y",
+            parser=arguments.click,
+            rich_help_panel=_OBJECT,
+            help="A place on the object: frame, and pixels from the plate's top-left corner. Repeat for more.",
+        ),
+    ] = None,
+    exclude: Annotated[
+        Optional[list[arguments.Click]],
+        typer.Option(
+            metavar="F:X,Y",
+            parser=arguments.click,
+            rich_help_panel=_OBJECT,
+            help="A place that is not the object. Repeat for more.",
+        ),
+    ] = None,
+    box: Annotated[
+        Optional[list[arguments.Box]],
+        typer.Option(
+            metavar="F:X0,Y0,X1,Y1",
+            parser=arguments.box,
+            rich_help_panel=_OBJECT,
+            help="A box round the object: left, top, right, bottom. One a frame.",
+        ),
+    ] = None,
+    frames: Annotated[
+        Optional[FrameRange],
+        typer.Option(
+            metavar="A-B",
+            parser=arguments.frame_range,
+            rich_help_panel=_OBJECT,
+            help="The frames to do, both included (default: the whole plate).",
+        ),
+    ] = None,
+    name: Annotated[
+        str, typer.Option(metavar="TEXT", rich_help_panel=_OBJECT, help="The object's name; shapes are named after it.")
+    ] = "object",
+    out: OutOption,
+    tolerance: Annotated[
+        Optional[float],
+        typer.Option(
+            metavar="PX",
+            parser=arguments.tolerance_px,
+            rich_help_panel=_RESULTS,
+            help="How far the shape may lie from the matte's edge, in pixels (default: the daemon's).",
+        ),
+    ] = None,
+    interpolation: Annotated[
+        Interpolation, typer.Option(rich_help_panel=_RESULTS, help="How the host moves points between keyframes.")
+    ] = Interpolation.LINEAR,
+    mattes: Annotated[
+        Optional[str],
+        typer.Option(
+            metavar="PATTERN",
+            parser=arguments.mattes_pattern,
+            rich_help_panel=_RESULTS,
+            help="Write mattes too, for example mattes/hero.####.exr (or .png, or %04d).",
+        ),
+    ] = None,
+    preview: Annotated[
+        Optional[str],
+        typer.Option(
+            metavar="FILE",
+            parser=arguments.movie_file,
+            rich_help_panel=_RESULTS,
+            help="Write a movie (.mp4) of plate, matte and outline too.",
+        ),
+    ] = None,
+    sheet: Annotated[
+        Optional[str],
+        typer.Option(
+            metavar="FILE",
+            parser=arguments.picture_file,
+            rich_help_panel=_RESULTS,
+            help="Write a contact sheet (.png) too: plate, matte, and shape with its control points.",
+        ),
+    ] = None,
+    credit: Annotated[
+        str,
+        typer.Option(metavar="TEXT", rich_help_panel=_RESULTS, help="A line of credit on the movie and the sheet."),
+    ] = "",
+    as_json: JsonOption = False,
+    engine: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            rich_help_panel=_SETTINGS,
+            help="The engine (default: the daemon's); roto doctor lists them.",
+        ),
+    ] = "",
+    first_frame: Annotated[
+        Optional[int],
+        typer.Option(metavar="N", rich_help_panel=_SETTINGS, help="The number of a movie's first frame (default: 0)."),
+    ] = None,
+    colour_space: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", rich_help_panel=_SETTINGS, help="The plate's colour space (default: what its files say)."
+        ),
+    ] = "",
+    daemon: DaemonOption = None,
+) -> None:
+    """Follow an object through a plate and write its shapes."""
+    prompts = arguments.gathered_prompts(click or [], exclude or [], box or [])
+    order = TrackOrder(
+        plate=str(Path(plate).absolute()),
+        prompts=prompts,
+        outs=tuple(out),
+        frames=frames,
+        first_frame=first_frame,
+        colour_space=colour_space,
+        engine=engine,
+        name=name,
+        tolerance_px=tolerance or 0.0,
+        interpolation=interpolation,
+        mattes=mattes or "",
+        preview=preview or "",
+        sheet=sheet or "",
+        credit=credit,
+    )
+    require_outputs(order)
+    with connect(_where(daemon).address) as met, ProgressBars(Console(stderr=True)) as bars:
+        result = run_track(met, order, bars)
+    if as_json:
+        _print_json(track_facts(result))
+        return
+    console = Console()
+    for table in track_tables(result):
+        console.print(table)
+    _print_files(result.files, result.notes)
+
+
+@app.command(epilog=_EXIT_CODES, help=_EXPORT_HELP)
+@_sentences
+def export(
+    *,
+    shapes: Annotated[str, typer.Argument(metavar="SHAPES.json", help="Shapes in the public JSON.")],
+    out: OutOption,
+    as_json: JsonOption = False,
+) -> None:
+    """Write shapes in other formats."""
+    for path in out:
+        require_place(path)
+    notes = write_shapes(_read_shapes(Path(shapes)), out)
+    if as_json:
+        _print_json({"files": out, "notes": notes})
+    else:
+        _print_files(out, notes)
+
+
+@app.command(epilog=_EXIT_CODES, help=_DOCTOR_HELP)
+@_sentences
+def doctor(*, daemon: DaemonOption = None, as_json: JsonOption = False) -> None:
+    """Say what is installed, which daemon answers, and what it can do."""
+    where = _where(daemon)
+    report: dict[str, Any] = {
+        "rotolink": importlib.metadata.version("rotolink"),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "libraries": {name: importlib.metadata.version(name) for name in ("grpcio", "protobuf")},
+        "address": where.address,
+        "address_from": where.source,
+    }
+    console = Console()
+    if not as_json:
+        libraries = ", ".join(f"{name} {version}" for name, version in report["libraries"].items())
+        console.print(f"Rotolink {report['rotolink']} on Python {report['python']} ({libraries}), {report['platform']}")
+        console.print(f"Daemon: {where.address}, from {where.source}")
+    try:
+        with connect(where.address) as met:
+            engines = met.engines()
+            report["daemon"] = {
+                "version": met.info.version,
+                "protocol": "{}.{}".format(*met.info.api),
+                "features": sorted(met.info.features),
+                "limits": asdict(met.info.limits),
+                "round_trip_ms": round(met.round_trip_s() * 1000, 2),
+            }
+    except ClientError as error:
+        if as_json:
+            _print_json({**report, "daemon": None, "error": str(error)})
+        raise
+    if as_json:
+        listed = [{**asdict(engine), "prompts": sorted(engine.prompts)} for engine in engines]
+        _print_json({**report, "engines": listed})
+        return
+    facts = report["daemon"]
+    console.print(
+        f"It answers: Rotolink {facts['version']}, protocol {facts['protocol']}, "
+        f"{facts['round_trip_ms']} ms there and back"
+    )
+    console.print(engines_table(engines))
+
+
+def main() -> None:
+    """Run the command line; ends the process."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        typer.echo("roto: interrupted.", err=True)
+        sys.exit(_INTERRUPTED)
+    except Exception as error:  # noqa: BLE001 - the outermost border: a person gets a sentence, ROTO_DEBUG the trace
+        _show_trace(error)
+        typer.echo(
+            f"roto: something unexpected happened ({type(error).__name__}: {error}). "
+            "Please report it; ROTO_DEBUG=1 shows where.",
+            err=True,
+        )
+        sys.exit(1)
+
+
+class _Where(NamedTuple):
+    address: str
+    source: str
+
+
+def _where(option: Optional[str]) -> _Where:
+    if option:
+        return _Where(option, "--daemon")
+    variable = os.environ.get("ROTO_DAEMON")
+    return _Where(variable, "ROTO_DAEMON") if variable else _Where(DEFAULT_ADDRESS, "default")
+
+
+def _read_shapes(path: Path) -> Roto:
+    try:
+        if path.stat().st_size > MAX_CHARACTERS:
+            raise BadInputError(f"'{path}' is larger than a file of shapes may be ({MAX_CHARACTERS >> 20} MiB).")
+        return read_roto(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInputError(f"'{path}' cannot be read: {error.strerror or error}.") from error
+    except ValueError as error:
+        raise BadInputError(f"'{path}' holds no shapes that can be read: {error}.") from error
+
+
+def _print_json(facts: object) -> None:
+    typer.echo(json.dumps(facts, indent=2))
+
+
+def _print_files(files: Sequence[str], notes: Sequence[str]) -> None:
+    for file in files:
+        typer.echo(f"Wrote {file}")
+    for note in notes:
+        typer.echo(f"Note: {note}", err=True)

@@ -1,0 +1,140 @@
+"""What the command line shows: progress bars, tables, and the same facts as JSON."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from roto_client.results import EngineInfo
+from roto_client.tracking import Tell, TrackResult
+
+
+class _Pace(ProgressColumn):
+    """Frames per second."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:6.1f} fps" if speed else "", style="cyan")
+
+
+class ProgressBars:
+    """Shows stages on a terminal, one line each; anywhere else it is silent."""
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description:<12}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            _Pace(),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+
+    def __enter__(self) -> ProgressBars:  # noqa: PYI034 - Self needs Python 3.11
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    @contextlib.contextmanager
+    def stage(self, name: str, total: int | None) -> Iterator[Tell]:
+        """Show a stage while the context lasts."""
+        task = self._progress.add_task(name, total=total)
+
+        def tell(done: int, in_all: int) -> None:
+            self._progress.update(task, completed=done, total=in_all)
+
+        yield tell
+        steps = self._progress.tasks[task].total or 1
+        self._progress.update(task, completed=steps, total=steps)
+
+
+def track_tables(result: TrackResult) -> list[Table]:
+    """Return what came of a track, for a person."""
+    stages = Table("stage", title="Time", title_justify="left")
+    stages.add_column("seconds", justify="right")
+    stages.add_column("frames/s", justify="right")
+    for stage in result.stages:
+        pace = stage.frames_per_second
+        stages.add_row(stage.name, f"{stage.seconds:.2f}", f"{pace:.1f}" if pace else "")
+    stages.add_section()
+    stages.add_row("all", f"{sum(stage.seconds for stage in result.stages):.2f}", "")
+    report, worst = result.report, result.report.worst
+    facts = Table(title="Result", title_justify="left", show_header=False)
+    facts.add_row("plate", f"{result.plate.width}x{result.plate.height}, frames {result.frames}")
+    facts.add_row("engine", result.engine)
+    facts.add_row("shapes", str(report.shapes))
+    facts.add_row("control points", str(report.control_points))
+    facts.add_row("keyframes", str(report.keyframes))
+    facts.add_row("boundary error", f"{report.mean_px:.2f} px mean")
+    if worst is not None:
+        facts.add_row("", f"{worst.max_px:.2f} px at worst, on frame {worst.frame}")
+    facts.add_row("tolerance", f"{report.effective_tolerance_px:.2f} px")
+    facts.add_row("need a look first", spans(result.doubtful) or "no frame")
+    return [stages, facts]
+
+
+def track_facts(result: TrackResult) -> dict[str, Any]:
+    """Return what came of a track, for a program."""
+    report = result.report
+    plate = result.plate
+    return {
+        "plate": {
+            "name": plate.name,
+            "width": plate.width,
+            "height": plate.height,
+            "frames": [plate.frames.first, plate.frames.last],
+        },
+        "frames": [result.frames.first, result.frames.last],
+        "engine": result.engine,
+        "stages": [
+            {
+                "stage": each.name,
+                "seconds": round(each.seconds, 4),
+                "frames_per_second": _rounded(each.frames_per_second),
+            }
+            for each in result.stages
+        ],
+        "shapes": report.shapes,
+        "control_points": report.control_points,
+        "keyframes": report.keyframes,
+        "tolerance_px": report.effective_tolerance_px,
+        "mean_error_px": report.mean_px,
+        "worst_error": asdict(report.worst) if report.worst else None,
+        "low_confidence_frames": result.doubtful,
+        "files": result.files,
+        "notes": result.notes,
+    }
+
+
+def engines_table(engines: Iterable[EngineInfo]) -> Table:
+    """Return the engines of a daemon, for a person."""
+    table = Table("engine", "what it is", "takes", "state", title="Engines", title_justify="left")
+    for engine in engines:
+        state = engine.unavailable or ("ready, default" if engine.is_default else "ready")
+        table.add_row(engine.name, engine.title, ", ".join(sorted(engine.prompts)), state)
+    return table
+
+
+def spans(frames: Iterable[int]) -> str:
+    """Return rising frames as `57-60, 88`."""
+    runs: list[list[int]] = []
+    for frame in frames:
+        if runs and frame == runs[-1][-1] + 1:
+            runs[-1][1:] = [frame]
+        else:
+            runs.append([frame])
+    return ", ".join("-".join(map(str, run)) for run in runs)
+
+
+def _rounded(number: float | None) -> float | None:
+    return None if number is None else round(number, 2)
