@@ -1,0 +1,181 @@
+"""One image file: its header and its samples, read by OpenImageIO and never altered.
+
+OpenImageIO reports damage in three ways: nothing is opened, nothing is read, or pixels come with an error beside
+them. All three end here in FrameDamagedError; a picture that was only partly read is never handed on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from OpenImageIO import ImageInput, ImageSpec, geterror
+
+from roto_daemon.errors import FrameDamagedError, FrameMissingError
+
+Samples = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float16] | NDArray[np.float32]
+"""(height, width, channels) as the file stores them; integers from 0 to their highest, floats as they are."""
+
+LIMIT_PIXELS = 16384 * 16384
+"""The most pixels of an image, unless the caller says otherwise: enough for any scan, too few to fill the memory."""
+
+_READ_AS = {"uint8": "uint8", "uint16": "uint16", "uint32": "uint16", "half": "half"}
+"""How OpenImageIO is to deliver a stored type; every other type comes as float."""
+
+
+@dataclass(frozen=True)
+class ImageHeader:
+    """What a file says about itself. Windows are left, top, width, height; the top-left pixel's corner is the place."""
+
+    data_window: tuple[int, int, int, int]
+    display_window: tuple[int, int, int, int]
+    channels: tuple[str, ...]
+    sample: str
+    """OpenImageIO's name of the stored type, such as `uint16` or `half`."""
+    alpha: int
+    """Index of the alpha channel; -1 for none."""
+    colour_space: str
+    """As the file or its format says; empty when it does not."""
+    pixel_aspect: float
+    frame_rate: float
+    """0 when the file says none."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Return width and height of the display window."""
+        return self.display_window[2:]
+
+    @property
+    def is_float(self) -> bool:
+        """Say whether samples are floating-point numbers."""
+        return _READ_AS.get(self.sample, "float") in {"half", "float"}
+
+    @property
+    def colours(self) -> list[int]:
+        """Return the channels that make the picture: red, green, blue, or a single grey one."""
+        plain = [name.rpartition(".")[2].upper() for name in self.channels]
+        if {"R", "G", "B"} <= set(plain):
+            return [plain.index(name) for name in "RGB"]
+        if "Y" in plain:
+            return [plain.index("Y")]
+        others = [index for index in range(len(plain)) if index != self.alpha]
+        return others[:3] if len(others) >= 3 else (others or [0])[:1]  # noqa: PLR2004 - a picture has three or one
+
+
+class ImageFile:
+    """An open image. Use it in a `with` block; `frame` is what errors name."""
+
+    def __init__(self, file: Path, frame: int, limit_pixels: int = LIMIT_PIXELS) -> None:
+        """Read the header; raises FrameMissingError or FrameDamagedError."""
+        self._file = file
+        self._frame = frame
+        _require_bytes(file, frame)
+        self._input = self._open()
+        self.header = self._checked_header(limit_pixels)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._input.close()
+
+    def read(self, channels: Sequence[int]) -> Samples:
+        """Return some channels, placed in the display window; what the data window does not cover is 0.
+
+        uint8, uint16, float16 or float32, whichever holds what is stored. Raises FrameDamagedError.
+        """
+        first, last = min(channels), max(channels)
+        pixels: Any = None
+        reason = ""
+        try:
+            pixels = self._input.read_image(0, 0, first, last + 1, _READ_AS.get(self.header.sample, "float"))
+            reason = self._input.geterror() if pixels is None or self._input.has_error else ""
+        except (UnicodeError, MemoryError, RuntimeError) as error:
+            reason = str(error) or type(error).__name__
+            pixels = None
+        if pixels is None or reason:
+            raise self._damaged(reason)
+        order = [channel - first for channel in channels]
+        if order != list(range(last - first + 1)):
+            pixels = pixels[..., order]
+        return _placed(pixels, self.header)
+
+    def _open(self) -> ImageInput:
+        # Colours as they stand in the file: by default OpenImageIO multiplies a PNG's or TIFF's by its alpha.
+        wishes = ImageSpec()
+        wishes.attribute("oiio:UnassociatedAlpha", 1)
+        reason = ""
+        try:
+            found = ImageInput.open(str(self._file), wishes)
+            reason = geterror()  # taken also when unused: it would be printed when the program ends
+        except UnicodeError as error:
+            found, reason = None, str(error)
+        if found is None:
+            raise self._damaged(reason)
+        return found
+
+    def _checked_header(self, limit_pixels: int) -> ImageHeader:
+        spec = self._input.spec()
+        if spec.deep:
+            raise self._refused("holds deep samples, which cannot be shown: render a flat image")
+        if spec.width * spec.height > limit_pixels or spec.full_width * spec.full_height > limit_pixels:
+            size = f"{max(spec.width, spec.full_width)}x{max(spec.height, spec.full_height)}"
+            raise self._refused(f"announces {size} pixels, more than the limit of {limit_pixels}: check the file")
+        try:
+            return _header(spec)
+        except UnicodeError as error:
+            raise self._damaged(str(error)) from error
+
+    def _damaged(self, reason: str) -> FrameDamagedError:
+        said = reason.strip().splitlines()[0].strip(" .") if reason.strip() else "no reason given"
+        return self._refused(f"is damaged or no image ({said}): copy or render it again")
+
+    def _refused(self, what: str) -> FrameDamagedError:
+        return FrameDamagedError(f"Frame {self._frame} ('{self._file}') {what}.", self._frame)
+
+
+def _require_bytes(file: Path, frame: int) -> None:
+    try:
+        with file.open("rb") as opened:
+            empty = not opened.read(1)
+    except FileNotFoundError:
+        raise FrameMissingError(f"Frame {frame} ('{file}') is not there: render or copy it.", frame) from None
+    except OSError as error:
+        raise FrameDamagedError(f"Frame {frame} ('{file}') cannot be read: {error.strerror}.", frame) from error
+    if empty:
+        raise FrameDamagedError(f"Frame {frame} ('{file}') is an empty file: copy or render it again.", frame)
+
+
+def _header(spec: ImageSpec) -> ImageHeader:
+    return ImageHeader(
+        (spec.x, spec.y, spec.width, spec.height),
+        (spec.full_x, spec.full_y, spec.full_width, spec.full_height),
+        tuple(spec.channelnames),
+        str(spec.format),
+        spec.alpha_channel,
+        spec.get_string_attribute("oiio:ColorSpace"),
+        _above_zero(spec.get_float_attribute("PixelAspectRatio"), 1.0),
+        _above_zero(spec.get_float_attribute("FramesPerSecond"), 0.0),
+    )
+
+
+def _above_zero(number: float, otherwise: float) -> float:
+    return number if math.isfinite(number) and number > 0 else otherwise
+
+
+def _placed(pixels: Samples, header: ImageHeader) -> Samples:
+    if header.data_window == header.display_window:
+        return pixels
+    left, top, width, height = header.data_window
+    x, y = left - header.display_window[0], top - header.display_window[1]
+    across, down = header.size
+    canvas = np.zeros((down, across, pixels.shape[2]), pixels.dtype)
+    x0, y0, x1, y1 = max(x, 0), max(y, 0), min(x + width, across), min(y + height, down)
+    if x0 < x1 and y0 < y1:
+        canvas[y0:y1, x0:x1] = pixels[y0 - y : y1 - y, x0 - x : x1 - x]
+    return canvas

@@ -1,0 +1,214 @@
+"""Mattes as files: coverage written for compositors, and any mask or matte sequence read back."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from OpenImageIO import ImageOutput, ImageSpec, geterror
+
+from roto_daemon.errors import FrameDamagedError, OutputError
+from roto_daemon.pictures import Matte
+from roto_daemon.plates.images import LIMIT_PIXELS, ImageFile, Samples
+from roto_daemon.plates.movie import MovieFile, to_samples
+from roto_daemon.plates.sequence import ImageSequence, find_footage, narrowed
+from roto_shapes.shot import FrameRange, Plate
+
+MATTE_ENDINGS = (".exr", ".png", ".tif", ".tiff")
+
+_WHITE_16 = 65535
+_DEFAULT_RATE = 24.0
+
+
+def write_matte(
+    path: Path, matte: Matte | NDArray[np.uint16], frame: int, metadata: Mapping[str, str], bits: int = 16
+) -> None:
+    """Write a matte, (height, width), as a file of one channel; it appears whole or not at all.
+
+    The ending chooses: EXR half floats with ZIP in channel A, PNG or TIFF with 8 or 16 `bits`. `metadata` says what
+    made it and goes into the file's header under `rotolink:` names. Raises OutputError.
+    """
+    ending = path.suffix.lower()
+    if ending not in MATTE_ENDINGS:
+        raise OutputError(f"Mattes are not written as '{ending}': give a name that ends in {', '.join(MATTE_ENDINGS)}.")
+    if matte.dtype == np.uint16:
+        matte = matte.astype(np.float32) / np.float32(_WHITE_16)
+    height, width = matte.shape
+    stored = "half" if ending == ".exr" else f"uint{bits}"
+    spec = ImageSpec(width, height, 1, stored)
+    # A lone channel of PNG and TIFF is grey by definition; in EXR its name is what a host lists.
+    spec.channelnames = ("A",) if ending == ".exr" else ("Y",)
+    spec.attribute("compression", "zip")
+    spec.attribute("oiio:ColorSpace", "data")
+    spec.attribute("Software", "Rotolink")
+    for name, value in {"frame": str(frame), **metadata}.items():
+        spec.attribute(f"rotolink:{name}", value)
+    with whole_path(path) as part:
+        _write_image(part, spec, np.clip(matte, 0, 1))
+
+
+@contextlib.contextmanager
+def whole_path(path: Path) -> Iterator[Path]:
+    """Yield a path beside `path`, with its ending, for a library that writes by name; it takes the place at the end.
+
+    When the block raises, nothing is left. OSErrors become OutputError.
+    """
+    part = path.with_name(f".rotolink-{secrets.token_hex(8)}.part{path.suffix}")
+    if not path.parent.is_dir():
+        raise OutputError(f"'{path}' cannot be written: there is no folder '{path.parent}'. Create it first.")
+    try:
+        yield part
+        os.replace(part, path)  # noqa: PTH105 - Path.replace, as everywhere beside OIIO's and PyAV's text paths
+    except OSError as error:
+        raise OutputError(f"'{path}' cannot be written: {error.strerror or error}.") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def read_mattes(pattern: str, frames: FrameRange | None = None) -> Iterator[tuple[int, Matte]]:
+    """Return the frames of a mask or matte sequence or movie, rising, with their coverage; see `open_mattes`."""
+    return iter(open_mattes(pattern, frames))
+
+
+def open_mattes(pattern: str, frames: FrameRange | None = None, limit_pixels: int = LIMIT_PIXELS) -> MatteSequence:
+    """Open masks or mattes: a pattern, a folder, a file of a sequence or a movie, as `sequence.find_footage`.
+
+    Raises PlateError, and FrameMissingError that names every frame of the range without a file.
+    """
+    found = find_footage(pattern)
+    if isinstance(found, ImageSequence):
+        return MatteSequence(_MatteImages(found, frames, limit_pixels))
+    return MatteSequence(_MatteMovie(found, frames, limit_pixels))
+
+
+@dataclass(frozen=True)
+class _Layers:
+    """The channels of one frame that may be the matte, 0 to 1."""
+
+    colours: Matte
+    """(height, width): the highest of red, green and blue, which is what a coloured mask paints."""
+    alpha: Matte | None
+
+
+class _Masks(Protocol):
+    """Frames of masks that can be read."""
+
+    plate: Plate
+
+    def layers(self) -> Iterator[tuple[int, _Layers]]:
+        """Yield the frames, rising."""
+
+
+class MatteSequence:
+    """Masks or mattes on a disk. Each iteration reads them again; one frame is held at a time."""
+
+    def __init__(self, masks: _Masks) -> None:
+        self._masks = masks
+
+    @property
+    def plate(self) -> Plate:
+        """Return the size and the frames of the masks, as a plate of which nothing else is known."""
+        return self._masks.plate
+
+    def __iter__(self) -> Iterator[tuple[int, Matte]]:
+        """Yield each frame and its coverage, (height, width), 0 to 1; raises FrameDamagedError.
+
+        The matte is the alpha, unless there is none or it is 1 all over; else the picture's highest colour. Values
+        are not colour-converted: they go from 0 to 1 by bit depth. What the first frame with holes in its alpha has
+        said holds for the frames after it.
+        """
+        is_alpha = False
+        for frame, layers in self._masks.layers():
+            if layers.alpha is not None and not is_alpha:
+                is_alpha = bool(layers.alpha.min() < 1)
+            yield frame, layers.alpha if is_alpha and layers.alpha is not None else layers.colours
+
+
+class _MatteImages:
+    """An image sequence of masks."""
+
+    def __init__(self, found: ImageSequence, frames: FrameRange | None, limit_pixels: int) -> None:
+        frames = frames or found.frames
+        found.require(frames)
+        with ImageFile(found.file(frames.first), frames.first, limit_pixels) as image:
+            header = image.header
+        rate = header.frame_rate or _DEFAULT_RATE
+        self._sequence = found
+        self._limit_pixels = limit_pixels
+        self.plate = Plate(*header.size, frames, found.name, header.pixel_aspect, rate)
+
+    def layers(self) -> Iterator[tuple[int, _Layers]]:
+        """Yield the frames, rising."""
+        for frame in self.plate.frames:
+            with ImageFile(self._sequence.file(frame), frame, self._limit_pixels) as image:
+                header = image.header
+                _require_size(frame, header.size, self.plate)
+                channels = [*header.colours, *([header.alpha] if header.alpha >= 0 else [])]
+                samples = image.read(channels)
+            yield frame, _layers(samples, len(header.colours))
+
+
+class _MatteMovie:
+    """A movie of masks, counted from 0."""
+
+    def __init__(self, file: Path, frames: FrameRange | None, limit_pixels: int) -> None:
+        movie = MovieFile(file, limit_pixels)
+        there = FrameRange(0, movie.count - 1)
+        self._file = file
+        self._limit_pixels = limit_pixels
+        self.plate = Plate(
+            *movie.size, narrowed(there, frames, str(file)), str(file), movie.pixel_aspect, movie.frame_rate
+        )
+        movie.close()
+
+    def layers(self) -> Iterator[tuple[int, _Layers]]:
+        """Yield the frames, rising."""
+        movie = MovieFile(self._file, self._limit_pixels)
+        with contextlib.closing(movie):
+            for frame, decoded in movie.decode(self.plate.frames.first, self.plate.frames.last):
+                samples, has_alpha = to_samples(decoded)
+                yield frame, _layers(samples if has_alpha else samples[..., :3], 3)
+
+
+def _layers(samples: Samples, colours: int) -> _Layers:
+    """Tell the first so many channels from an alpha after them, if there is one."""
+    alpha = _coverage(samples[..., colours:]) if samples.shape[2] > colours else None
+    return _Layers(_coverage(samples[..., :colours]), alpha)
+
+
+def _coverage(samples: Samples) -> Matte:
+    """Return the highest channel as coverage; integers by their bit depth, NaN as 0."""
+    highest = samples[..., 0] if samples.shape[2] == 1 else samples.max(axis=2)
+    if highest.dtype.kind == "u":
+        return highest.astype(np.float32) / np.float32(np.iinfo(highest.dtype).max)
+    matte: Matte = np.clip(np.nan_to_num(highest.astype(np.float32), nan=0.0), 0, 1)
+    return matte
+
+
+def _require_size(frame: int, size: tuple[int, int], plate: Plate) -> None:
+    if size != (plate.width, plate.height):
+        raise FrameDamagedError(
+            f"Frame {frame} of {plate.name} has {size[0]}x{size[1]} pixels, the frames before it "
+            f"{plate.width}x{plate.height}: make all of one size.",
+            frame,
+        )
+
+
+def _write_image(file: Path, spec: ImageSpec, pixels: Matte) -> None:
+    output = ImageOutput.create(str(file))
+    if output is None:
+        raise OSError(geterror())
+    try:
+        whole = output.open(str(file), spec) and output.write_image(pixels[..., np.newaxis])
+        whole = bool(output.close()) and whole
+    finally:
+        reason = output.geterror()
+    if not whole:
+        raise OSError(reason.strip().splitlines()[0] if reason.strip() else "the image library gave no reason")

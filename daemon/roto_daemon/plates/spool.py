@@ -1,0 +1,199 @@
+"""Uploaded frames: one file a frame in a folder, written by the daemon, read by its workers.
+
+Raw pixels become `<frame>.<encoding>.npy`, so that reading maps them; image files stay as they came, as
+`<frame>.image`, whose format OpenImageIO tells by its content. A frame appears whole or not at all, and what comes
+later replaces what came before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.lib.format import write_array_header_1_0
+
+from roto_daemon.errors import FrameDamagedError, FrameMissingError, LimitError, OutputError, PlateError
+from roto_daemon.pictures import Picture
+from roto_daemon.plates.cache import PictureCache
+from roto_daemon.plates.display import DISPLAY, LINEAR, encoding_of, to_display
+from roto_daemon.plates.images import LIMIT_PIXELS, ImageFile
+from roto_daemon.plates.sequence import IMAGE_ENDINGS
+from roto_shapes.shot import FrameRange, Plate
+
+Bytes = bytes | bytearray | memoryview
+
+_SAMPLES = {"uint8": "|u1", "uint16": "<u2", "float16": "<f2", "float32": "<f4"}
+_CHANNELS = (1, 3, 4)
+_CACHE_BYTES = 256 << 20
+
+
+@dataclass(frozen=True)
+class PixelLayout:
+    """How the bytes of a raw frame are read: rows from the top, samples of a pixel side by side, little-endian."""
+
+    width: int
+    height: int
+    channels: int
+    """1 grey, 3 red-green-blue, 4 with alpha."""
+    sample: str
+    """`uint8`, `uint16`, `float16` or `float32`."""
+    colour_space: str = ""
+    """"sRGB" or "scene-linear"; empty for sRGB with integers and scene-linear with floats."""
+
+
+class FrameSpool:
+    """Takes the frames of one plate. Threads may put different frames at the same time."""
+
+    def __init__(self, folder: Path, plate: Plate, room_bytes: Callable[[], int]) -> None:
+        """Spool into a folder, made when needed; `room_bytes` tells how much more may be kept."""
+        self._folder = folder
+        self._plate = plate
+        self._room_bytes = room_bytes
+        self._sizes: dict[int, int] = {}
+
+    @property
+    def used_bytes(self) -> int:
+        """Return how much the frames take on the disk."""
+        return sum(self._sizes.copy().values())
+
+    def check(self, frame: int, size_bytes: int) -> None:
+        """Refuse a frame that could not be kept: PlateError outside the plate, LimitError over the limit."""
+        if frame not in self._plate.frames:
+            raise PlateError(f"Frame {frame} lies outside the plate, which has {self._plate.frames}.")
+        if size_bytes > self._room_bytes() + self._sizes.get(frame, 0):
+            raise LimitError(
+                f"Frame {frame} needs {size_bytes >> 20} MiB more than uploads may take here: close plates that are "
+                "done, or raise upload_limit_bytes."
+            )
+
+    def put(self, frame: int, layout: PixelLayout, content: Bytes) -> None:
+        """Keep raw pixels; PlateError when they do not fit the plate or their own header."""
+        size_bytes = memoryview(content).nbytes
+        self.check(frame, size_bytes)
+        sample = self._checked_sample(frame, layout, size_bytes)
+        encoding = encoding_of(layout.colour_space, is_float=sample[1] == "f")
+        array = {"descr": sample, "fortran_order": False, "shape": (layout.height, layout.width, layout.channels)}
+        self._write(frame, f"{frame}.{encoding}.npy", content, array)
+
+    def put_encoded(self, frame: int, name: str, content: Bytes) -> None:
+        """Keep an image file; it is decoded, and its size compared with the plate's, when it is read."""
+        self.check(frame, memoryview(content).nbytes)
+        ending = Path(name).suffix.lower()
+        if ending not in IMAGE_ENDINGS:
+            raise PlateError(f"'{name}' is no image by its ending: send one such as .exr, .dpx, .png, .tif or .jpg.")
+        self._write(frame, f"{frame}.image", content, None)
+
+    def _checked_sample(self, frame: int, layout: PixelLayout, size_bytes: int) -> str:
+        plate = self._plate
+        if (layout.width, layout.height) != (plate.width, plate.height):
+            raise PlateError(
+                f"Frame {frame} has {layout.width}x{layout.height} pixels, the plate {plate.width}x{plate.height}: "
+                "send frames of the plate's size."
+            )
+        if layout.channels not in _CHANNELS or layout.sample not in _SAMPLES:
+            raise PlateError(
+                f"Frame {frame} has {layout.channels} channels of {layout.sample}: send 1, 3 or 4 channels of "
+                f"{', '.join(_SAMPLES)}."
+            )
+        sample = _SAMPLES[layout.sample]
+        needed = layout.width * layout.height * layout.channels * np.dtype(sample).itemsize
+        if size_bytes != needed:
+            raise PlateError(f"Frame {frame} has {size_bytes} bytes where its header asks for {needed}: send it again.")
+        return sample
+
+    def _write(self, frame: int, name: str, content: Bytes, array: dict[str, object] | None) -> None:
+        part = self._folder / f"{name}.{threading.get_ident()}.part"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with part.open("wb") as file:
+                if array:
+                    write_array_header_1_0(file, array)
+                file.write(content)
+                size_bytes = file.tell()
+            os.replace(part, self._folder / name)  # noqa: PTH105 - the same as Path.replace, beside unlink below
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise OutputError(
+                f"Frame {frame} cannot be kept ({error.strerror}): free space where uploads lie."
+            ) from error
+        for other in _names_of(frame):
+            if other != name:
+                (self._folder / other).unlink(missing_ok=True)
+        self._sizes[frame] = size_bytes
+
+
+class UploadedPlate:
+    """Spooled frames as a `FrameSource`; frames may still arrive while it is read. For one thread."""
+
+    def __init__(self, folder: Path, plate: Plate, cache_bytes: int = _CACHE_BYTES) -> None:
+        self.plate = plate
+        self._folder = folder
+        self._cache = PictureCache(cache_bytes)
+        self._made_from: dict[int, int] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    @property
+    def frames(self) -> FrameRange:
+        """Return the frames that the plate has; those not yet uploaded are missing."""
+        return self.plate.frames
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Return width and height in pixels of every frame."""
+        return self.plate.width, self.plate.height
+
+    def picture(self, frame: int) -> Picture:
+        """Return a frame as 8-bit sRGB, (height, width, 3), read-only; raises as `PlateReader.picture`."""
+        file, version = self._find(frame)
+        held = self._cache.get(frame)
+        if held is None or self._made_from.get(frame) != version:
+            held = self._cache.put(frame, self._decode(frame, file))
+            self._made_from[frame] = version
+        return held
+
+    def close(self) -> None:
+        """Free memory; the files stay."""
+        self._cache.clear()
+
+    def _find(self, frame: int) -> tuple[Path, int]:
+        """Return the file of a frame and what tells it from one that replaces it."""
+        found = []
+        for name in _names_of(frame):
+            with contextlib.suppress(FileNotFoundError):
+                found.append(((self._folder / name).stat().st_mtime_ns, self._folder / name))
+        if found:
+            version, file = max(found)  # there are two only for the moment in which one replaces the other
+            return file, version
+        if frame not in self.frames:
+            raise PlateError(f"Frame {frame} lies outside the plate, which has {self.frames}.")
+        raise FrameMissingError(f"Frame {frame} has not been uploaded: send it first.", frame)
+
+    def _decode(self, frame: int, file: Path) -> Picture:
+        if file.suffix == ".npy":
+            pixels = np.load(file, mmap_mode="r")
+            return to_display(pixels[..., :3], file.suffixes[-2].lstrip("."))
+        with ImageFile(file, frame, LIMIT_PIXELS) as image:
+            header = image.header
+            if header.size != self.size:
+                raise FrameDamagedError(
+                    f"Frame {frame} was sent with {header.size[0]}x{header.size[1]} pixels, the plate has "
+                    f"{self.plate.width}x{self.plate.height}: send it at the plate's size.",
+                    frame,
+                )
+            encoding = encoding_of(self.plate.colour_space, is_float=header.is_float, said=header.colour_space)
+            return to_display(image.read(header.colours), encoding)
+
+
+def _names_of(frame: int) -> list[str]:
+    return [f"{frame}.{DISPLAY}.npy", f"{frame}.{LINEAR}.npy", f"{frame}.image"]
