@@ -14,13 +14,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from roto_daemon.pictures import Matte as Matte
+from roto_daemon.pictures import Picture as Picture
 from roto_shapes.shot import FrameRange
-
-Picture = NDArray[np.uint8]
-"""A display-referred sRGB frame: (height, width, 3), red first, row 0 at the top."""
-
-Matte = NDArray[np.float32]
-"""Coverage 0 to 1: (height, width), row 0 at the top, at the size of the plate."""
 
 
 class Direction(Enum):
