@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from roto_shapes.exporters import ENDINGS, encode, export, write_roto
+from roto_shapes.exporters.rotolink_json import read_roto
+from roto_shapes.shape import ControlPoint, Roto, Shape, ShapeKeyframe
+from roto_shapes.shot import FrameRange, Plate
+
+POINTS = (ControlPoint(0, 0), ControlPoint(5, 0), ControlPoint(0, 5))
+ROTO = Roto(Plate(64, 48, FrameRange(1, 9)), (Shape("körper", (ShapeKeyframe(1, POINTS),), FrameRange(1, 9)),))
+
+
+@pytest.mark.parametrize("name", [".json", "shapes.json", "out/a.b/SHAPES.JSON", Path("out") / "shapes.json"])
+def test_the_ending_chooses_the_format(name: str) -> None:
+    assert read_roto(encode(ROTO, name)) == ROTO
+    assert export(ROTO, name).notes == ()
+
+
+def test_every_known_ending_writes_something_of_its_own() -> None:
+    texts = [encode(ROTO, ending) for ending in ENDINGS]
+    assert len(set(texts)) == len(ENDINGS)
+
+
+@pytest.mark.parametrize("name", ["shapes.fxs", "shapes", "json", "", "a.json.gz", "nk/shapes"])
+def test_an_unknown_ending_is_refused_with_the_known_ones(name: str) -> None:
+    with pytest.raises(ValueError, match=r"is no file of shapes: end its name in \.json or \.nk"):
+        encode(ROTO, name)
+
+
+def test_a_file_is_written_whole_with_the_notes_for_the_artist(tmp_path: Path) -> None:
+    hole = Roto(ROTO.plate, (Shape("hole", (ShapeKeyframe(1, POINTS),), FrameRange(1, 9), invert=True),))
+    notes = write_roto(hole, tmp_path / "shapes.nk")
+    assert notes == export(hole, ".nk").notes
+    assert notes
+    assert (tmp_path / "shapes.nk").read_bytes().decode() == encode(hole, ".nk")
+    assert [path.name for path in tmp_path.iterdir()] == ["shapes.nk"]
+
+
+def test_shapes_that_a_format_cannot_hold_leave_no_file(tmp_path: Path) -> None:
+    opened = Roto(ROTO.plate, (Shape("line", (ShapeKeyframe(1, POINTS),), FrameRange(1, 9), closed=False),))
+    with pytest.raises(ValueError, match="is open"):
+        write_roto(opened, tmp_path / "shapes.nk")
+    assert list(tmp_path.iterdir()) == []
