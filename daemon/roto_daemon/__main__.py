@@ -1,0 +1,5 @@
+"""`python -m roto_daemon` is `roto-daemon`."""
+
+from roto_daemon.cli import main
+
+main()

@@ -1,0 +1,139 @@
+"""The daemon's settings: defaults < file < environment < flag, read once at the start and passed down.
+
+A file is TOML with the names below as keys. In the environment a setting is its name in capitals after `ROTO_`.
+An unknown key is an error. `roto-daemon doctor` prints each value and where it came from.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from roto_daemon.errors import ConfigError
+
+DEFAULT_LISTEN = "127.0.0.1:50750"
+_ENVIRONMENT_STEM = "ROTO_"
+_NOT_SETTINGS = frozenset({"ROTO_DAEMON", "ROTO_DEBUG", "ROTO_CONFIG"})
+"""Variables of the client and of the command line that share the stem."""
+
+
+def _setting(default: Any, meaning: str) -> Any:  # noqa: ANN401 - dataclasses.field is typed by its default
+    return field(default=default, metadata={"meaning": meaning})
+
+
+@dataclass(frozen=True)
+class Config:
+    """Every setting of the daemon. Durations end in `_s`, sizes in `_bytes`."""
+
+    listen: str = _setting(DEFAULT_LISTEN, "Address and port; port 0 takes a free one.")
+    allow_remote: bool = _setting(
+        default=False, meaning="Listen beyond loopback, without encryption or tokens: only on a network you trust."
+    )
+    roots: tuple[str, ...] = _setting((), "Folders that plates may be opened from; empty for all this user may read.")
+    state_folder: str = _setting("", "Where uploads and mattes lie while sessions live; empty for a temporary one.")
+    upload_limit_bytes: int = _setting(32 << 30, "The most that uploaded frames of all plates may take.")
+    frame_limit_pixels: int = _setting(16384 * 16384, "The most pixels that a frame may have.")
+    max_plates: int = _setting(64, "The most plates open at a time.")
+    max_sessions: int = _setting(64, "The most sessions at a time.")
+    max_objects: int = _setting(64, "The most objects in a session.")
+    max_calls: int = _setting(256, "The most calls under way at a time.")
+    session_idle_s: float = _setting(3600.0, "A session untouched for so long may be closed to make room.")
+    step_deadline_s: float = _setting(120.0, "A worker silent for so long while it has work is killed and restarted.")
+    reflection: bool = _setting(default=True, meaning="Offer the standard gRPC reflection service.")
+    extra_engines: tuple[str, ...] = _setting((), "Further engines as module:factory.")
+
+    def __post_init__(self) -> None:
+        for item in dataclasses.fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, (int, float)) and not isinstance(value, bool) and value <= 0:
+                raise ConfigError(f"{item.name} = {value}: give a number above zero.")
+        split_address(self.listen)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A configuration and, for each setting, where its value came from."""
+
+    config: Config
+    sources: Mapping[str, str]
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Return host and port of `HOST:PORT` or `[V6]:PORT`; raises ConfigError when it is neither."""
+    host, separator, port = address.rpartition(":")
+    if not separator or not host or not port.isdigit() or int(port) > 65535:  # noqa: PLR2004 - the last port
+        raise ConfigError(f"'{address}' is not an address: write it as HOST:PORT, for example {DEFAULT_LISTEN}.")
+    return host.strip("[]"), int(port)
+
+
+def load(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, Any]) -> Loaded:
+    """Merge the settings of a file, the environment and the command line; later ones win.
+
+    Raises ConfigError for an unreadable file, an unknown key or a value of the wrong kind.
+    """
+    values: dict[str, Any] = {}
+    sources = {item.name: "default" for item in dataclasses.fields(Config)}
+    layers = [
+        (f"file {file}", _from_file(file) if file else {}),
+        ("environment", _from_environment(environment)),
+        ("flag", {name: value for name, value in flags.items() if value is not None}),
+    ]
+    for source, layer in layers:
+        for name, value in layer.items():
+            if name not in sources:
+                known = ", ".join(sorted(sources))
+                raise ConfigError(f"{source}: there is no setting '{name}'. Settings are: {known}.")
+            values[name] = _convert(name, value, source)
+            sources[name] = source
+    return Loaded(Config(**values), sources)
+
+
+def _from_file(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"The settings file {file} cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The settings file {file} is not TOML: {error}.") from error
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name.removeprefix(_ENVIRONMENT_STEM).lower(): text
+        for name, text in environment.items()
+        if name.startswith(_ENVIRONMENT_STEM) and name not in _NOT_SETTINGS
+    }
+
+
+def _convert(name: str, value: Any, source: str) -> Any:  # noqa: ANN401 - what TOML, text and flags may hold
+    default = next(item.default for item in dataclasses.fields(Config) if item.name == name)
+    try:
+        return _converted(value, default)
+    except (TypeError, ValueError):
+        kind = {bool: "true or false", int: "a whole number", float: "a number", tuple: "a list"}
+        wanted = kind.get(type(default), "text")
+        raise ConfigError(f"{source}: {name} = {value!r}: give {wanted}.") from None
+
+
+def _converted(value: Any, default: Any) -> Any:  # noqa: ANN401 - see _convert
+    if isinstance(default, bool):
+        words = {"true": True, "1": True, "false": False, "0": False}
+        if str(value).lower() not in words:
+            raise ValueError
+        return words[str(value).lower()]
+    if isinstance(default, tuple):
+        items = value.split(",") if isinstance(value, str) else value
+        if not all(isinstance(item, str) for item in items):
+            raise TypeError
+        return tuple(item.strip() for item in items if item.strip())
+    if isinstance(default, (int, float)):
+        if isinstance(value, bool):
+            raise TypeError
+        return type(default)(value)
+    if not isinstance(value, str):
+        raise TypeError
+    return value

@@ -1,0 +1,153 @@
+"""The gRPC server: built from a configuration, run until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from grpc import aio
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from roto_daemon.config import Config, split_address
+from roto_daemon.errors import ConfigError
+from roto_daemon.service.daemon import DaemonServicer
+from roto_daemon.service.plates import PlateServicer
+from roto_daemon.service.sessions import SessionServicer
+from roto_daemon.sessions import Sessions
+from roto_daemon.workers.process import WorkerProcess
+from roto_proto import wire
+from roto_proto.v1 import (
+    daemon_pb2,
+    daemon_pb2_grpc,
+    plates_pb2,
+    plates_pb2_grpc,
+    sessions_pb2,
+    sessions_pb2_grpc,
+)
+
+_FEATURES = ("ring",)
+_GRACE_S = 2.0
+"""How long calls under way may take to end when the daemon stops."""
+_STATE_STEM = "rotolink-"
+
+_log = logging.getLogger("roto_daemon.service")
+
+
+@dataclass(frozen=True)
+class RunningDaemon:
+    """A daemon that answers."""
+
+    address: str
+    engine_worker: WorkerProcess
+    fit_worker: WorkerProcess
+
+
+@contextlib.asynccontextmanager
+async def running_daemon(config: Config) -> AsyncIterator[RunningDaemon]:
+    """Run a daemon for the time of the context.
+
+    Raises ConfigError when the address cannot be bound or lies beyond loopback without `allow_remote`.
+    """
+    _require_local(config)
+    with _state_folder(config) as folder:
+        engine = WorkerProcess("engine", config.step_deadline_s, config.extra_engines)
+        fitter = WorkerProcess("fit", config.step_deadline_s, config.extra_engines)
+        sessions = Sessions(config, folder, engine, fitter)
+        server = _server(config)
+        await _add_services(server, config, sessions)
+        address = _bind(server, config)
+        try:
+            await sessions.engines()  # a daemon that answers has a warm worker
+            await server.start()
+            _log.info("listening on %s", address)
+            yield RunningDaemon(address, engine, fitter)
+        finally:
+            await server.stop(_GRACE_S)
+            await asyncio.gather(engine.close(), fitter.close())
+
+
+def _server(config: Config) -> aio.Server:
+    return aio.server(
+        maximum_concurrent_rpcs=config.max_calls,
+        options=[
+            ("grpc.so_reuseport", 0),  # else a second daemon shares the port in silence and takes half the calls
+            ("grpc.max_receive_message_length", wire.MESSAGE_LIMIT_BYTES),
+            ("grpc.max_send_message_length", wire.MESSAGE_LIMIT_BYTES),
+            ("grpc.http2.min_ping_interval_without_data_ms", 5000),
+            ("grpc.keepalive_permit_without_calls", 1),
+        ],
+    )
+
+
+async def _add_services(server: aio.Server, config: Config, sessions: Sessions) -> None:
+    daemon_pb2_grpc.add_DaemonServiceServicer_to_server(
+        DaemonServicer(sessions, config, secrets.token_hex(8), _FEATURES), server
+    )
+    plates_pb2_grpc.add_PlateServiceServicer_to_server(PlateServicer(sessions), server)
+    sessions_pb2_grpc.add_SessionServiceServicer_to_server(SessionServicer(sessions), server)
+    names = [
+        each.full_name
+        for file in (daemon_pb2, plates_pb2, sessions_pb2)
+        for each in file.DESCRIPTOR.services_by_name.values()
+    ]
+    checks = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    for name in ["", *names]:
+        await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
+    if config.reflection:
+        reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
+
+
+def _bind(server: aio.Server, config: Config) -> str:
+    host, port = split_address(config.listen)
+    shown = f"[{host}]" if ":" in host else host
+    try:
+        bound = server.add_insecure_port(f"{shown}:{port}")
+    except RuntimeError as error:
+        raise ConfigError(
+            f"The daemon cannot listen on {config.listen}: the port is in use or not allowed. Another daemon may be "
+            "running (roto doctor tells); stop it, or choose another port with --listen HOST:PORT."
+        ) from error
+    return f"{shown}:{bound}"
+
+
+def _require_local(config: Config) -> None:
+    host, _ = split_address(config.listen)
+    with contextlib.suppress(ValueError):
+        if ipaddress.ip_address(host).is_loopback:
+            return
+    if host != "localhost" and not config.allow_remote:
+        raise ConfigError(
+            f"{config.listen} can be reached from other machines, and this version has neither encryption nor "
+            "tokens. Listen on 127.0.0.1, or set allow_remote = true on a network that you trust."
+        )
+
+
+@contextlib.contextmanager
+def _state_folder(config: Config) -> Iterator[Path]:
+    """Make a folder for this run, and sweep those that killed daemons left behind."""
+    parent = Path(config.state_folder or tempfile.gettempdir())
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        for left in parent.glob(f"{_STATE_STEM}*-*"):
+            pid = left.name.split("-")[1]
+            if pid.isdigit() and not psutil.pid_exists(int(pid)):
+                shutil.rmtree(left, ignore_errors=True)
+        folder = Path(tempfile.mkdtemp(prefix=f"{_STATE_STEM}{os.getpid()}-", dir=parent))
+    except OSError as error:
+        raise ConfigError(f"The state folder {parent} cannot be used ({error.strerror}): set state_folder.") from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,222 @@
+"""Interactive work on a plate."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from roto_daemon.errors import PromptError
+from roto_daemon.plates.matte_store import StoredMatte
+from roto_daemon.service.status import Context, answered, streamed
+from roto_daemon.sessions import FileOrder, FitOrder, Sessions
+from roto_proto import wire
+from roto_proto.v1 import sessions_pb2 as pb
+from roto_proto.v1 import sessions_pb2_grpc, values_pb2
+from roto_shapes.exporters import encode
+from roto_shapes.shape import Shape
+from roto_shapes.shot import FrameRange
+
+_DIRECTIONS = {pb.DIRECTION_FORWARD: 1, pb.DIRECTION_BACKWARD: -1}
+_TEXT_FORMATS = {pb.EXPORT_FORMAT_JSON: ".json", pb.EXPORT_FORMAT_NUKE: ".nk"}
+_FILE_KINDS = {
+    pb.EXPORT_FORMAT_MATTE_EXR: "exr",
+    pb.EXPORT_FORMAT_MATTE_PNG: "png",
+    pb.EXPORT_FORMAT_PREVIEW_MP4: "preview",
+    pb.EXPORT_FORMAT_CONTACT_SHEET_PNG: "sheet",
+}
+_DEFAULT_TOLERANCE_PX = 1.0
+_DEFAULT_THRESHOLD = 0.5
+
+
+class SessionServicer(sessions_pb2_grpc.SessionServiceServicer):
+    """Objects, prompts, mattes, shapes and files."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    @answered
+    async def OpenSession(self, request: pb.OpenSessionRequest, context: Context) -> pb.OpenSessionResponse:
+        """Start a session."""
+        session = await self._sessions.open_session(request.plate_id, request.engine)
+        return pb.OpenSessionResponse(session_id=session.session_id, engine=session.engine)
+
+    @answered
+    async def CloseSession(self, request: pb.CloseSessionRequest, context: Context) -> pb.CloseSessionResponse:
+        """End a session."""
+        await self._sessions.close_session(request.session_id)
+        return pb.CloseSessionResponse()
+
+    @answered
+    async def AddObject(self, request: pb.AddObjectRequest, context: Context) -> pb.AddObjectResponse:
+        """Add an object."""
+        return pb.AddObjectResponse(object_id=self._sessions.add_object(request.session_id, request.name))
+
+    @answered
+    async def RemoveObject(self, request: pb.RemoveObjectRequest, context: Context) -> pb.RemoveObjectResponse:
+        """Forget an object."""
+        self._sessions.remove_object(request.session_id, request.object_id)
+        return pb.RemoveObjectResponse()
+
+    @streamed
+    async def SetPrompt(
+        self, request: pb.SetPromptRequest, context: Context
+    ) -> AsyncGenerator[pb.SetPromptResponse, None]:
+        """Follow a prompt and send the matte."""
+        prompt = wire.prompt_from_wire(request.prompt)
+        stored = await self._sessions.set_prompt(request.session_id, request.object_id, prompt)
+        for part in _matte_parts(stored, request.object_id, prompt.frame):
+            yield pb.SetPromptResponse(matte=part)
+
+    @streamed
+    async def Propagate(
+        self, request: pb.PropagateRequest, context: Context
+    ) -> AsyncGenerator[pb.PropagateResponse, None]:
+        """Follow an object through frames."""
+        if request.direction not in _DIRECTIONS:
+            raise PromptError("Say which way to follow the object: DIRECTION_FORWARD or DIRECTION_BACKWARD.")
+        frames = _required_frames(request)
+        run = self._sessions.propagate(request.session_id, request.object_id, frames, _DIRECTIONS[request.direction])
+        done = 0
+        async with contextlib.aclosing(run) as events:
+            async for event in events:
+                done += 1
+                yield pb.PropagateResponse(frame=pb.FrameDone(**event))
+                yield pb.PropagateResponse(progress=_progress(done, len(frames), "tracking"))
+                if request.send_mattes:
+                    stored = self._sessions.session(request.session_id).store.read(request.object_id, event["frame"])
+                    for part in _matte_parts(stored, request.object_id, event["frame"]):
+                        yield pb.PropagateResponse(matte=part)
+
+    @streamed
+    async def ReadMattes(
+        self, request: pb.ReadMattesRequest, context: Context
+    ) -> AsyncGenerator[pb.ReadMattesResponse, None]:
+        """Send mattes made before."""
+        session = self._sessions.session(request.session_id)
+        session.find(request.object_id)
+        wanted = _required_frames(request)
+        for frame in session.store.frames(request.object_id):
+            if frame in wanted:
+                stored = await asyncio.to_thread(session.store.read, request.object_id, frame)
+                for part in _matte_parts(stored, request.object_id, frame):
+                    yield pb.ReadMattesResponse(matte=part)
+
+    @streamed
+    async def FitShapes(
+        self, request: pb.FitShapesRequest, context: Context
+    ) -> AsyncGenerator[pb.FitShapesResponse, None]:
+        """Turn mattes into shapes."""
+        order = FitOrder(
+            _optional_frames(request),
+            request.tolerance_px or _DEFAULT_TOLERANCE_PX,
+            request.threshold or _DEFAULT_THRESHOLD,
+            wire.interpolation_from_wire(request.interpolation),
+        )
+        run = self._sessions.fit(request.session_id, request.object_id, order)
+        async with contextlib.aclosing(run) as events:
+            async for event in events:
+                if "shapes" in event:
+                    shapes = [wire.shape_to_wire(shape) for shape in event["shapes"]]
+                    report = _report(event["report"], event["shapes"])
+                    yield pb.FitShapesResponse(result=pb.FittedShapes(shapes=shapes, report=report))
+                else:
+                    yield pb.FitShapesResponse(progress=_progress(event["done"], event["total"], "fitting"))
+
+    @answered
+    async def GetShapes(self, request: pb.GetShapesRequest, context: Context) -> pb.GetShapesResponse:
+        """Send the shapes."""
+        roto = self._sessions.session(request.session_id).roto()
+        return pb.GetShapesResponse(
+            plate=wire.plate_to_wire(roto.plate), shapes=[wire.shape_to_wire(shape) for shape in roto.shapes]
+        )
+
+    @answered
+    async def SetShapes(self, request: pb.SetShapesRequest, context: Context) -> pb.SetShapesResponse:
+        """Take the artist's shapes."""
+        shapes = tuple(wire.shape_from_wire(shape) for shape in request.shapes)
+        self._sessions.set_shapes(request.session_id, request.object_id, shapes)
+        return pb.SetShapesResponse()
+
+    @streamed
+    async def Export(self, request: pb.ExportRequest, context: Context) -> AsyncGenerator[pb.ExportResponse, None]:
+        """Make files and send them."""
+        if request.format in _TEXT_FORMATS:
+            roto = self._sessions.session(request.session_id).roto()
+            text = await asyncio.to_thread(encode, roto, _TEXT_FORMATS[request.format])
+            pieces = list(wire.chunks(text.encode()))
+            for index, piece in enumerate(pieces):
+                yield pb.ExportResponse(file=pb.FilePart(data=piece, last=index == len(pieces) - 1))
+            return
+        if request.format not in _FILE_KINDS:
+            raise PromptError("Say what to export: one of the formats of ExportFormat.")
+        order = FileOrder(_FILE_KINDS[request.format], request.object_id, _optional_frames(request), request.credit)
+        async with contextlib.aclosing(self._sessions.files(request.session_id, order)) as events:
+            async for event in events:
+                if "file" in event:
+                    async for part in _file_parts(Path(event["file"]), event["frame"]):
+                        yield pb.ExportResponse(file=part)
+                else:
+                    yield pb.ExportResponse(progress=_progress(event["done"], event["total"], "writing"))
+
+
+def _progress(done: int, total: int, stage: str) -> values_pb2.Progress:
+    return values_pb2.Progress(done=done, total=total, stage=stage)
+
+
+def _optional_frames(request: Any) -> FrameRange | None:  # noqa: ANN401 - any request with frames
+    return wire.frames_from_wire(request.frames) if request.HasField("frames") else None
+
+
+def _required_frames(request: Any) -> FrameRange:  # noqa: ANN401 - as above
+    frames = _optional_frames(request)
+    if frames is None:
+        raise PromptError("Say which frames: give their first and last.")
+    return frames
+
+
+def _matte_parts(stored: StoredMatte, object_id: int, frame: int) -> Iterator[values_pb2.MattePart]:
+    encoded = stored.encoded
+    left, top, right, bottom = encoded.box
+    header = values_pb2.MatteHeader(
+        frame=frame,
+        object_id=object_id,
+        confidence=stored.confidence,
+        width=encoded.width,
+        height=encoded.height,
+        left=left,
+        top=top,
+        right=right,
+        bottom=bottom,
+        bits=encoded.bits,
+        codec=values_pb2.MATTE_CODEC_ZSTD,
+        size=len(encoded.data),
+    )
+    return wire.matte_parts(header, encoded.data)
+
+
+async def _file_parts(file: Path, frame: int | None) -> AsyncGenerator[pb.FilePart, None]:
+    """Send a file that a worker made, piece by piece, and delete it."""
+    stream = await asyncio.to_thread(file.open, "rb")
+    with stream:
+        piece = await asyncio.to_thread(stream.read, wire.CHUNK_BYTES)
+        while True:
+            following = await asyncio.to_thread(stream.read, wire.CHUNK_BYTES)
+            yield pb.FilePart(frame=frame, data=piece, last=not following)
+            if not following:
+                break
+            piece = following
+    await asyncio.to_thread(file.unlink)
+
+
+def _report(report: dict[str, Any], shapes: Sequence[Shape]) -> pb.FitReport:
+    return pb.FitReport(
+        frames=[pb.FrameError(**each) for each in report["frames"]],
+        effective_tolerance_px=report["effective_tolerance_px"],
+        shapes=len(shapes),
+        control_points=sum(shape.point_count for shape in shapes),
+        keyframes=sum(len(shape.keyframes) for shape in shapes),
+        elapsed_s=report["elapsed_s"],
+    )

@@ -1,0 +1,427 @@
+"""Sessions: an artist on a plate, with objects, prompts, mattes and shapes.
+
+The prompts and shapes here are the truth. What a worker holds is a cache of them: every order carries the whole
+session, and mattes lie in the session's folder, so a worker that died is replaced without anything being lost.
+All methods belong to the daemon's event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import shutil
+import time
+from collections.abc import AsyncGenerator, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from roto_daemon.config import Config
+from roto_daemon.errors import ConflictError, LimitError, PlateError, PromptError, UnknownError, WorkerError
+from roto_daemon.plates.matte_store import MatteStore, StoredMatte
+from roto_daemon.plates.spool import FrameSpool
+from roto_daemon.workers.orders import ObjectOrder, PlateOrder, SessionOrder, pack_plate, unpack_plate
+from roto_daemon.workers.pipe import Message
+from roto_daemon.workers.process import BATCH, WorkerProcess
+from roto_shapes.exporters import encode
+from roto_shapes.exporters.rotolink_json import read_roto
+from roto_shapes.prompt import Prompt
+from roto_shapes.shape import Interpolation, Roto, Shape
+from roto_shapes.shot import FrameRange, Plate
+
+
+@dataclass
+class OpenPlate:
+    """A plate that sessions can work on."""
+
+    plate_id: str
+    plate: Plate
+    order: PlateOrder
+    spool: FrameSpool | None = None
+    """Where uploaded frames go; None for a plate opened by path."""
+
+
+@dataclass
+class _Object:
+    """What the artist follows: it owns its prompts and shapes; its identity outlives them."""
+
+    object_id: int
+    name: str
+    prompts: dict[int, Prompt] = field(default_factory=dict)
+    shapes: tuple[Shape, ...] = ()
+    report: Message | None = None
+    busy: str = ""
+    """What runs for it now, in words; an object does one thing at a time."""
+
+
+@dataclass
+class Session:
+    """One artist on one plate."""
+
+    session_id: str
+    plate: OpenPlate
+    engine: str
+    folder: Path
+    objects: dict[int, _Object] = field(default_factory=dict)
+    next_object: int = 1
+    touched: float = field(default_factory=time.monotonic)
+
+    @property
+    def store(self) -> MatteStore:
+        """Return the mattes of the session."""
+        return MatteStore(self.folder)
+
+    def find(self, object_id: int) -> _Object:
+        """Return an object; raises UnknownError."""
+        try:
+            return self.objects[object_id]
+        except KeyError:
+            raise UnknownError(f"The session has no object {object_id}: add it first.") from None
+
+    def order(self) -> SessionOrder:
+        """Describe the session to a worker."""
+        objects = tuple(
+            ObjectOrder(each.object_id, each.name, tuple(each.prompts.values())) for each in self.objects.values()
+        )
+        return SessionOrder(self.session_id, self.folder, self.plate.order, self.engine, objects)
+
+    def roto(self) -> Roto:
+        """Return all shapes in paint order."""
+        return Roto(self.plate.plate, tuple(shape for each in self.objects.values() for shape in each.shapes))
+
+
+@dataclass(frozen=True)
+class FitOrder:
+    """How an object's mattes become shapes. `frames` None means all that have a matte."""
+
+    frames: FrameRange | None
+    tolerance_px: float
+    threshold: float
+    interpolation: Interpolation
+
+
+@dataclass(frozen=True)
+class FileOrder:
+    """A file or a file a frame to make from a session; `object_id` 0 means all objects together."""
+
+    kind: str
+    """`exr` or `png` for mattes; `preview` or `sheet` for pictures."""
+    object_id: int
+    frames: FrameRange | None
+    credit: str = ""
+
+
+class Sessions:
+    """Every plate and session of the daemon."""
+
+    def __init__(self, config: Config, folder: Path, engine: WorkerProcess, fitter: WorkerProcess) -> None:
+        self._config = config
+        self._folder = folder
+        self._engine = engine
+        self._fitter = fitter
+        self._plates: dict[str, OpenPlate] = {}
+        self._sessions: dict[str, Session] = {}
+
+    # Plates
+
+    async def open_plate(self, order: PlateOrder) -> OpenPlate:
+        """Open a plate by path; raises PlateError or LimitError."""
+        self._require_room(self._plates, self._config.max_plates, "plates")
+        self._require_allowed(order.path)
+        order = replace(order, frame_limit_pixels=self._config.frame_limit_pixels)
+        answer = await self._engine.ask("open_plate", {"plate": order.pack()})
+        return self._keep(OpenPlate(secrets.token_hex(8), unpack_plate(answer["plate"]), order))
+
+    def open_upload(self, plate: Plate) -> OpenPlate:
+        """Make room for a plate whose frames will be sent; raises PlateError or LimitError."""
+        self._require_room(self._plates, self._config.max_plates, "plates")
+        if plate.width * plate.height > self._config.frame_limit_pixels:
+            raise PlateError(
+                f"A plate of {plate.width}x{plate.height} pixels is larger than this daemon takes "
+                f"(frame_limit_pixels = {self._config.frame_limit_pixels})."
+            )
+        plate_id = secrets.token_hex(8)
+        folder = self._folder / f"plate-{plate_id}"
+        spool = FrameSpool(folder, plate, self._upload_room)
+        return self._keep(OpenPlate(plate_id, plate, PlateOrder(str(folder), uploaded=plate), spool))
+
+    def plate(self, plate_id: str) -> OpenPlate:
+        """Return an open plate; raises UnknownError."""
+        try:
+            return self._plates[plate_id]
+        except KeyError:
+            raise UnknownError(f"There is no open plate '{plate_id}': open it again.") from None
+
+    def close_plate(self, plate_id: str) -> None:
+        """Forget a plate and its uploaded frames; ConflictError while a session works on it."""
+        plate = self.plate(plate_id)
+        if any(session.plate is plate for session in self._sessions.values()):
+            raise ConflictError("A session still works on this plate: close the session first.")
+        del self._plates[plate_id]
+        if plate.spool:
+            shutil.rmtree(plate.order.path, ignore_errors=True)
+
+    # Sessions and objects
+
+    async def open_session(self, plate_id: str, engine: str) -> Session:
+        """Start a session with an engine (empty for the default); UnknownError names those there are."""
+        plate = self.plate(plate_id)
+        await self._make_room()
+        info = await self._find_engine(engine)
+        session_id = secrets.token_hex(8)
+        folder = self._folder / f"session-{session_id}"
+        folder.mkdir(parents=True)
+        session = Session(session_id, plate, info["name"], folder)
+        self._sessions[session_id] = session
+        return session
+
+    def session(self, session_id: str) -> Session:
+        """Return a session and note that it is used; raises UnknownError."""
+        try:
+            session = self._sessions[session_id]
+        except KeyError:
+            raise UnknownError(
+                f"There is no session '{session_id}': it was closed, or the daemon was restarted. Open it again."
+            ) from None
+        session.touched = time.monotonic()
+        return session
+
+    async def close_session(self, session_id: str) -> None:
+        """End a session and delete what it holds; ConflictError while something runs in it."""
+        session = self.session(session_id)
+        for each in session.objects.values():
+            _require_idle(each)
+        del self._sessions[session_id]
+        with contextlib.suppress(WorkerError):  # a worker that died holds nothing any more
+            await self._engine.ask("close_session", {"session_id": session_id})
+        await asyncio.to_thread(shutil.rmtree, session.folder, ignore_errors=True)
+
+    def add_object(self, session_id: str, name: str) -> int:
+        """Return the id of the object of that name, adding it when it is new."""
+        session = self.session(session_id)
+        if not name.strip():
+            raise PromptError("An object needs a name: shapes are named after it.")
+        for each in session.objects.values():
+            if each.name == name:
+                return each.object_id
+        self._require_room(session.objects, self._config.max_objects, "objects")
+        object_id, session.next_object = session.next_object, session.next_object + 1
+        session.objects[object_id] = _Object(object_id, name)
+        return object_id
+
+    def remove_object(self, session_id: str, object_id: int) -> None:
+        """Forget an object with all it owns."""
+        session = self.session(session_id)
+        _require_idle(session.find(object_id))
+        del session.objects[object_id]
+        session.store.remove(object_id)
+
+    # Work
+
+    async def set_prompt(self, session_id: str, object_id: int, prompt: Prompt) -> StoredMatte:
+        """Replace what is pointed at on a frame and return the matte there; a refused prompt changes nothing."""
+        session = self.session(session_id)
+        target = session.find(object_id)
+        _check_prompt(prompt, session.plate.plate)
+        with _occupied(target, "a prompt is being followed"):
+            before = dict(target.prompts)
+            target.prompts.pop(prompt.frame, None)
+            if not prompt.is_empty:
+                target.prompts[prompt.frame] = prompt
+            try:
+                order = session.order()
+                if prompt.mask:
+                    mask_file = order.mask_file(object_id, prompt.frame)
+                    await asyncio.to_thread(mask_file.write_bytes, prompt.mask.coverage)
+                args = {"session": order.pack(), "object_id": object_id, "frame": prompt.frame}
+                await self._engine.ask("prompt", args)
+            except BaseException:
+                target.prompts = before
+                raise
+        return session.store.read(object_id, prompt.frame)
+
+    async def propagate(
+        self, session_id: str, object_id: int, frames: FrameRange, direction: int
+    ) -> AsyncGenerator[Message, None]:
+        """Follow an object; yields frame, confidence and area of each frame once its matte is stored."""
+        session = self.session(session_id)
+        target = session.find(object_id)
+        _require_inside(frames, session.plate.plate)
+        args = {
+            "session": session.order().pack(),
+            "object_id": object_id,
+            "first": frames.first,
+            "last": frames.last,
+            "direction": direction,
+        }
+        with _occupied(target, "the object is being tracked"):
+            async with contextlib.aclosing(self._engine.stream("propagate", args, BATCH)) as events:
+                async for event in events:
+                    session.touched = time.monotonic()
+                    if event:
+                        yield event
+
+    async def fit(self, session_id: str, object_id: int, order: FitOrder) -> AsyncGenerator[Message, None]:
+        """Turn mattes into shapes; yields progress and last `{"shapes": ..., "report": ...}`."""
+        session = self.session(session_id)
+        target = session.find(object_id)
+        args = {
+            "folder": str(session.folder),
+            "plate": pack_plate(session.plate.plate),
+            "object_id": object_id,
+            "frames": _frames_with_mattes(session, object_id, order.frames),
+            "name": target.name,
+            "tolerance_px": order.tolerance_px,
+            "threshold": order.threshold,
+            "interpolation": order.interpolation.value,
+        }
+        with _occupied(target, "its shapes are being fitted"):
+            async with contextlib.aclosing(self._fitter.stream("fit", args, BATCH)) as events:
+                async for event in events:
+                    session.touched = time.monotonic()
+                    if "roto" in event:
+                        target.shapes, target.report = read_roto(event["roto"]).shapes, event["report"]
+                        yield {"shapes": target.shapes, "report": event["report"]}
+                    elif event:
+                        yield event
+
+    def set_shapes(self, session_id: str, object_id: int, shapes: tuple[Shape, ...]) -> None:
+        """Put the artist's shapes in place of an object's; ConflictError when a name is another object's."""
+        session = self.session(session_id)
+        target = session.find(object_id)
+        _require_idle(target)
+        before, target.shapes = target.shapes, shapes
+        try:
+            session.roto()
+        except ValueError as error:
+            target.shapes = before
+            raise ConflictError(f"These shapes cannot stand beside the session's others: {error}.") from error
+        target.report = None
+
+    async def files(self, session_id: str, order: FileOrder) -> AsyncGenerator[Message, None]:
+        """Make files; yields `{"file": path, "frame": frame or None}`, each to be deleted by the caller."""
+        session = self.session(session_id)
+        objects = [session.find(order.object_id)] if order.object_id else list(session.objects.values())
+        frames = sorted(
+            {f for each in objects for f in self._frames_with_mattes(session, each.object_id, order.frames)}
+        )
+        folder = session.folder / f"export-{secrets.token_hex(4)}"
+        folder.mkdir()
+        args = {
+            "folder": str(session.folder),
+            "plate": session.plate.order.pack(),
+            "kind": order.kind,
+            "objects": [each.object_id for each in objects],
+            "title": ", ".join(each.name for each in objects),
+            "engine": session.engine,
+            "frames": frames,
+            "roto": encode(session.roto(), ".json"),
+            "reports": [each.report for each in objects if each.report],
+            "credit": order.credit,
+            "into": str(folder),
+        }
+        try:
+            async with contextlib.aclosing(self._fitter.stream("files", args, BATCH)) as events:
+                async for event in events:
+                    session.touched = time.monotonic()
+                    if event:
+                        yield event
+        finally:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    async def engines(self) -> list[dict[str, Any]]:
+        """Describe every engine there is."""
+        answer = await self._engine.ask("engines", {})
+        engines: list[dict[str, Any]] = answer["engines"]
+        return engines
+
+    # Bounds and checks
+
+    async def _find_engine(self, name: str) -> dict[str, Any]:
+        known = await self.engines()
+        wanted = [each for each in known if each["name"] == name or (name in {"", "auto"} and each["is_default"])]
+        if not wanted:
+            names = ", ".join(each["name"] for each in known)
+            raise UnknownError(f"There is no engine '{name}'. Engines here are: {names}.")
+        return wanted[0]
+
+    async def _make_room(self) -> None:
+        """Close the session that was left untouched the longest, if the limit asks for it and it is idle."""
+        if len(self._sessions) < self._config.max_sessions:
+            return
+        oldest = min(self._sessions.values(), key=lambda session: session.touched)
+        if time.monotonic() - oldest.touched < self._config.session_idle_s:
+            raise LimitError(
+                f"All {self._config.max_sessions} sessions of this daemon are in use (max_sessions): "
+                "close one or try again later."
+            )
+        await self.close_session(oldest.session_id)
+
+    def _require_room(self, held: dict[Any, Any], limit: int, what: str) -> None:
+        if len(held) >= limit:
+            raise LimitError(f"No more than {limit} {what} may be open here (max_{what}): close one first.")
+
+    def _require_allowed(self, path: str) -> None:
+        roots = [Path(root).resolve() for root in self._config.roots]
+        folder = Path(path).resolve()
+        if roots and not any(folder.is_relative_to(root) for root in roots):
+            allowed = ", ".join(map(str, roots))
+            raise PlateError(f"{path} lies outside the folders that this daemon may read ({allowed}).")
+
+    def _upload_room(self) -> int:
+        used = sum(plate.spool.used_bytes for plate in self._plates.values() if plate.spool)
+        return self._config.upload_limit_bytes - used
+
+    def _keep(self, plate: OpenPlate) -> OpenPlate:
+        self._plates[plate.plate_id] = plate
+        return plate
+
+
+@contextlib.contextmanager
+def _occupied(target: _Object, what: str) -> Iterator[None]:
+    _require_idle(target)
+    target.busy = what
+    try:
+        yield
+    finally:
+        target.busy = ""
+
+
+def _frames_with_mattes(session: Session, object_id: int, frames: FrameRange | None) -> list[int]:
+    session.find(object_id)
+    found = [frame for frame in session.store.frames(object_id) if frames is None or frame in frames]
+    if not found:
+        where = f" in frames {frames}" if frames else ""
+        raise ConflictError(f"The object has no mattes{where}: track it first.")
+    return found
+
+
+def _require_idle(target: _Object) -> None:
+    if target.busy:
+        raise ConflictError(f"Object '{target.name}' is busy: {target.busy}. Wait for it, or cancel it.")
+
+
+def _require_inside(frames: FrameRange, plate: Plate) -> None:
+    if frames.first not in plate.frames or frames.last not in plate.frames:
+        raise PromptError(f"Frames {frames} lie outside the plate, which has {plate.frames}.")
+
+
+def _check_prompt(prompt: Prompt, plate: Plate) -> None:
+    if prompt.frame not in plate.frames:
+        raise PromptError(f"Frame {prompt.frame} lies outside the plate, which has {plate.frames}.")
+    places = [(point.x, point.y) for point in prompt.points]
+    for x, y in places:
+        if not (0 <= x <= plate.width and 0 <= y <= plate.height):
+            raise PromptError(
+                f"The point {x:g},{y:g} on frame {prompt.frame} lies outside the plate of {plate.width}x{plate.height}."
+            )
+    box = prompt.box
+    if box and (box.x1 <= 0 or box.y1 <= 0 or box.x0 >= plate.width or box.y0 >= plate.height):
+        raise PromptError(f"The box on frame {prompt.frame} lies outside the plate of {plate.width}x{plate.height}.")
+    mask = prompt.mask
+    if mask and (mask.width, mask.height) != (plate.width, plate.height):
+        raise PromptError(
+            f"The mask on frame {prompt.frame} has {mask.width}x{mask.height} pixels; "
+            f"the plate has {plate.width}x{plate.height}."
+        )

@@ -1,0 +1,146 @@
+"""What the daemon tells a worker: whole descriptions, so that a fresh worker needs nothing else to go on.
+
+A session's order holds every prompt that was set. A worker that already has the session applies what is new; one
+that was just started applies all and takes the mattes made before from the session's folder.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from roto_shapes.prompt import BoxPrompt, MaskPrompt, PointPrompt, Prompt
+from roto_shapes.shape import ControlPoint
+from roto_shapes.shot import FrameRange, Plate
+
+Packed = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class PlateOrder:
+    """Where a plate's frames come from: a path as the user gave it, or a folder of uploaded frames."""
+
+    path: str
+    frames: FrameRange | None = None
+    first_frame: int | None = None
+    colour_space: str = ""
+    uploaded: Plate | None = None
+    """The facts of an uploaded plate, whose `path` is the folder of its frames."""
+    frame_limit_pixels: int = 1 << 28
+
+    def pack(self) -> Packed:
+        """Return it as plain data."""
+        return {
+            "path": self.path,
+            "frames": _pack_range(self.frames),
+            "first_frame": self.first_frame,
+            "colour_space": self.colour_space,
+            "uploaded": pack_plate(self.uploaded) if self.uploaded else None,
+            "frame_limit_pixels": self.frame_limit_pixels,
+        }
+
+    @classmethod
+    def unpack(cls, packed: Packed) -> PlateOrder:
+        """Return it from plain data."""
+        uploaded = packed["uploaded"]
+        return cls(
+            packed["path"],
+            _unpack_range(packed["frames"]),
+            packed["first_frame"],
+            packed["colour_space"],
+            unpack_plate(uploaded) if uploaded else None,
+            packed["frame_limit_pixels"],
+        )
+
+
+@dataclass(frozen=True)
+class ObjectOrder:
+    """An object and all that is pointed at for it."""
+
+    object_id: int
+    name: str
+    prompts: tuple[Prompt, ...] = ()
+
+
+@dataclass(frozen=True)
+class SessionOrder:
+    """A session as a worker needs it. `folder` holds its mattes and painted masks."""
+
+    session_id: str
+    folder: Path
+    plate: PlateOrder
+    engine: str
+    objects: tuple[ObjectOrder, ...] = ()
+
+    def pack(self) -> Packed:
+        """Return it as plain data; painted masks go by a file in the folder."""
+        return {
+            "session_id": self.session_id,
+            "folder": str(self.folder),
+            "plate": self.plate.pack(),
+            "engine": self.engine,
+            "objects": [
+                {"id": each.object_id, "name": each.name, "prompts": [self._pack_prompt(p, each) for p in each.prompts]}
+                for each in self.objects
+            ],
+        }
+
+    @classmethod
+    def unpack(cls, packed: Packed) -> SessionOrder:
+        """Return it from plain data."""
+        objects = tuple(
+            ObjectOrder(each["id"], each["name"], tuple(map(_unpack_prompt, each["prompts"])))
+            for each in packed["objects"]
+        )
+        plate = PlateOrder.unpack(packed["plate"])
+        return cls(packed["session_id"], Path(packed["folder"]), plate, packed["engine"], objects)
+
+    def mask_file(self, object_id: int, frame: int) -> Path:
+        """Return where the painted mask of a prompt lies."""
+        return self.folder / f"mask-{object_id}-{frame}"
+
+    def _pack_prompt(self, prompt: Prompt, owner: ObjectOrder) -> Packed:
+        mask = prompt.mask
+        return {
+            "frame": prompt.frame,
+            "points": [[point.x, point.y, point.foreground] for point in prompt.points],
+            "box": [prompt.box.x0, prompt.box.y0, prompt.box.x1, prompt.box.y1] if prompt.box else None,
+            "mask": [mask.width, mask.height, str(self.mask_file(owner.object_id, prompt.frame))] if mask else None,
+            "outline": [list(point) for point in prompt.outline],
+        }
+
+
+def pack_plate(plate: Plate) -> Packed:
+    """Return a plate's facts as plain data."""
+    facts = dict(vars(plate))
+    facts["frames"] = _pack_range(plate.frames)
+    return facts
+
+
+def unpack_plate(packed: Packed) -> Plate:
+    """Return a plate's facts from plain data."""
+    first, last = packed["frames"]
+    return Plate(**{**packed, "frames": FrameRange(first, last)})
+
+
+def _pack_range(frames: FrameRange | None) -> list[int] | None:
+    return [frames.first, frames.last] if frames else None
+
+
+def _unpack_range(packed: list[int] | None) -> FrameRange | None:
+    return FrameRange(*packed) if packed else None
+
+
+def _unpack_prompt(packed: Packed) -> Prompt:
+    return Prompt(
+        packed["frame"],
+        tuple(PointPrompt(x, y, foreground) for x, y, foreground in packed["points"]),
+        BoxPrompt(*packed["box"]) if packed["box"] else None,
+        _unpack_mask(*packed["mask"]) if packed["mask"] else None,
+        tuple(ControlPoint(*numbers) for numbers in packed["outline"]),
+    )
+
+
+def _unpack_mask(width: int, height: int, file: str) -> MaskPrompt:
+    return MaskPrompt(width, height, Path(file).read_bytes())

@@ -1,0 +1,271 @@
+"""What a worker process can do: read plates, follow objects, fit shapes and make files.
+
+Every order is a generator: each `yield` ends a step, hands an event to the daemon and lets a more urgent order go
+first; its return value is the answer; closing it cancels. Mattes pass to the daemon as files in the session's
+folder, because both see the same disk and a file survives either of them.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from roto_daemon.engines import Direction, EnginePrompt, EngineSession, Matte, TrackedFrame
+from roto_daemon.engines.registry import engines, find
+from roto_daemon.errors import RotoError, UnavailableError
+from roto_daemon.fitting import FitOptions, FitReport, FitResult, fit_shapes
+from roto_daemon.fitting.raster import coverage
+from roto_daemon.plates.matte_store import MatteStore
+from roto_daemon.workers.files import write_files
+from roto_daemon.workers.footage import Reader, open_footage
+from roto_daemon.workers.orders import ObjectOrder, PlateOrder, SessionOrder, pack_plate, unpack_plate
+from roto_daemon.workers.pipe import Message, Steps
+from roto_shapes.curve import flatten
+from roto_shapes.exporters import encode
+from roto_shapes.prompt import MaskPrompt, Prompt
+from roto_shapes.shape import Interpolation
+from roto_shapes.shot import FrameRange
+
+_SESSIONS_KEPT = 8
+"""The least recently used engine session beyond these is closed; the next order for it brings it back."""
+_OUTLINE_FLATNESS_PX = 0.05
+"""How far an outline prompt's polyline may lie from its curves: far below what a matte of 8 bits shows."""
+
+
+@dataclass
+class _Live:
+    """An engine's session, what it reads and writes, and the prompts it has been given."""
+
+    reader: Reader
+    engine_session: EngineSession
+    store: MatteStore
+    given: dict[tuple[int, int], Prompt] = field(default_factory=dict)
+    objects: set[int] = field(default_factory=set)
+
+    def close(self) -> None:
+        """Free the engine's memory and the plate."""
+        self.engine_session.close()
+        self.reader.close()
+
+
+class Worker:
+    """Carries out orders, one step at a time, in one thread."""
+
+    def __init__(self, extra_engines: Sequence[str] = ()) -> None:
+        self._engines = engines(extra_engines)
+        self._sessions: collections.OrderedDict[str, _Live] = collections.OrderedDict()
+        self._answers: dict[str, Callable[[Message], Message]] = {
+            "engines": self._list_engines,
+            "open_plate": self._open_plate,
+            "prompt": self._prompt,
+            "close_session": self._close_session,
+        }
+        self._streams: dict[str, Callable[[Message], Steps]] = {
+            "propagate": self._propagate,
+            "fit": _fit,
+            "files": write_files,
+        }
+
+    def run(self, op: str, args: Message) -> Steps:
+        """Return the steps of an order."""
+        if op in self._streams:
+            return (yield from self._streams[op](args))
+        return self._answers[op](args)
+
+    def _list_engines(self, args: Message) -> Message:
+        infos = [engine.info for engine in self._engines.values()]
+        default = find("", self._engines).info.name
+        return {
+            "engines": [
+                {
+                    "name": info.name,
+                    "title": info.title,
+                    "prompts": sorted(kind.value for kind in info.prompts),
+                    "needs_weights": info.needs_weights,
+                    "unavailable": info.unavailable,
+                    "is_default": info.name == default,
+                }
+                for info in infos
+            ]
+        }
+
+    def _open_plate(self, args: Message) -> Message:
+        with contextlib.closing(open_footage(PlateOrder.unpack(args["plate"]))) as reader:
+            return {"plate": pack_plate(reader.plate)}
+
+    def _prompt(self, args: Message) -> Message:
+        order, object_id, frame = SessionOrder.unpack(args["session"]), args["object_id"], args["frame"]
+        live = self._session(order)
+        return _describe(live.store, object_id, frame)
+
+    def _propagate(self, args: Message) -> Steps:
+        order, object_id = SessionOrder.unpack(args["session"]), args["object_id"]
+        live = self._session(order)
+        frames = FrameRange(args["first"], args["last"])
+        run = live.engine_session.propagate(object_id, frames, Direction(args["direction"]))
+        with contextlib.closing(run):
+            for tracked in run:
+                live.store.put(object_id, tracked.frame, tracked.confidence, tracked.matte)
+                yield _describe(live.store, object_id, tracked.frame)
+        return {}
+
+    def _close_session(self, args: Message) -> Message:
+        live = self._sessions.pop(args["session_id"], None)
+        if live:
+            live.close()
+        return {}
+
+    def _session(self, order: SessionOrder) -> _Live:
+        """Return the engine's session with every prompt of the order applied and its mattes stored."""
+        live = self._sessions.pop(order.session_id, None) or self._revive(order)
+        self._sessions[order.session_id] = live
+        if len(self._sessions) > _SESSIONS_KEPT:
+            self._sessions.popitem(last=False)[1].close()
+        for gone in live.objects - {each.object_id for each in order.objects}:
+            live.engine_session.remove_object(gone)
+            live.given = {key: prompt for key, prompt in live.given.items() if key[0] != gone}
+        live.objects = {each.object_id for each in order.objects}
+        for each in order.objects:
+            _apply(live, each)
+        return live
+
+    def _revive(self, order: SessionOrder) -> _Live:
+        """Open an engine session, with the mattes that an earlier one left in the session's folder."""
+        engine = find(order.engine, self._engines)
+        if engine.info.unavailable:
+            raise UnavailableError(f"The engine '{engine.info.name}' cannot be used: {engine.info.unavailable}")
+        reader = open_footage(order.plate)
+        live = _Live(reader, engine.open(reader), MatteStore(order.folder))
+        for each in order.objects:
+            for frame in live.store.frames(each.object_id):
+                stored = live.store.read(each.object_id, frame)
+                tracked = TrackedFrame(frame, stored.matte(), stored.confidence)
+                live.engine_session.recall(each.object_id, tracked)
+        return live
+
+
+def _apply(live: _Live, wanted: ObjectOrder) -> None:
+    prompts = {(wanted.object_id, prompt.frame): prompt for prompt in wanted.prompts}
+    cleared = {key for key in live.given if key[0] == wanted.object_id} - set(prompts)
+    for object_id, frame in cleared:
+        prompts[object_id, frame] = Prompt(frame)
+    for (object_id, frame), prompt in prompts.items():
+        if live.given.get((object_id, frame)) == prompt:
+            continue
+        tracked = live.engine_session.set_prompt(object_id, frame, _as_arrays(prompt, *live.reader.size))
+        live.store.put(object_id, frame, tracked.confidence, tracked.matte)
+        live.given[object_id, frame] = prompt
+    for key in cleared:
+        del live.given[key]
+
+
+def _as_arrays(prompt: Prompt, width: int, height: int) -> EnginePrompt:
+    mask: Matte | None = None
+    if prompt.mask:
+        mask = _mask_matte(prompt.mask)
+    elif prompt.outline:
+        mask = coverage(np.asarray(flatten(prompt.outline, _OUTLINE_FLATNESS_PX)), width, height)
+    return EnginePrompt(
+        np.array([[point.x, point.y] for point in prompt.points], float).reshape(-1, 2),
+        np.array([point.foreground for point in prompt.points], bool),
+        (prompt.box.x0, prompt.box.y0, prompt.box.x1, prompt.box.y1) if prompt.box else None,
+        mask,
+    )
+
+
+def _mask_matte(mask: MaskPrompt) -> Matte:
+    samples = np.frombuffer(mask.coverage, np.uint8).reshape(mask.height, mask.width)
+    matte: Matte = samples.astype(np.float32) / np.float32(255)
+    return matte
+
+
+def _describe(store: MatteStore, object_id: int, frame: int) -> Message:
+    stored = store.read(object_id, frame)
+    return {"frame": frame, "confidence": stored.confidence, "area_px": stored.area_px}
+
+
+def _fit(args: Message) -> Steps:
+    """Fit in a thread, so that progress can be told and a cancel heard while it works."""
+    options = FitOptions(
+        name=args["name"],
+        tolerance_px=args["tolerance_px"],
+        threshold=args["threshold"],
+        interpolation=Interpolation(args["interpolation"]),
+    )
+    store, object_id, frames = MatteStore(Path(args["folder"])), args["object_id"], args["frames"]
+    mattes = ((frame, store.read(object_id, frame).matte()) for frame in frames)
+    with _Thread(lambda progress: fit_shapes(mattes, unpack_plate(args["plate"]), options, progress)) as work:
+        for share in work.progress():
+            yield {"done": round(share * len(frames)), "total": len(frames)}
+        result = work.result()
+    return {"roto": encode(result.roto, ".json"), "report": _pack_report(result.report)}
+
+
+def _pack_report(report: FitReport) -> Message:
+    return {
+        "frames": [
+            {"frame": each.frame, "mean_px": each.mean_px, "p95_px": each.percentile95_px, "max_px": each.max_px}
+            for each in report.frames
+        ],
+        "effective_tolerance_px": report.effective_tolerance_px,
+        "elapsed_s": report.seconds,
+    }
+
+
+class _Cancelled(BaseException):
+    """Ends the thread that works for an order nobody wants any more."""
+
+
+class _Thread:
+    """Runs a long function that tells its progress (0 to 1), so that an order can rest in the meantime."""
+
+    def __init__(self, work: Callable[[Callable[[float], None]], FitResult]) -> None:
+        self._work = work
+        self._shares: queue.SimpleQueue[float | None] = queue.SimpleQueue()
+        self._cancelled = False
+        self._result: FitResult | BaseException | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._cancelled = True
+        self._thread.join()
+
+    def progress(self) -> Iterator[float]:
+        """Yield what is done so far, the latest only, until the work ends."""
+        while (share := self._shares.get()) is not None:
+            while not self._shares.empty() and share is not None:
+                share = self._shares.get()
+            if share is None:
+                return
+            yield share
+
+    def result(self) -> FitResult:
+        """Return what the work returned, or raise what it raised."""
+        if isinstance(self._result, FitResult):
+            return self._result
+        raise self._result or RotoError("The work was cancelled.")
+
+    def _run(self) -> None:
+        try:
+            self._result = self._work(self._tell)
+        except BaseException as error:  # noqa: BLE001 - a border: raised again in the order's own thread
+            self._result = error
+        finally:
+            self._shares.put(None)
+
+    def _tell(self, share: float) -> None:
+        if self._cancelled:
+            raise _Cancelled
+        self._shares.put(share)

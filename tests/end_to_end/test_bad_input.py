@@ -1,0 +1,112 @@
+"""What goes wrong on a normal day ends in one clear sentence and leaves nothing half-written."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from conftest import FIRST, LAST, Daemon, Roto, centre, program
+
+CLICK = f"{FIRST}:{centre(FIRST)[0]:g},{centre(FIRST)[1]:g}"
+BAD_INPUT, UNREACHABLE, OUTPUT, UNAVAILABLE = 3, 4, 6, 8
+
+
+def refused(done: subprocess.CompletedProcess[str], code: int, *words: str) -> None:
+    """Check that a command ended with a code and one sentence that has the words, without a trace."""
+    assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) <= 3, done.stderr
+    for word in words:
+        assert word in done.stderr, done.stderr
+
+
+def track(roto: Roto, plate: str, *options: str, click: str = CLICK) -> subprocess.CompletedProcess[str]:
+    return roto("track", plate, "--click", click, "--engine", "disc", "--out", "a.json", *options)
+
+
+@pytest.fixture(autouse=True)
+def nothing_half_written(tmp_path: Path) -> object:
+    yield
+    assert [file.name for file in (tmp_path / "work").iterdir()] == []
+
+
+def frame_file(plate: str, frame: int) -> Path:
+    return Path(plate.replace("####", str(frame)))
+
+
+def test_a_missing_frame(roto: Roto, plate: str) -> None:
+    frame_file(plate, FIRST + 4).unlink()
+    refused(track(roto, plate), BAD_INPUT, str(FIRST + 4))
+
+
+def test_a_truncated_frame(roto: Roto, plate: str) -> None:
+    file = frame_file(plate, FIRST + 4)
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    refused(track(roto, plate), BAD_INPUT, str(FIRST + 4))
+
+
+def test_frames_of_changing_size(roto: Roto, plate: str) -> None:
+    cv2.imwrite(str(frame_file(plate, FIRST + 4)), np.zeros((50, 50, 3), np.uint8))
+    refused(track(roto, plate), BAD_INPUT, str(FIRST + 4), "50x50")
+
+
+def test_a_plate_without_frames(roto: Roto, tmp_path: Path) -> None:
+    refused(track(roto, str(tmp_path / "nothing.####.exr")), BAD_INPUT, "nothing.####.exr")
+
+
+def test_a_prompt_outside_the_plate(roto: Roto, plate: str) -> None:
+    refused(track(roto, plate, click=f"{FIRST}:500,20"), BAD_INPUT, "500,20", "160x90")
+
+
+def test_a_prompt_outside_the_range(roto: Roto, plate: str) -> None:
+    refused(track(roto, plate, click="7:20,20"), BAD_INPUT, "7", f"{FIRST}-{LAST}")
+
+
+def test_an_unknown_engine(roto: Roto, plate: str) -> None:
+    refused(track(roto, plate, "--engine", "magic"), BAD_INPUT, "magic", "classic")
+
+
+def test_an_engine_that_is_not_available(roto: Roto, plate: str) -> None:
+    refused(track(roto, plate, "--engine", "absent"), UNAVAILABLE, "fetch them first")
+
+
+def test_a_daemon_that_is_not_running(roto: Roto, plate: str) -> None:
+    done = roto("track", plate, "--click", CLICK, "--out", "a.json", address="127.0.0.1:9")
+    refused(done, UNREACHABLE, "127.0.0.1:9", "roto-daemon serve")
+
+
+def test_an_output_in_a_folder_that_is_not_there(roto: Roto, plate: str) -> None:
+    refused(track(roto, plate, "--mattes", "no/such/folder/m.####.exr"), OUTPUT, "no/such/folder")
+
+
+def test_shapes_that_are_no_shapes(roto: Roto, tmp_path: Path) -> None:
+    file = tmp_path / "broken.json"
+    file.write_text('{"shapes": [')
+    refused(roto("export", str(file), "--out", "b.nk"), BAD_INPUT, "broken.json")
+
+
+def test_masks_that_are_empty(roto: Roto, tmp_path: Path) -> None:
+    for frame in range(3):
+        cv2.imwrite(str(tmp_path / f"m.{frame:04d}.png"), np.zeros((20, 20), np.uint8))
+    refused(roto("fit", str(tmp_path / "m.####.png"), "--out", "b.json"), BAD_INPUT, "empty")
+
+
+def test_a_port_in_use(daemon: Daemon, tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    done = subprocess.run(
+        [program("roto-daemon"), "serve", "--listen", daemon.address],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    refused(done, 3, daemon.address, "port")
+
+
+def test_an_address_that_others_can_reach(tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    done = subprocess.run(
+        [program("roto-daemon"), "serve", "--listen", "0.0.0.0:0"],  # noqa: S104 - that it is refused is the test
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    refused(done, 3, "0.0.0.0", "allow_remote")

@@ -1,0 +1,103 @@
+"""The whole way: a click on a plate becomes an animated shape in files that hosts read."""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import OpenImageIO as oiio
+import pytest
+from conftest import FIRST, HEIGHT, LAST, RADIUS, WIDTH, Roto, centre, picture
+
+from roto_daemon.fitting.raster import render_shapes
+from roto_shapes.exporters.rotolink_json import read_roto
+
+
+def truth(frame: int) -> np.ndarray:
+    return (picture(frame)[..., 0].astype(float) - 40) / 190
+
+
+@pytest.mark.parametrize("engine", ["disc", "classic"])
+def test_a_click_becomes_a_shape_that_lies_on_the_object_on_every_frame(
+    roto: Roto, plate: str, tmp_path: Path, engine: str
+) -> None:
+    x, y = centre(FIRST + 5)
+    done = roto(
+        "track", plate, "--click", f"{FIRST + 5}:{x:g},{y:g}", "--engine", engine, "--name", "ball", "--json",
+        "--out", "ball.json", "--out", "ball.nk", "--mattes", "ball.####.exr", "--preview", "ball.mp4",
+        "--sheet", "ball.png", "--credit", "made for a test",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "work"
+    shapes = read_roto((folder / "ball.json").read_text())
+    assert [shape.name for shape in shapes.shapes] == ["ball"]
+    assert shapes.plate.frames.first == FIRST
+    for frame in range(FIRST, LAST + 1):
+        drawn, wanted = render_shapes(shapes, frame), truth(frame)
+        assert np.minimum(drawn, wanted).sum() / np.maximum(drawn, wanted).sum() > 0.95, frame
+    assert (folder / "ball.nk").read_text().startswith("set cut_paste_input")
+    assert sorted(file.name for file in folder.glob("ball.*.exr")) == [f"ball.{f}.exr" for f in range(FIRST, LAST + 1)]
+    report = json.loads(done.stdout)
+    assert report["shapes"] == 1
+    assert report["keyframes"] == len(shapes.shapes[0].keyframes)
+    assert report["control_points"] == shapes.shapes[0].point_count
+
+
+def test_mattes_preview_and_sheet_are_pictures_of_the_plate(roto: Roto, plate: str, tmp_path: Path) -> None:
+    x, y = centre(FIRST)
+    done = roto(
+        "track", plate, "--click", f"{FIRST}:{x:g},{y:g}", "--engine", "disc", "--out", "a.json",
+        "--mattes", "m.%04d.exr", "--preview", "p.mp4", "--sheet", "s.png",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "work"
+    matte = oiio.ImageBuf(str(folder / f"m.{LAST}.exr"))
+    assert (matte.spec().full_width, matte.spec().full_height) == (WIDTH, HEIGHT)
+    assert matte.spec().channelnames == ("A",)
+    area = float(matte.get_pixels(oiio.FLOAT).sum())
+    assert area == pytest.approx(np.pi * RADIUS**2, rel=0.03)
+    with av.open(str(folder / "p.mp4")) as movie:
+        assert sum(1 for _ in movie.decode(video=0)) == LAST - FIRST + 1
+    sheet = cv2.imread(str(folder / "s.png"))
+    assert sheet is not None
+    assert sheet.shape[0] > 300
+
+
+def test_nuke_files_count_frames_as_the_shot_does_and_have_y_up(roto: Roto, plate: str, tmp_path: Path) -> None:
+    x, y = centre(FIRST)
+    done = roto("track", plate, "--click", f"{FIRST}:{x:g},{y:g}", "--engine", "disc", "--out", "a.json")
+    assert done.returncode == 0, done.stderr
+    done = roto("export", "a.json", "--out", "b.nk")
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "work" / "b.nk").read_text()
+    first_frame = struct.pack(">f", float(FIRST)).hex()
+    assert f"x{first_frame}" in text
+
+
+def test_masks_become_shapes_without_a_daemon(roto: Roto, tmp_path: Path) -> None:
+    folder = tmp_path / "work" / "masks"
+    folder.mkdir()
+    for frame in range(FIRST, LAST + 1):
+        cv2.imwrite(str(folder / f"mask.{frame}.png"), np.round(truth(frame) * 255).astype(np.uint8))
+    done = roto("fit", str(folder), "--tolerance", "0.5", "--out", "fit.json", address="127.0.0.1:9")
+    assert done.returncode == 0, done.stderr
+    shapes = read_roto((tmp_path / "work" / "fit.json").read_text())
+    assert len(shapes.shapes) == 1
+    assert len(shapes.shapes[0].keyframes) <= 3
+    drawn, wanted = render_shapes(shapes, LAST), truth(LAST)
+    assert np.minimum(drawn, wanted).sum() / np.maximum(drawn, wanted).sum() > 0.97
+
+
+def test_a_part_of_the_range_is_tracked_from_a_click_in_its_middle(roto: Roto, plate: str, tmp_path: Path) -> None:
+    x, y = centre(FIRST + 4)
+    done = roto(
+        "track", plate, "--click", f"{FIRST + 4}:{x:g},{y:g}", "--engine", "disc",
+        "--frames", f"{FIRST + 2}-{FIRST + 8}", "--out", "a.json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    shape = read_roto((tmp_path / "work" / "a.json").read_text()).shapes[0]
+    assert (shape.lifetime.first, shape.lifetime.last) == (FIRST + 2, FIRST + 8)
