@@ -1,0 +1,139 @@
+"""The command `roto fit`: masks on a disk into shapes, here and now, without a daemon."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from roto_daemon.errors import FitError, OutputError, RotoError
+from roto_daemon.fitting import FitOptions, FitResult, fit_shapes
+from roto_daemon.plates.mattes import open_mattes
+from roto_shapes.exporters import ENDINGS, write_roto
+from roto_shapes.shape import Interpolation
+from roto_shapes.shot import FrameRange
+
+_BAD_INPUT, _NO_OUTPUT = 3, 6
+"""The exit codes of `roto`, see docs/reference/cli.md."""
+_DEFAULT_TOLERANCE_PX = 1.0
+
+
+def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
+    masks: Annotated[
+        str,
+        typer.Argument(
+            metavar="MASKS", help="mask.####.png, mask.%04d.exr, a folder, one file of a sequence, or a movie."
+        ),
+    ],
+    out: Annotated[
+        list[str],
+        typer.Option("--out", "-o", metavar="FILE", help=f"Write shapes here: {', '.join(ENDINGS)}. Repeat for more."),
+    ],
+    frames: Annotated[str, typer.Option(metavar="A-B", help="The frames to fit (default: all).")] = "",
+    tolerance: Annotated[
+        float, typer.Option(metavar="PX", help="How far the shape may lie from the masks' edge, in pixels.")
+    ] = _DEFAULT_TOLERANCE_PX,
+    threshold: Annotated[float, typer.Option(metavar="LEVEL", help="The coverage, 0 to 1, that is the edge.")] = 0.5,
+    name: Annotated[str, typer.Option(metavar="TEXT", help="The object's name; shapes are named after it.")] = "object",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Turn a mask or matte sequence (8 or 16 bit, float) into animated shapes. No daemon is needed.
+
+    Example: roto fit masks/hero.####.png --out hero.nk
+    """
+    try:
+        _require_places(out)
+        options = FitOptions(tolerance_px=tolerance, threshold=threshold, name=name, interpolation=Interpolation.LINEAR)
+        result = _fitted(masks, _range(frames), options)
+        notes = _write(result, out)
+    except OutputError as error:
+        _fail(error, _NO_OUTPUT)
+    except RotoError as error:
+        _fail(error, _BAD_INPUT)
+    if as_json:
+        typer.echo(json.dumps(_facts(result), indent=2))
+    else:
+        _print(result, out, notes)
+
+
+def _fitted(masks: str, frames: FrameRange | None, options: FitOptions) -> FitResult:
+    mattes = open_mattes(masks, frames)
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal) as bars:
+        task = bars.add_task("fit", total=1.0)
+        return fit_shapes(mattes, mattes.plate, options, lambda share: bars.update(task, completed=share))
+
+
+def _range(text: str) -> FrameRange | None:
+    try:
+        return FrameRange.parse(text) if text else None
+    except ValueError as error:
+        raise FitError(str(error)) from error
+
+
+def _require_places(files: Sequence[str]) -> None:
+    """Find out before the work whether its result can be written."""
+    for file in files:
+        if not file.lower().endswith(ENDINGS):
+            raise FitError(f"'{file}' must end in {' or '.join(ENDINGS)}: the ending tells the format.")
+        try:
+            folder = Path(file).resolve().parent
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            raise OutputError(f"'{file}' cannot be written: {error.strerror or error}.") from error
+
+
+def _write(result: FitResult, files: Sequence[str]) -> list[str]:
+    notes = []
+    for file in files:
+        try:
+            notes += [f"{file}: {note}" for note in write_roto(result.roto, file)]
+        except OSError as error:
+            raise OutputError(f"'{file}' cannot be written: {error.strerror or error}.") from error
+    return notes
+
+
+def _facts(result: FitResult) -> dict[str, object]:
+    report, worst = result.report, result.report.worst_frame
+    return {
+        "shapes": report.shapes,
+        "control_points": report.points,
+        "keyframes": report.keyframes,
+        "tolerance_px": report.tolerance_px,
+        "effective_tolerance_px": report.effective_tolerance_px,
+        "mean_error_px": report.mean_px,
+        "worst_error_px": worst.max_px if worst else None,
+        "worst_frame": worst.frame if worst else None,
+        "seconds": report.seconds,
+    }
+
+
+def _print(result: FitResult, files: Sequence[str], notes: Sequence[str]) -> None:
+    console, report, worst = Console(), result.report, result.report.worst_frame
+    table = Table(title="Result", title_justify="left", show_header=False)
+    table.add_row("shapes", str(report.shapes))
+    table.add_row("control points", str(report.points))
+    table.add_row("keyframes", str(report.keyframes))
+    table.add_row("boundary error", f"{report.mean_px:.2f} px mean")
+    if worst:
+        table.add_row("", f"{worst.max_px:.2f} px at worst, on frame {worst.frame}")
+    if report.effective_tolerance_px > report.tolerance_px:
+        table.add_row("tolerance", f"{report.effective_tolerance_px:.2f} px: the masks are too rough for less")
+    table.add_row("time", f"{report.seconds:.1f} s")
+    console.print(table)
+    for line in [*(f"Wrote {file}" for file in files), *(f"Note: {note}" for note in notes)]:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _fail(error: RotoError, code: int) -> NoReturn:
+    typer.echo(f"roto: {error}", err=True)
+    raise typer.Exit(code)
