@@ -176,6 +176,24 @@ def is_clockwise(points: Sequence[ControlPoint]) -> bool:
     return signed_area(points) > 0
 
 
+def distance_outside(point: Point, polygon: Sequence[Point]) -> float:
+    """Return how far a point lies outside a closed polygon, in px: 0 inside it and on its edge.
+
+    What the polygon goes round in either sense is inside, overlaps too (the non-zero rule).
+    """
+    turns = 0
+    nearest = math.inf
+    for start, end in zip(polygon, [*polygon[1:], polygon[0]]):
+        dx, dy = end[0] - start[0], end[1] - start[1]
+        across, down = point[0] - start[0], point[1] - start[1]
+        if (start[1] <= point[1]) != (end[1] <= point[1]) and (dx * down - dy * across > 0) == (dy > 0):
+            turns += 1 if dy > 0 else -1
+        length = dx * dx + dy * dy
+        share = min(max((across * dx + down * dy) / length, 0.0), 1.0) if length else 0.0
+        nearest = min(nearest, math.hypot(across - share * dx, down - share * dy))
+    return 0.0 if turns else nearest
+
+
 def _secant(times: Sequence[float], values: Sequence[float], k: int) -> float:
     return (values[k + 1] - values[k]) / (times[k + 1] - times[k])
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from roto_shapes.curve import (
     Point,
     Segment,
+    distance_outside,
     evaluate,
     flatten,
     hermite,
@@ -74,7 +75,11 @@ def test_smooth_is_not_the_unclamped_rule() -> None:
 def test_the_unclamped_rule_is_one_sided_at_the_ends() -> None:
     times, values = (0, 10, 30), (0.0, 5.0, 3.0)
     assert [plain_slope(times, values, k) for k in range(3)] == [0.5, 0.1, -0.1]
+
+
+def test_one_key_has_no_slope_under_any_rule() -> None:
     assert plain_slope((4,), (7.0,), 0) == 0
+    assert nuke_slope((4,), (7.0,), 0) == 0
 
 
 def test_a_smooth_slope_is_at_most_three_times_the_flatter_secant() -> None:
@@ -214,6 +219,28 @@ def test_a_clockwise_circle_has_its_area_and_its_reverse_the_negative() -> None:
 
 def test_a_small_area_far_outside_the_plate_is_still_exact() -> None:
     assert signed_area(circle(1, 3e6, -2e6)) == pytest.approx(signed_area(circle(1)), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("point", "expected"),
+    [((5, 5), 0), ((10, 5), 0), ((13, 5), 3), ((-3, -4), 5), ((5, 12), 2), ((5, -1), 1), ((-2, 0), 2), ((12, 10), 2)],
+)
+def test_the_distance_outside_a_square_is_measured_in_either_sense(point: Point, expected: float) -> None:
+    square = [(0.0, 0.0), (10.0, 0.0), (10.0, 10.0), (0.0, 10.0)]
+    assert distance_outside(point, square) == pytest.approx(expected)
+    assert distance_outside(point, square[::-1]) == pytest.approx(expected)
+
+
+@given(POINTS, st.floats(1, 3000))
+def test_the_distance_outside_a_circle_is_that_beyond_its_radius(point: Point, radius: float) -> None:
+    wanted = max(math.hypot(*point) - radius, 0)
+    assert distance_outside(point, flatten(circle(radius), 0.1)) == pytest.approx(wanted, abs=0.2 + radius * 3e-4)
+
+
+def test_a_part_that_is_gone_round_twice_is_inside_and_a_repeated_vertex_harmless() -> None:
+    twice = [(0.0, 0.0), (10.0, 0.0), (10.0, 10.0), (0.0, 10.0)] * 2
+    assert distance_outside((5, 5), twice) == 0
+    assert distance_outside((12, 5), [*twice, twice[-1]]) == 2
 
 
 def farthest_from_polyline(points: list[ControlPoint], polyline: list[Point], *, closed: bool) -> float:

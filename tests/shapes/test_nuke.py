@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roto_shapes.curve import evaluate, flatten
-from roto_shapes.exporters import encode, export
+from roto_shapes.exporters import encode, export, nuke
 from roto_shapes.exporters.nuke import HOLE_BLEND_MODE, LINEAR_TOLERANCE_PX, NukeSink
 from roto_shapes.shape import ControlPoint, Interpolation, Roto, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate
@@ -262,6 +262,25 @@ def test_a_hole_with_nothing_below_is_kept_but_hidden_and_told() -> None:
     assert notes == ("Shape 'hole' cuts where there is nothing to cut: it is written, but invisible.",)
 
 
+def test_a_hole_that_reaches_outside_what_it_cuts_is_told_with_its_frame() -> None:
+    def hole(x: float, **facts: Any) -> Shape:  # noqa: ANN401 - as given
+        small = tuple(ControlPoint(x + 8 * math.cos(turn), 100 + 8 * math.sin(turn)) for turn in (0, 2, 4))
+        far = tuple(p._replace(x=p.x + 500) for p in small)
+        keyframes = (ShapeKeyframe(1001, small), ShapeKeyframe(1010, small), ShapeKeyframe(1020, far))
+        return Shape("hole", keyframes, invert=True, **{"lifetime": FrameRange(1001, 1040), **facts})
+
+    assert hole_note(a_shape(), hole(120, lifetime=FrameRange(1001, 1019))) == ""
+    assert "'hole' reaches outside what lies below it on frame 1020" in hole_note(a_shape(), hole(120))
+    assert "'hole' reaches outside what lies below it on frame 1001" in hole_note(a_shape(), hole(900))
+    assert hole_note(a_shape(lifetime=FrameRange(1001, 1019)), hole(120)) == ""
+    patch = a_shape("patch", frames=(1501,))
+    assert hole_note(a_shape(), patch, hole(120)) == ""
+
+
+def hole_note(*shapes: Shape) -> str:
+    return " ".join(note for note in export(Roto(PLATE, shapes), ".nk").notes if "reaches outside" in note)
+
+
 def test_names_become_legal_and_stay_unique() -> None:
     names = ["left arm", "left_arm", "left-arm", "Kopf é", "7"]
     text = encode(Roto(PLATE, tuple(map(a_shape, names))), ".nk")
@@ -402,6 +421,13 @@ def test_the_reader_is_strict(old: str, new: str) -> None:
     assert old in text
     with pytest.raises((ValueError, IndexError, TypeError)):
         nuke_text.read_nodes(text.replace(old, new, 1))
+
+
+def test_every_constant_of_the_writer_is_on_the_list_for_a_first_run() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "hosts" / "first-run.md").read_text(encoding="utf-8")
+    constants = [name for name in vars(nuke) if name.isupper() and not name.startswith("_")]
+    assert "HOLE_BLEND_MODE" in constants
+    assert [name for name in constants if f"`{name}`" not in page] == []
 
 
 def test_an_outline_far_outside_the_plate_keeps_its_form() -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Callable, Optional
 
-from roto_shapes.curve import Point, nuke_slope
+from roto_shapes.curve import Point, distance_outside, evaluate, flatten, nuke_slope, point_on, segments
 from roto_shapes.rekey import linear_to_smooth
 from roto_shapes.shape import ControlPoint, Interpolation, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate
@@ -51,6 +51,9 @@ NODE_TAIL = """\
 
 _EXACT_FRAMES = 2**24
 """Beyond this a float32 does not hold every whole number."""
+
+_REACH_PX = 1.0
+"""How far a hole may reach out before the artist is told: less disappears in the soft edge."""
 
 _WHITE = (1.0, 1.0, 1.0)
 _Component = Callable[[ControlPoint], float]
@@ -97,6 +100,12 @@ class NukeSink:
         if not spans:
             self._notes.append(
                 f"Shape '{shape.name}' cuts where there is nothing to cut: it is written, but invisible."
+            )
+        reach = _first_reach(shape, below) if shape.invert else None
+        if spans and reach is not None:
+            self._notes.append(
+                f"Shape '{shape.name}' reaches outside what lies below it on frame {reach}: Nuke paints that part "
+                "instead of cutting it; pull the shape in there."
             )
         for span in spans or [shape.lifetime]:
             element = replace(smooth, name=self._legal_name(shape.name), lifetime=span)
@@ -174,6 +183,18 @@ def _drawn_spans(shape: Shape, below: Sequence[Shape]) -> Iterator[FrameRange]:
         first, last = (start, end) if first is None else (first, max(last, end))
     if first is not None:
         yield FrameRange(first, last)
+
+
+def _first_reach(hole: Shape, below: Sequence[Shape]) -> Optional[int]:
+    """Return the first keyframe on which a hole has a part with nothing below it though there is a shape below."""
+    for key in hole.keyframes:
+        lower = [other for other in below if not other.invert and key.frame in other.lifetime]
+        if lower and key.frame in hole.lifetime:
+            polygons = [flatten(evaluate(other, key.frame), _REACH_PX / 4) for other in lower]
+            samples = [point_on(segment, u) for segment in segments(key.points) for u in (0.0, 0.25, 0.5, 0.75)]
+            if any(min(distance_outside(at, polygon) for polygon in polygons) > _REACH_PX for at in samples):
+                return key.frame
+    return None
 
 
 def _element_text(shape: Shape, plate: Plate, *, visible: bool) -> str:
