@@ -125,7 +125,7 @@ def gathered_prompts(clicks: Iterable[Click], excludes: Iterable[Click], boxes: 
         for frame, x, y in places:
             before = prompts.get(frame, Prompt(frame))
             prompts[frame] = replace(before, points=(*before.points, PointPrompt(x, y, foreground)))
-    if not prompts:
+    if all(not prompt.box and not any(point.foreground for point in prompt.points) for prompt in prompts.values()):
         _refuse("point at the object: give --click FRAME:X,Y or --box FRAME:X0,Y0,X1,Y1")
     return tuple(prompt for _, prompt in sorted(prompts.items()))
 

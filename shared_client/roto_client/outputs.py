@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -48,6 +49,18 @@ def require_place(path: AnyPath) -> None:
         raise OutputFileError(f"'{path}' cannot be written: '{folder}' is no folder.")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputFileError(f"'{path}' cannot be written: you may not write into '{folder}'.")
+
+
+def make_ready(paths: Iterable[AnyPath]) -> None:
+    """Make the folders of files to come, and try that a file can be made in each. Raises OutputFileError."""
+    for path in paths:
+        folder = Path(path).resolve().parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            raise OutputFileError(_sentence(path, error)) from error
 
 
 def write_pieces(path: AnyPath, pieces: Iterable[bytes]) -> None:

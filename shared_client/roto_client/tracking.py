@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Callable, Optional, Protocol
 
 from roto_client.errors import BadInputError
-from roto_client.outputs import frame_file, require_place, write_shapes
+from roto_client.outputs import frame_file, make_ready, require_place, write_shapes
 from roto_client.results import ExportFormat, ExportOrder, FitOrder, FitReport, FrameDone, Progress
 from roto_client.session import Daemon, OnProgress, Session, TrackedObject
 from roto_shapes.prompt import Prompt
@@ -86,16 +86,18 @@ class Watcher(Protocol):
 
 def require_outputs(order: TrackOrder) -> None:
     """Raise OutputFileError or BadInputError at once for what could not be written when the work is done."""
-    wanted = [*order.outs, *filter(None, (order.preview, order.sheet))]
-    if order.mattes:
-        wanted.append(str(frame_file(order.mattes, 0)))
     places: set[Path] = set()
-    for path in wanted:
+    for path in _outputs(order):
         require_place(path)
         place = Path(path).resolve()
         if place in places:
             raise BadInputError(f"'{path}' is asked for twice: give each result a file of its own.")
         places.add(place)
+
+
+def _outputs(order: TrackOrder) -> list[str]:
+    mattes = [str(frame_file(order.mattes, 0))] if order.mattes else []
+    return [*order.outs, *mattes, *filter(None, (order.preview, order.sheet))]
 
 
 def track(daemon: Daemon, order: TrackOrder, watcher: Watcher) -> TrackResult:
@@ -106,6 +108,7 @@ def track(daemon: Daemon, order: TrackOrder, watcher: Watcher) -> TrackResult:
     with opened, contextlib.ExitStack() as stack:
         frames = order.frames or opened.plate.frames
         _require_prompts_within(order.prompts, frames)
+        make_ready(_outputs(order))
         with clock.stage("point") as tell:
             session = stack.enter_context(opened.open_session(order.engine))
             tracked = session.add_object(order.name)

@@ -6,6 +6,7 @@ first import of `by_grpc` takes a noticeable part of a second.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterable, Sequence
 from typing import Optional, Protocol
 
@@ -31,6 +32,7 @@ from roto_shapes.shot import FrameRange, Plate
 DEFAULT_PORT = 50750
 DEFAULT_ADDRESS = f"127.0.0.1:{DEFAULT_PORT}"
 _LARGEST_PORT = 65535
+_ADDRESS = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<host>[\w.-]+))(?::(?P<port>[0-9]+))?")
 
 
 class Transport(Protocol):
@@ -115,10 +117,8 @@ def split_address(address: str) -> tuple[str, int]:
 
     Raises BadInputError for anything else.
     """
-    host, colon, port = address.strip().rpartition(":")
-    if not colon or address.endswith("]"):
-        host, port = address.strip(), str(DEFAULT_PORT)
-    host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if not host or not set(host).isdisjoint("/[] ") or not port.isdecimal() or not 0 < int(port) <= _LARGEST_PORT:
+    found = _ADDRESS.fullmatch(address.strip())
+    port = int(found["port"] or DEFAULT_PORT) if found else 0
+    if found is None or not 0 < port <= _LARGEST_PORT:
         raise BadInputError(f"'{address}' is not an address: write HOST:PORT, for example {DEFAULT_ADDRESS}.")
-    return host, int(port)
+    return found["v6"] or found["host"], port

@@ -154,6 +154,8 @@ class _Upload:
     def _send(self, **part: Any) -> None:  # noqa: ANN401 - either field of the message
         request = plates_pb2.UploadFramesRequest(plate_id=self._plate_id, **part)
         if not self._stream.send(request):
+            for answer in iter(self._stream.wait, None):  # raises what ended the call, if anything did
+                self._stored(answer)
             self._stored(None)
 
     def _stored(self, answer: Optional[plates_pb2.UploadFramesResponse]) -> int:

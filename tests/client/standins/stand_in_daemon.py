@@ -1,0 +1,316 @@
+# ruff: noqa: N802 - the protocol names its methods
+"""A daemon for tests of the client: in this process, strict about the protocol, with a disc where a click was."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple, Optional
+
+import grpc
+
+from roto_proto import wire
+from roto_proto.ring import RingReader
+from roto_proto.v1 import (
+    daemon_pb2,
+    daemon_pb2_grpc,
+    plates_pb2,
+    plates_pb2_grpc,
+    sessions_pb2,
+    sessions_pb2_grpc,
+    values_pb2,
+)
+from roto_shapes.prompt import Prompt
+from roto_shapes.shape import ControlPoint, Shape, ShapeKeyframe
+from roto_shapes.shot import FrameRange, Plate
+
+RADIUS = 6
+
+
+class Refusal(NamedTuple):
+    """How a method ends instead of answering."""
+
+    code: grpc.StatusCode
+    text: str = "This is why."
+    name: Optional[str] = None
+
+
+class StandInDaemon(
+    daemon_pb2_grpc.DaemonServiceServicer,
+    plates_pb2_grpc.PlateServiceServicer,
+    sessions_pb2_grpc.SessionServiceServicer,
+):
+    """Answers as the protocol says; `refusals` and `stalls` name methods that fail or fall silent."""
+
+    def __init__(self) -> None:
+        self.address = ""
+        self.api = wire.API_VERSION
+        self.features = ["ring"]
+        self.plate = Plate(64, 48, FrameRange(1001, 1010), "plate.####.png")
+        self.refusals: dict[str, Refusal] = {}
+        self.stalls: set[str] = set()
+        self.released = threading.Event()
+        """Set when a call that had fallen silent saw its client go."""
+        self.calls: list[str] = []
+        self.plates: dict[str, Plate] = {}
+        self.sessions: dict[str, str] = {}
+        self.prompts: dict[int, Prompt] = {}
+        self.shapes: list[Shape] = []
+        self.runs: list[tuple[FrameRange, int]] = []
+        self.frames: dict[int, tuple[str, bytes]] = {}
+        self.low_confidence = {1003, 1004, 1007}
+        self.incomplete_file = False
+        self._mattes: set[int] = set()
+
+    def Hello(self, request: daemon_pb2.HelloRequest, context: grpc.ServicerContext) -> daemon_pb2.HelloResponse:
+        self._begin("Hello", context)
+        assert request.client.startswith("rotolink ")
+        return daemon_pb2.HelloResponse(
+            api=daemon_pb2.ApiVersion(major=self.api[0], minor=self.api[1]),
+            version="9.8.7",
+            daemon_id="stand-in",
+            limits=daemon_pb2.Limits(message_bytes=8 << 20, chunk_bytes=1 << 20, frame_pixels=1 << 26),
+            features=self.features,
+        )
+
+    def ListEngines(
+        self, request: daemon_pb2.ListEnginesRequest, context: grpc.ServicerContext
+    ) -> daemon_pb2.ListEnginesResponse:
+        self._begin("ListEngines", context)
+        points, from_the_future = daemon_pb2.PROMPT_KIND_POINTS, 77
+        kinds: Any = [points, from_the_future]
+        return daemon_pb2.ListEnginesResponse(
+            engines=[
+                daemon_pb2.Engine(name="disc", title="A disc", prompts=kinds, is_default=True),
+                daemon_pb2.Engine(
+                    name="big", title="A model", needs_weights=True, unavailable="Its weights are missing."
+                ),
+            ]
+        )
+
+    def OpenPlate(
+        self, request: plates_pb2.OpenPlateRequest, context: grpc.ServicerContext
+    ) -> plates_pb2.OpenPlateResponse:
+        self._begin("OpenPlate", context)
+        plate = self.plate
+        if request.WhichOneof("source") == "upload":
+            plate = wire.plate_from_wire(request.upload)
+        elif request.path.HasField("frames"):
+            wanted = wire.frames_from_wire(request.path.frames)
+            if wanted.first < plate.frames.first or wanted.last > plate.frames.last:
+                self._abort(context, Refusal(grpc.StatusCode.NOT_FOUND, "Those frames are not there.", "PlateError"))
+            plate = Plate(plate.width, plate.height, wanted, request.path.path)
+        plate_id = f"plate-{len(self.calls)}"
+        self.plates[plate_id] = plate
+        return plates_pb2.OpenPlateResponse(plate_id=plate_id, plate=wire.plate_to_wire(plate))
+
+    def UploadFrames(
+        self, request_iterator: Iterable[plates_pb2.UploadFramesRequest], context: grpc.ServicerContext
+    ) -> Iterator[plates_pb2.UploadFramesResponse]:
+        self._begin("UploadFrames", context)
+        header: Optional[plates_pb2.FrameHeader] = None
+        data = b""
+        for request in request_iterator:
+            assert request.plate_id in self.plates
+            if request.WhichOneof("part") == "header":
+                assert header is None, "a frame was not finished"
+                header, data = request.header, b""
+                assert header.WhichOneof("content")
+                if header.HasField("ring"):
+                    self._begin("ring", context)
+                    with RingReader(header.ring.path) as ring:
+                        data = bytes(ring.view(header.ring.offset, header.size))
+            else:
+                assert header is not None
+                assert 0 < len(request.data) <= wire.CHUNK_BYTES
+                data += request.data
+            if len(data) == header.size:
+                way = "ring" if header.HasField("ring") else "pieces"
+                self.frames[header.frame] = (way, data)
+                yield plates_pb2.UploadFramesResponse(frame=header.frame)
+                self._maybe_stall("UploadFrames", context)
+                header = None
+
+    def ClosePlate(
+        self, request: plates_pb2.ClosePlateRequest, context: grpc.ServicerContext
+    ) -> plates_pb2.ClosePlateResponse:
+        self._begin("ClosePlate", context)
+        del self.plates[request.plate_id]
+        return plates_pb2.ClosePlateResponse()
+
+    def OpenSession(
+        self, request: sessions_pb2.OpenSessionRequest, context: grpc.ServicerContext
+    ) -> sessions_pb2.OpenSessionResponse:
+        self._begin("OpenSession", context)
+        assert request.plate_id in self.plates
+        session_id = f"session-{len(self.calls)}"
+        self.sessions[session_id] = request.plate_id
+        return sessions_pb2.OpenSessionResponse(session_id=session_id, engine=request.engine or "disc")
+
+    def CloseSession(
+        self, request: sessions_pb2.CloseSessionRequest, context: grpc.ServicerContext
+    ) -> sessions_pb2.CloseSessionResponse:
+        self._begin("CloseSession", context)
+        del self.sessions[request.session_id]
+        return sessions_pb2.CloseSessionResponse()
+
+    def AddObject(
+        self, request: sessions_pb2.AddObjectRequest, context: grpc.ServicerContext
+    ) -> sessions_pb2.AddObjectResponse:
+        self._begin("AddObject", context)
+        assert request.session_id in self.sessions
+        assert request.name
+        return sessions_pb2.AddObjectResponse(object_id=1)
+
+    def RemoveObject(
+        self, request: sessions_pb2.RemoveObjectRequest, context: grpc.ServicerContext
+    ) -> sessions_pb2.RemoveObjectResponse:
+        self._begin("RemoveObject", context)
+        assert request.object_id == 1
+        return sessions_pb2.RemoveObjectResponse()
+
+    def SetPrompt(
+        self, request: sessions_pb2.SetPromptRequest, context: grpc.ServicerContext
+    ) -> Iterator[sessions_pb2.SetPromptResponse]:
+        self._begin("SetPrompt", context)
+        prompt = wire.prompt_from_wire(request.prompt, (self.plate.width, self.plate.height))
+        self.prompts[prompt.frame] = prompt
+        if not prompt.is_empty:
+            for part in self._matte_parts(prompt.frame):
+                yield sessions_pb2.SetPromptResponse(matte=part)
+
+    def Propagate(
+        self, request: sessions_pb2.PropagateRequest, context: grpc.ServicerContext
+    ) -> Iterator[sessions_pb2.PropagateResponse]:
+        self._begin("Propagate", context)
+        assert request.direction in {sessions_pb2.DIRECTION_FORWARD, sessions_pb2.DIRECTION_BACKWARD}
+        frames = wire.frames_from_wire(request.frames)
+        self.runs.append((frames, request.direction))
+        order = list(frames) if request.direction == sessions_pb2.DIRECTION_FORWARD else list(frames)[::-1]
+        for done, frame in enumerate(order, 1):
+            self._mattes.add(frame)
+            confidence = 0.2 if frame in self.low_confidence else 0.9
+            done_frame = sessions_pb2.FrameDone(frame=frame, confidence=confidence, area_px=113.0)
+            yield sessions_pb2.PropagateResponse(frame=done_frame)
+            if request.send_mattes:
+                for part in self._matte_parts(frame):
+                    yield sessions_pb2.PropagateResponse(matte=part)
+            progress = values_pb2.Progress(done=done, total=len(order), stage="tracking")
+            yield sessions_pb2.PropagateResponse(progress=progress)
+            self._maybe_stall("Propagate", context)
+
+    def ReadMattes(
+        self, request: sessions_pb2.ReadMattesRequest, context: grpc.ServicerContext
+    ) -> Iterator[sessions_pb2.ReadMattesResponse]:
+        self._begin("ReadMattes", context)
+        for frame in wire.frames_from_wire(request.frames):
+            if frame in self._mattes:
+                for part in self._matte_parts(frame):
+                    yield sessions_pb2.ReadMattesResponse(matte=part)
+
+    def FitShapes(
+        self, request: sessions_pb2.FitShapesRequest, context: grpc.ServicerContext
+    ) -> Iterator[sessions_pb2.FitShapesResponse]:
+        self._begin("FitShapes", context)
+        yield sessions_pb2.FitShapesResponse(progress=values_pb2.Progress(done=1, total=2, stage="fitting"))
+        self._maybe_stall("FitShapes", context)
+        square = tuple(ControlPoint(x, y) for x, y in ((1, 1), (9, 1), (9, 9), (1, 9)))
+        interpolation = wire.interpolation_from_wire(request.interpolation)
+        shape = Shape("ball", (ShapeKeyframe(1001, square),), self.plate.frames, interpolation=interpolation)
+        self.shapes = [shape]
+        errors = [
+            sessions_pb2.FrameError(frame=frame, mean_px=0.25, p95_px=0.5, max_px=2.0 if frame == 1006 else 1.0)
+            for frame in self.plate.frames
+        ]
+        report = sessions_pb2.FitReport(
+            frames=errors,
+            effective_tolerance_px=request.tolerance_px or 1.0,
+            shapes=1,
+            control_points=4,
+            keyframes=1,
+            elapsed_s=0.5,
+        )
+        result = sessions_pb2.FittedShapes(shapes=map(wire.shape_to_wire, self.shapes), report=report)
+        yield sessions_pb2.FitShapesResponse(result=result)
+
+    def GetShapes(
+        self, request: sessions_pb2.GetShapesRequest, context: grpc.ServicerContext
+    ) -> sessions_pb2.GetShapesResponse:
+        self._begin("GetShapes", context)
+        shapes = map(wire.shape_to_wire, self.shapes)
+        return sessions_pb2.GetShapesResponse(plate=wire.plate_to_wire(self.plate), shapes=shapes)
+
+    def SetShapes(
+        self, request: sessions_pb2.SetShapesRequest, context: grpc.ServicerContext
+    ) -> sessions_pb2.SetShapesResponse:
+        self._begin("SetShapes", context)
+        self.shapes = list(map(wire.shape_from_wire, request.shapes))
+        return sessions_pb2.SetShapesResponse()
+
+    def Export(
+        self, request: sessions_pb2.ExportRequest, context: grpc.ServicerContext
+    ) -> Iterator[sessions_pb2.ExportResponse]:
+        self._begin("Export", context)
+        assert request.format != sessions_pb2.EXPORT_FORMAT_UNSPECIFIED
+        a_file_a_frame = request.format in {
+            sessions_pb2.EXPORT_FORMAT_MATTE_EXR,
+            sessions_pb2.EXPORT_FORMAT_MATTE_PNG,
+        }
+        frames: list[Optional[int]] = [None]
+        if a_file_a_frame:
+            frames = list(wire.frames_from_wire(request.frames))
+        for done, frame in enumerate(frames, 1):
+            yield sessions_pb2.ExportResponse(file=sessions_pb2.FilePart(frame=frame, data=b"first "))
+            self._maybe_stall("Export", context)
+            if self.incomplete_file:
+                return
+            text = f"{request.credit}{'' if frame is None else frame}".encode()
+            yield sessions_pb2.ExportResponse(file=sessions_pb2.FilePart(frame=frame, data=text, last=True))
+            progress = values_pb2.Progress(done=done, total=len(frames), stage="writing")
+            yield sessions_pb2.ExportResponse(progress=progress)
+
+    def _begin(self, method: str, context: grpc.ServicerContext) -> None:
+        self.calls.append(method)
+        if method in self.refusals:
+            self._abort(context, self.refusals[method])
+
+    def _abort(self, context: grpc.ServicerContext, refusal: Refusal) -> None:
+        if refusal.name is not None:
+            context.set_trailing_metadata((("roto-error", refusal.name),))
+        context.abort(refusal.code, refusal.text)
+
+    def _maybe_stall(self, method: str, context: grpc.ServicerContext) -> None:
+        while method in self.stalls:
+            if not context.is_active():
+                self.released.set()
+                return
+            time.sleep(0.005)
+
+    def _matte_parts(self, frame: int) -> Iterator[values_pb2.MattePart]:
+        """A disc of full coverage round the earliest click, in 16 bits on odd frames."""
+        clicked = next((prompt.points[0] for _, prompt in sorted(self.prompts.items()) if prompt.points), None)
+        x, y = (clicked.x, clicked.y) if clicked else (20.0, 20.0)
+        bits = 16 if frame % 2 else 8
+        left, top, right, bottom = int(x) - RADIUS, int(y) - RADIUS, int(x) + RADIUS, int(y) + RADIUS
+        samples = b"".join(
+            (b"\xff" if (column + 0.5 - x) ** 2 + (row + 0.5 - y) ** 2 <= RADIUS**2 else b"\0") * (bits // 8)
+            for row in range(top, bottom)
+            for column in range(left, right)
+        )
+        data = wire.pack_samples(samples)
+        header = values_pb2.MatteHeader(
+            frame=frame,
+            object_id=1,
+            confidence=0.75,
+            width=self.plate.width,
+            height=self.plate.height,
+            left=left,
+            top=top,
+            right=right,
+            bottom=bottom,
+            bits=bits,
+            codec=values_pb2.MATTE_CODEC_ZSTD,
+            size=len(data),
+        )
+        return wire.matte_parts(header, data)
