@@ -120,11 +120,9 @@ def segments(points: Sequence[ControlPoint], *, closed: bool = True) -> list[Seg
 def point_on(segment: Segment, u: float) -> Point:
     """Return the point of a segment at `u`, 0 at its start to 1 at its end."""
     v = 1 - u
-    weights = (v * v * v, 3 * v * v * u, 3 * v * u * u, u * u * u)
-    return (
-        sum(weight * point[0] for weight, point in zip(weights, segment)),
-        sum(weight * point[1] for weight, point in zip(weights, segment)),
-    )
+    a, b, c, d = v * v * v, 3 * v * v * u, 3 * v * u * u, u * u * u
+    (x0, y0), (x1, y1), (x2, y2), (x3, y3) = segment
+    return a * x0 + b * x1 + c * x2 + d * x3, a * y0 + b * y1 + c * y2 + d * y3
 
 
 def split(segment: Segment, u: float) -> tuple[Segment, Segment]:
