@@ -303,9 +303,7 @@ class Sessions:
         """Make files; yields `{"file": path, "frame": frame or None}`, each to be deleted by the caller."""
         session = self.session(session_id)
         objects = [session.find(order.object_id)] if order.object_id else list(session.objects.values())
-        frames = sorted(
-            {f for each in objects for f in self._frames_with_mattes(session, each.object_id, order.frames)}
-        )
+        frames = sorted({f for each in objects for f in _frames_with_mattes(session, each.object_id, order.frames)})
         folder = session.folder / f"export-{secrets.token_hex(4)}"
         folder.mkdir()
         args = {

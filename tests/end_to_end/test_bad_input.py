@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from conftest import FIRST, LAST, Daemon, Roto, centre, program
+from serving import FIRST, LAST, Daemon, Roto, centre, program
 
 CLICK = f"{FIRST}:{centre(FIRST)[0]:g},{centre(FIRST)[1]:g}"
 BAD_INPUT, UNREACHABLE, OUTPUT, UNAVAILABLE = 3, 4, 6, 8
@@ -28,7 +29,7 @@ def track(roto: Roto, plate: str, *options: str, click: str = CLICK) -> subproce
 
 
 @pytest.fixture(autouse=True)
-def nothing_half_written(tmp_path: Path) -> object:
+def _nothing_half_written(tmp_path: Path) -> Iterator[None]:
     yield
     assert [file.name for file in (tmp_path / "work").iterdir()] == []
 
@@ -78,8 +79,8 @@ def test_a_daemon_that_is_not_running(roto: Roto, plate: str) -> None:
     refused(done, UNREACHABLE, "127.0.0.1:9", "roto-daemon serve")
 
 
-def test_an_output_in_a_folder_that_is_not_there(roto: Roto, plate: str) -> None:
-    refused(track(roto, plate, "--mattes", "no/such/folder/m.####.exr"), OUTPUT, "no/such/folder")
+def test_an_output_where_a_file_stands_in_the_way(roto: Roto, plate: str) -> None:
+    refused(track(roto, plate, "--mattes", f"{frame_file(plate, FIRST)}/m.####.exr"), OUTPUT, f"disc.{FIRST}.png")
 
 
 def test_shapes_that_are_no_shapes(roto: Roto, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import OpenImageIO as oiio
 import pytest
-from conftest import FIRST, HEIGHT, LAST, RADIUS, WIDTH, Roto, centre, picture
+from serving import FIRST, HEIGHT, LAST, RADIUS, WIDTH, Roto, centre, picture
 
 from roto_daemon.fitting.raster import render_shapes
 from roto_shapes.exporters.rotolink_json import read_roto
