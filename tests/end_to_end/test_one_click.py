@@ -9,15 +9,16 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
-import OpenImageIO as oiio
+import OpenImageIO as oiio  # noqa: N813 - as its own documentation does
 import pytest
+from numpy.typing import NDArray
 from serving import FIRST, HEIGHT, LAST, RADIUS, WIDTH, Roto, centre, picture
 
 from roto_daemon.fitting.raster import render_shapes
 from roto_shapes.exporters.rotolink_json import read_roto
 
 
-def truth(frame: int) -> np.ndarray:
+def truth(frame: int) -> NDArray[np.float64]:
     return (picture(frame)[..., 0].astype(float) - 40) / 190
 
 
@@ -58,8 +59,9 @@ def test_mattes_preview_and_sheet_are_pictures_of_the_plate(roto: Roto, plate: s
     matte = oiio.ImageBuf(str(folder / f"m.{LAST}.exr"))
     assert (matte.spec().full_width, matte.spec().full_height) == (WIDTH, HEIGHT)
     assert matte.spec().channelnames == ("A",)
-    area = float(matte.get_pixels(oiio.FLOAT).sum())
-    assert area == pytest.approx(np.pi * RADIUS**2, rel=0.03)
+    pixels = matte.get_pixels(oiio.FLOAT)
+    assert pixels is not None
+    assert pixels.sum() == pytest.approx(np.pi * RADIUS**2, rel=0.03)
     with av.open(str(folder / "p.mp4")) as movie:
         assert sum(1 for _ in movie.decode(video=0)) == LAST - FIRST + 1
     sheet = cv2.imread(str(folder / "s.png"))

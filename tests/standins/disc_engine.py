@@ -6,7 +6,7 @@ before. Every further click paints or wipes a small dot. Loaded by the name `dis
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 
 import cv2
@@ -73,7 +73,9 @@ class DiscSession:
         known = thing.known(frame)
         return _tracked(frame, self._nothing() if known is None else known)
 
-    def propagate(self, object_id: int, frames: FrameRange, direction: Direction) -> Iterator[TrackedFrame]:
+    def propagate(
+        self, object_id: int, frames: FrameRange, direction: Direction
+    ) -> Generator[TrackedFrame, None, None]:
         """Follow an object through a range, one frame at a time."""
         self._require(frames.first)
         self._require(frames.last)
@@ -100,7 +102,7 @@ class DiscSession:
         """Free what the session holds."""
         self._objects.clear()
 
-    def _run(self, thing: _Object, travel: range, frames: FrameRange) -> Iterator[TrackedFrame]:
+    def _run(self, thing: _Object, travel: range, frames: FrameRange) -> Generator[TrackedFrame, None, None]:
         matte = self._nothing()
         for frame in travel:
             if frame in thing.prompted or frame == travel.start:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,7 +40,9 @@ class _FaultySession:
     def set_prompt(self, object_id: int, frame: int, prompt: EnginePrompt) -> TrackedFrame:
         return self._sound.set_prompt(object_id, frame, prompt)
 
-    def propagate(self, object_id: int, frames: FrameRange, direction: Direction) -> Iterator[TrackedFrame]:
+    def propagate(
+        self, object_id: int, frames: FrameRange, direction: Direction
+    ) -> Generator[TrackedFrame, None, None]:
         for tracked in self._sound.propagate(object_id, frames, direction):
             _fail_if_told(tracked.frame)
             yield tracked

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+from numpy.typing import NDArray
 
 STANDINS = Path(__file__).parent
 Roto = Callable[..., subprocess.CompletedProcess[str]]
@@ -81,7 +82,7 @@ def centre(frame: int) -> tuple[float, float]:
     return 45.0 + 5.0 * (frame - FIRST), 40.0 + 1.0 * (frame - FIRST)
 
 
-def picture(frame: int, width: int = WIDTH, height: int = HEIGHT) -> np.ndarray:
+def picture(frame: int, width: int = WIDTH, height: int = HEIGHT) -> NDArray[np.uint8]:
     """Paint a bright disc on a dark ground, antialiased; its edge is exact to a hundredth of a pixel."""
     rows, columns = np.mgrid[0:height, 0:width] + 0.5
     x, y = centre(frame)

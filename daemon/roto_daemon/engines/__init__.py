@@ -6,7 +6,7 @@ with mattes. Every engine passes `tests/contracts/test_engines.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
@@ -99,7 +99,7 @@ class EngineSession(Protocol):
         part that it touches. An empty prompt clears the frame.
         """
 
-    def propagate(self, object_id: int, frames: FrameRange, direction: Direction) -> Iterator[TrackedFrame]:
+    def propagate(self, object_id: int, frames: FrameRange, direction: Direction) -> Generator[TrackedFrame, None, None]:
         """Follow an object through a range, one frame at a time; closing the iterator cancels cleanly.
 
         FORWARD starts at the range's first frame, BACKWARD at its last. Prompted frames come out as prompted and
