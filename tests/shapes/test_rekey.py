@@ -104,6 +104,21 @@ def test_no_inserted_key_can_be_spared(frames: list[int], reach_px: float, seed:
             assert worst(thinner, lambda frame: corners(evaluate(shape, frame))) > 0.05 / 1.5
 
 
+@pytest.mark.parametrize(
+    ("frames", "across"),
+    [
+        ([7, 8, 26, 28, 29], [0.016, 1.529, 0.691, -0.097, 0.235]),
+        ([5, 13, 15, 21, 27], [0.039, 0.515, 1.081, 0.134, -1.881]),
+        ([3, 16, 18, 27], [1.77, 0.546, -0.17, -2.61]),
+    ],
+)
+def test_sparing_a_key_never_spoils_the_intervals_beyond_its_neighbours(frames: list[int], across: list[float]) -> None:
+    still = ControlPoint(9, 9)
+    keyframes = tuple(ShapeKeyframe(frame, (ControlPoint(x, 0), still)) for frame, x in zip(frames, across))
+    shape = Shape("body", keyframes, FrameRange(1, 30))
+    assert worst(linear_to_smooth(shape, 0.05), lambda frame: corners(evaluate(shape, frame))) <= 0.05 + 1e-7
+
+
 def test_the_keyframes_of_the_shape_and_all_else_stay_as_they_are() -> None:
     shape = moving([1, 20, 40, 41], 40.0, 2)
     smooth = linear_to_smooth(shape, 0.05)
