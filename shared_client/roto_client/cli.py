@@ -1,9 +1,8 @@
+# ruff: noqa: FA100 - on Python 3.9 typer reads annotations only where they are no strings
 """The command `roto`: track, export, doctor, and the commands that other packages add.
 
 This is the one place of the client that reads the environment.
 """
-
-from __future__ import annotations
 
 import functools
 import importlib.metadata
@@ -167,6 +166,7 @@ def track(  # noqa: PLR0913 - each is an option of the command
         str,
         typer.Argument(
             metavar="PLATE",
+            parser=arguments.sendable,
             help="plate.####.exr, plate.%04d.png, a folder, one file of a sequence, or a movie. The daemon reads it.",
         ),
     ],
@@ -207,7 +207,13 @@ def track(  # noqa: PLR0913 - each is an option of the command
         ),
     ] = None,
     name: Annotated[
-        str, typer.Option(metavar="TEXT", rich_help_panel=_OBJECT, help="The object's name; shapes are named after it.")
+        str,
+        typer.Option(
+            metavar="TEXT",
+            parser=arguments.sendable,
+            rich_help_panel=_OBJECT,
+            help="The object's name; shapes are named after it.",
+        ),
     ] = "object",
     out: OutOption,
     tolerance: Annotated[
@@ -220,8 +226,14 @@ def track(  # noqa: PLR0913 - each is an option of the command
         ),
     ] = None,
     interpolation: Annotated[
-        Interpolation, typer.Option(rich_help_panel=_RESULTS, help="How the host moves points between keyframes.")
-    ] = Interpolation.LINEAR,
+        Optional[str],
+        typer.Option(
+            metavar="linear|smooth",
+            parser=arguments.interpolation,
+            rich_help_panel=_RESULTS,
+            help="How the host moves points between keyframes (default: linear).",
+        ),
+    ] = None,
     mattes: Annotated[
         Optional[str],
         typer.Option(
@@ -286,7 +298,7 @@ def track(  # noqa: PLR0913 - each is an option of the command
         engine=engine,
         name=name,
         tolerance_px=tolerance or 0.0,
-        interpolation=interpolation,
+        interpolation=Interpolation(interpolation or Interpolation.LINEAR.value),
         mattes=mattes or "",
         preview=preview or "",
         sheet=sheet or "",
