@@ -43,7 +43,7 @@ class EncodedMatte:
 
 
 def encode_matte(matte: NDArray[np.float32], bits: int = 16) -> EncodedMatte:
-    """Pack a matte, (height, width) of coverage; what lies outside 0 to 1 is clipped and NaN is 0."""
+    """Pack a matte, (height, width) of coverage; outside 0 to 1 it is clipped, what is not finite is 0."""
     height, width = matte.shape
     box = covered_box(matte)
     left, top, right, bottom = box

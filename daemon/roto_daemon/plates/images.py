@@ -91,14 +91,13 @@ class ImageFile:
         """
         first, last = min(channels), max(channels)
         pixels: Any = None
-        reason = ""
         try:
             pixels = self._input.read_image(0, 0, first, last + 1, _READ_AS.get(self.header.sample, "float"))
-            reason = self._input.geterror() if pixels is None or self._input.has_error else ""
+            failed = pixels is None or self._input.has_error
+            reason = self._input.geterror()
         except (UnicodeError, MemoryError, RuntimeError) as error:
-            reason = str(error) or type(error).__name__
-            pixels = None
-        if pixels is None or reason:
+            failed, reason = True, str(error)
+        if failed:
             raise self._damaged(reason)
         order = [channel - first for channel in channels]
         if order != list(range(last - first + 1)):

@@ -40,6 +40,7 @@ class MovieFile:
         self._container = _open(file)
         try:
             self._stream = self._first_video()
+            self._size = self._stream.width, self._stream.height
             self._index_packets()
         except BaseException:
             self._container.close()
@@ -61,7 +62,7 @@ class MovieFile:
     @property
     def size(self) -> tuple[int, int]:
         """Return width and height in pixels."""
-        return self._stream.width, self._stream.height
+        return self._size
 
     @property
     def frame_rate(self) -> float:
@@ -117,7 +118,7 @@ class MovieFile:
     def _numbered(self) -> Iterator[tuple[int, VideoFrame]]:
         """Yield what the decoder gives from where it is, with frame numbers; notes what follows damage."""
         for frame in self._output or ():
-            number = self._numbers.get(frame.pts or 0) if self._numbers else self._next
+            number = self._next if self._is_timeless else self._numbers.get(cast("int", frame.pts))
             if number is None:
                 continue
             self._next = number + 1
@@ -184,8 +185,8 @@ class MovieFile:
         self._indexed = len(packets)
         self._count = max(len(packets), self._stream.frames)
         stamps = {pts: is_key for pts, is_key in packets if pts is not None}
-        timeless = len(stamps) < len(packets) or self._container.format.name in _TIMELESS_FORMATS
-        self._stamps = [] if timeless else sorted(stamps)
+        self._is_timeless = len(stamps) < len(packets) or self._container.format.name in _TIMELESS_FORMATS
+        self._stamps = [] if self._is_timeless else sorted(stamps)
         self._numbers = {stamp: number for number, stamp in enumerate(self._stamps)}
         keys = [number for number, stamp in enumerate(self._stamps) if stamps[stamp]]
         self._keys = sorted({0, *keys})

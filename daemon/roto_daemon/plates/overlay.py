@@ -31,6 +31,10 @@ OUTSIDE: Colour = (18, 18, 20)
 """What a view shows beyond the plate."""
 
 _TINT_STRENGTH = 0.45
+_SOFTENING = 0.42
+"""Width of the blur, in drawn pixels, before a picture is made smaller."""
+_SPARE = 8
+"""Plate pixels around a view that its filters may reach."""
 _SUBPIXEL_BITS = 4
 _SUBPIXELS = 1 << _SUBPIXEL_BITS
 _FLATNESS_PX = 0.1
@@ -62,22 +66,23 @@ class View:
 
     def show(self, pixels: Picture, outside: Colour = OUTSIDE) -> Picture:
         """Return the part of a picture that the view shows, smoothly resized; a copy."""
-        shrink = self.scale_x < 1
-        if not shrink and self == View.whole(pixels.shape[1], pixels.shape[0]):
+        if self == View.whole(pixels.shape[1], pixels.shape[0]):
             return pixels.copy()
-        # Shrinking with a plain linear filter leaves steps on edges: average first, over whole pixels.
-        x0, y0 = int(np.floor(self.left)), int(np.floor(self.top))
-        x1 = int(np.ceil(self.left + self.width / self.scale_x))
-        y1 = int(np.ceil(self.top + self.height / self.scale_y))
-        part = _cut(pixels, (x0, y0, x1, y1), outside)
-        size = (max(1, round((x1 - x0) * self.scale_x)), max(1, round((y1 - y0) * self.scale_y)))
-        sized = cv2.resize(part, size, interpolation=cv2.INTER_AREA if shrink else cv2.INTER_CUBIC)
-        shift = np.array(
-            [[1, 0, (x0 - self.left) * self.scale_x], [0, 1, (y0 - self.top) * self.scale_y]], dtype=np.float64
-        )
-        shown = cv2.warpAffine(
-            sized, shift, (self.width, self.height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
+        left, top = max(int(self.left) - _SPARE, 0), max(int(self.top) - _SPARE, 0)
+        right = int(self.left + self.width / self.scale_x) + _SPARE
+        bottom = int(self.top + self.height / self.scale_y) + _SPARE
+        part = pixels[top : max(bottom, 0), left : max(right, 0)]
+        if not part.size:
+            return np.full((self.height, self.width, 3), outside, np.uint8)
+        if self.scale_x < 1:
+            # Sampling alone would leave steps on edges.
+            blur_x, blur_y = _SOFTENING / self.scale_x, _SOFTENING / self.scale_y
+            part = cv2.GaussianBlur(part, (0, 0), blur_x, sigmaY=blur_y).astype(np.uint8, copy=False)
+        across = (left + 0.5 - self.left) * self.scale_x - 0.5
+        down = (top + 0.5 - self.top) * self.scale_y - 0.5
+        affine = np.array([[self.scale_x, 0, across], [0, self.scale_y, down]], dtype=np.float64)
+        how = cv2.INTER_LINEAR if self.scale_x < 1 else cv2.INTER_CUBIC
+        shown = cv2.warpAffine(part, affine, (self.width, self.height), flags=how, borderValue=outside)
         return shown.astype(np.uint8, copy=False)
 
 
@@ -151,13 +156,3 @@ def _draw_square(image: Picture, centre: NDArray[np.int32], half_px: float, colo
 def _draw_disc(image: Picture, centre: NDArray[np.int32], radius_px: float, colour: Colour) -> None:
     x, y = map(int, centre)
     cv2.circle(image, (x, y), round(radius_px * _SUBPIXELS), colour, cv2.FILLED, _SMOOTH, _SUBPIXEL_BITS)
-
-
-def _cut(pixels: Picture, box: tuple[int, int, int, int], outside: Colour) -> Picture:
-    height, width = pixels.shape[:2]
-    x0, y0, x1, y1 = box
-    part = pixels[max(y0, 0) : max(min(y1, height), 0), max(x0, 0) : max(min(x1, width), 0)]
-    margins = (max(-y0, 0), max(y1 - height, 0), max(-x0, 0), max(x1 - width, 0))
-    if not any(margins):
-        return part
-    return cv2.copyMakeBorder(part, *margins, cv2.BORDER_CONSTANT, value=outside).astype(np.uint8, copy=False)

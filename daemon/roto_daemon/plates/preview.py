@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
+from types import TracebackType
 from typing import Self
 
 import av
@@ -47,26 +49,14 @@ class PreviewWriter:
             part = stack.enter_context(whole_path(self._path))
             self._container = stack.enter_context(_open(part, self._path))
             self._stream = self._add_stream()
+            stack.push(self._finish)
             self._cleanup = stack.pop_all()
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        problem = exception[1] if isinstance(exception[1], BaseException) else None
-        if problem is None and self._count == 0:
-            problem = OutputError(f"'{self._path}' cannot be written: there are no frames to show.")
-        try:
-            if problem is None:
-                self._encode(None)
-        except BaseException as error:
-            problem = error
-            raise
-        finally:
-            if problem is None:
-                self._cleanup.close()
-            else:
-                self._cleanup.__exit__(type(problem), problem, problem.__traceback__)
-        if problem is not None and problem is not exception[1]:
-            raise problem
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._cleanup.__exit__(kind, error, trace)
 
     def add(self, frame: int, picture: Picture, matte: Matte | None, roto: Roto) -> None:
         """Add a frame: (height, width, 3) sRGB, coverage of the same size, and the shapes to outline."""
@@ -84,7 +74,7 @@ class PreviewWriter:
         coded = decoded.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG)
         coded.pts = self._count
         self._count += 1
-        self._encode(coded)
+        self._container.mux(self._stream.encode(coded))
 
     def _add_stream(self) -> VideoStream:
         plate = self._plate
@@ -99,16 +89,21 @@ class PreviewWriter:
         context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
         return stream
 
-    def _encode(self, frame: VideoFrame | None) -> None:
-        try:
-            for packet in self._stream.encode(frame):
-                self._container.mux(packet)
-        except av.FFmpegError as error:
-            raise OutputError(f"'{self._path}' cannot be written: {error.strerror}.") from error
+    def _finish(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            return
+        if self._count == 0:
+            raise OutputError(f"'{self._path}' cannot be written: there are no frames to show.")
+        self._container.mux(self._stream.encode(None))
 
 
-def _open(part: Path, path: Path) -> OutputContainer:
+@contextmanager
+def _open(part: Path, path: Path) -> Iterator[OutputContainer]:
+    """Yield a movie to write; what fails in writing becomes OutputError."""
     try:
-        return av.open(str(part), "w", options={"movflags": "faststart"})
+        with av.open(str(part), "w", options={"movflags": "faststart"}) as container:
+            yield container
     except av.FFmpegError as error:
         raise OutputError(f"'{path}' cannot be written: {error.strerror}.") from error

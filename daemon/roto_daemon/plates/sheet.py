@@ -48,11 +48,9 @@ _SEAM = 10
 _CAPTION = 52
 _HEADER = 168
 _FOOTER = 64
-_COLUMNS = (4, 2, 1)
-"""How many cards may stand beside each other: what divides the usual number of frames."""
-_SHAPE_HEIGHT = 560
-_WIDEST = 2700
-"""A sheet is not wider than this, if it can be helped: a screen shows it without making text too small."""
+_COLUMNS = 2
+_SHAPE_SIZE = (830, 560)
+"""The most that the large picture of a card takes, so that two cards fit side by side on a screen."""
 _NARROWEST = 1300
 """Room for the header of a sheet with few frames."""
 _MARGIN = 0.14
@@ -110,8 +108,7 @@ def contact_sheet(
         raise OutputError("A contact sheet needs at least one frame: track or fit some first.")
     framing = _Framing.around(roto, matte_of, frames)
     card_width, card_height = framing.card_size
-    fitting = [count for count in _COLUMNS if count * (card_width + _GAP) - _GAP <= _WIDEST - 2 * _EDGE]
-    columns = max(fitting, default=1)
+    columns = min(_COLUMNS, len(frames))
     rows = math.ceil(len(frames) / columns)
     width = max(2 * _EDGE + columns * (card_width + _GAP) - _GAP, _NARROWEST)
     height = _HEADER + rows * (card_height + _GAP) - _GAP + _FOOTER
@@ -135,7 +132,9 @@ def write_sheet(path: Path, sheet: Picture) -> None:
     try:
         write_whole(path, data.tobytes())
     except OSError as error:
-        raise OutputError(f"{error}.") from error
+        # The system's own errors carry a bare reason, those of write_whole a sentence.
+        sentence = f"'{path}' cannot be written: {error.strerror}" if error.strerror else str(error)
+        raise OutputError(f"{sentence}.") from error
 
 
 @dataclass(frozen=True)
@@ -171,7 +170,9 @@ class _Framing:
     @property
     def shape_size(self) -> tuple[int, int]:
         """Return width and height of the large picture."""
-        return round(_SHAPE_HEIGHT * self.width * self.pixel_aspect / self.height), _SHAPE_HEIGHT
+        aspect = self.width * self.pixel_aspect / self.height
+        height = min(_SHAPE_SIZE[1], _SHAPE_SIZE[0] / aspect)
+        return round(height * aspect), round(height)
 
     @property
     def small_size(self) -> tuple[int, int]:
@@ -233,7 +234,7 @@ def _draw_card(card: Picture, framing: _Framing, source: PictureSource, frame: _
         picture = source.picture(frame.number)
     except PlateError as error:
         card[_CAPTION:-_INSET, _INSET:-_INSET] = _EMPTY
-        words = _shortened(str(error), (card.shape[1] - 2 * _INSET) // 11)
+        words = _fitted(str(error), card.shape[1] - 2 * _INSET - 40, 20)
         _write(card, words, (_INSET + 20, card.shape[0] // 2), 20, _QUIET)
         return
     small_width, small_height = framing.small_size
@@ -271,15 +272,16 @@ def _draw_caption(card: Picture, frame: _Frame) -> None:
 
 def _draw_header(sheet: Picture, roto: Roto, facts: SheetFacts) -> None:
     right = sheet.shape[1] - _EDGE
-    _write(sheet, _shortened(facts.title or "Shapes", 48), (_EDGE, 74), 46, _TEXT, 600)
-    plate = roto.plate
-    subtitle = facts.subtitle or f"{Path(plate.name).name}   frames {plate.frames}   {plate.width} x {plate.height}"
-    _write(sheet, _shortened(subtitle, 90), (_EDGE, 116), 23, _QUIET)
     for label, value in reversed(_numbers(roto, facts)):
         wide = max(_text_width(value, 34, 600), _text_width(label, 19))
         _write(sheet, value, (right - wide, 68), 34, _TEXT, 600)
         _write(sheet, label, (right - wide, 98), 19, _QUIET)
         right -= wide + 40
+    plate = roto.plate
+    subtitle = facts.subtitle or f"{Path(plate.name).name}   frames {plate.frames}   {plate.width} x {plate.height}"
+    room = right - _EDGE
+    _write(sheet, _fitted(facts.title or "Shapes", room, 46, 600), (_EDGE, 74), 46, _TEXT, 600)
+    _write(sheet, _fitted(subtitle, room, 23), (_EDGE, 116), 23, _QUIET)
     _draw_legend(sheet, (sheet.shape[1] - _EDGE, 140))
 
 
@@ -358,5 +360,10 @@ def _text_width(words: str, size: int, weight: int = 400) -> int:
     return int(left + width)
 
 
-def _shortened(words: str, most: int) -> str:
-    return words if len(words) <= most else f"{words[: most - 1]}…"
+def _fitted(words: str, room: int, size: int, weight: int = 400) -> str:
+    """Return as much of a line as has room."""
+    if _text_width(words, size, weight) <= room:
+        return words
+    while words and _text_width(f"{words}…", size, weight) > room:
+        words = words[:-1]
+    return f"{words}…"

@@ -118,7 +118,8 @@ class FrameSpool:
                 size_bytes = file.tell()
             os.replace(part, self._folder / name)  # noqa: PTH105 - the same as Path.replace, beside unlink below
         except OSError as error:
-            part.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                part.unlink()
             raise OutputError(
                 f"Frame {frame} cannot be kept ({error.strerror}): free space where uploads lie."
             ) from error
