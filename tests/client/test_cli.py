@@ -20,6 +20,7 @@ from stand_in_daemon import Refusal, StandInDaemon
 from typer.testing import CliRunner
 
 from roto_client.cli import app
+from roto_client.errors import ClientError
 from roto_shapes.exporters import encode
 from roto_shapes.exporters.rotolink_json import read_roto
 from roto_shapes.prompt import BoxPrompt, PointPrompt
@@ -27,6 +28,7 @@ from roto_shapes.shape import ControlPoint, Interpolation, Roto, Shape, ShapeKey
 from roto_shapes.shot import FrameRange, Plate
 
 Code = grpc.StatusCode
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
 CLICK = ("--click", "1005:30.5,20.5")
 OUTLINE = (ControlPoint(1, 1), ControlPoint(9, 1), ControlPoint(5, 8))
 ROTO = Roto(
@@ -280,6 +282,20 @@ def test_every_command_explains_itself_and_its_exit_codes(command: str) -> None:
     assert done.exit_code == 0
     if command != "fit":
         assert "130 interrupted" in plain(done.stdout)
+
+
+@pytest.mark.parametrize("command", ["track", "export", "doctor"])
+def test_the_reference_tells_of_every_option(command: str) -> None:
+    section = REFERENCE.read_text(encoding="utf-8").split(f"## roto {command}\n")[1].split("\n## ")[0]
+    listed = re.findall(r" (--[a-z][a-z-]+)", plain(roto(command, "--help").stdout))
+    assert set(listed) - {"--help"} <= set(re.findall(r"`(--[a-z][a-z-]+)", section))
+
+
+def test_the_reference_tells_of_every_exit_code() -> None:
+    errors: list[type[ClientError]] = [ClientError, *ClientError.__subclasses__()]
+    codes = {error.exit_code for error in errors}
+    told = set(re.findall(r"^\| (\d+) \|", REFERENCE.read_text(encoding="utf-8"), re.MULTILINE))
+    assert told == {str(code) for code in codes | {0, 2, 130}}
 
 
 def test_the_version_is_printed() -> None:

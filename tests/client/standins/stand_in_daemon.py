@@ -51,7 +51,7 @@ class StandInDaemon(
         self.refusals: dict[str, Refusal] = {}
         self.stalls: set[str] = set()
         self.released = threading.Event()
-        """Set when a call that had fallen silent saw its client go."""
+        """Set when a call that falls silent is over, because its client has gone."""
         self.calls: list[str] = []
         self.plates: dict[str, Plate] = {}
         self.sessions: dict[str, str] = {}
@@ -272,6 +272,8 @@ class StandInDaemon(
 
     def _begin(self, method: str, context: grpc.ServicerContext) -> None:
         self.calls.append(method)
+        if method in self.stalls:
+            context.add_callback(self.released.set)
         if method in self.refusals:
             self._abort(context, self.refusals[method])
 
@@ -283,7 +285,6 @@ class StandInDaemon(
     def _maybe_stall(self, method: str, context: grpc.ServicerContext) -> None:
         while method in self.stalls:
             if not context.is_active():
-                self.released.set()
                 return
             time.sleep(0.005)
 
