@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from OpenImageIO import ImageOutput, ImageSpec
+from OpenImageIO import DeepData, ImageOutput, ImageSpec
 
 from roto_daemon.errors import FrameDamagedError, FrameMissingError, PlateError
 from roto_daemon.pictures import Picture
@@ -276,6 +276,21 @@ def test_an_image_over_the_limit_of_pixels_is_refused(tmp_path: Path) -> None:
     write_image(tmp_path / "a.1.png", TEXTURE)
     with pytest.raises(FrameDamagedError, match="announces 48x32 pixels, more than the limit of 1000"):
         open_plate(str(tmp_path), limit_pixels=1000)
+
+
+def test_deep_images_are_refused(tmp_path: Path) -> None:
+    spec = ImageSpec(4, 4, 5, "half")
+    spec.channelnames = ("R", "G", "B", "A", "Z")
+    spec.deep = True
+    output = ImageOutput.create(str(tmp_path / "a.1.exr"))
+    assert output
+    assert output.open(str(tmp_path / "a.1.exr"), spec)
+    deep = DeepData()
+    deep.init(spec)
+    assert output.write_deep_image(deep)
+    assert output.close()
+    with pytest.raises(FrameDamagedError, match="deep samples"):
+        open_plate(str(tmp_path))
 
 
 def test_what_cannot_be_opened_at_all_is_said_to_be_so(tmp_path: Path) -> None:

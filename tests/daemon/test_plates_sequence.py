@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -72,6 +74,22 @@ def test_names_with_spaces_and_letters_of_any_script_work(tmp_path: Path) -> Non
     folder = touch(tmp_path / "Szene älter #7 [alt]", "größe 映画 (1).1001.png", "größe 映画 (1).1002.png")
     assert sorted(sequence(folder / "größe 映画 (1).####.png").files) == [1001, 1002]
     assert sorted(sequence(folder).files) == [1001, 1002]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text there")
+def test_names_that_are_no_text_are_refused_or_passed_over(tmp_path: Path) -> None:
+    broken = os.fsdecode(b"gr\xfc\xdfe.0007.png")
+    touch(tmp_path, broken, "a.0001.png")
+    assert list(sequence(tmp_path).files) == [1]
+    with pytest.raises(PlateError, match=r"no text in UTF-8") as refusal:
+        find_footage(str(tmp_path / broken))
+    assert str(refusal.value).isascii()
+
+
+def test_a_folder_that_cannot_be_listed_is_said_to_be_so(tmp_path: Path) -> None:
+    touch(tmp_path, "file")
+    with pytest.raises(PlateError, match="cannot be read: Not a directory"):
+        find_footage(str(tmp_path / "file" / "a.####.png"))
 
 
 def test_a_folder_with_one_sequence_is_that_sequence_whatever_else_lies_there(tmp_path: Path) -> None:

@@ -73,6 +73,8 @@ def is_movie(path: Path) -> bool:
 
 def find_footage(path: str) -> ImageSequence | Path:
     """Return the images that a path means, or the movie's file; raises PlateError."""
+    if not _is_text(path):
+        raise PlateError(f"The name {ascii(path)} is no text in UTF-8, which image libraries ask for: rename it.")
     place = Path(path)
     if place.is_dir():
         return _only_footage_in(place)
@@ -203,10 +205,15 @@ def _sequence(place: Path, numbered: list[tuple[int, str]]) -> ImageSequence:
 
 def _names(folder: Path) -> list[str]:
     try:
-        return [entry.name for entry in os.scandir(folder) if not entry.name.startswith(".") and entry.is_file()]
+        names = [entry.name for entry in os.scandir(folder) if entry.is_file()]
     except FileNotFoundError:
-        raise PlateError(
-            f"There is no folder '{folder}': check the path, and that this computer can reach it."
-        ) from None
+        hint = "check the path, and that this computer can reach it"
+        raise PlateError(f"There is no folder '{folder}': {hint}.") from None
     except OSError as error:
         raise PlateError(f"The folder '{folder}' cannot be read: {error.strerror}.") from error
+    return [name for name in names if not name.startswith(".") and _is_text(name)]
+
+
+def _is_text(name: str) -> bool:
+    """Say whether a name is text: the bytes of one that is not stand in it as lone surrogates."""
+    return name.isprintable() or name.encode(errors="ignore").decode() == name
