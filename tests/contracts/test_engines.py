@@ -248,7 +248,7 @@ def test_closing_the_iterator_cancels_and_the_session_goes_on(session: EngineSes
     run = session.propagate(1, FRAMES, Direction.FORWARD)
     assert [each.frame for each in islice(run, 3)] == [1001, 1002, 1003]
     assert max(plate.read) <= 1004
-    run.close()  # type: ignore[attr-defined]  # the protocol's iterators are generators, which close
+    run.close()
     assert list(run) == []
     assert len(followed(session, 1001, 1010, Direction.FORWARD)) == 10
 

@@ -27,6 +27,7 @@ from roto_daemon.engines.classic.cut import (
     cut_band,
     disc,
     grab_cut,
+    learned,
     part_at,
     signed_distance,
     without_pinholes,
@@ -51,6 +52,8 @@ _UNLIKE_COST, _UNLIKE_FREE, _UNLIKE_CAP = 0.6, 0.3, 60.0
 _STEP_COST = 0.05
 # A correction is sought within this many working pixels of its click: further off another click is due.
 _CORRECTION_REACH = 64
+# A region with less of its outline than this away from given ground is judged by the whole of it.
+_LEAST_FOUND = 0.1
 # Ground that a click always gets.
 _SEED_RADIUS = 2
 _BOX_ROUNDS = 4
@@ -65,13 +68,28 @@ class Seed:
     foreground: bool
 
 
+@dataclass(frozen=True)
+class _Ground:
+    """Where a region may lie."""
+
+    free: Mask
+    own: Mask
+    """Beside the free ground, what is already of the click's kind: its colours speak for a region, not against."""
+
+    def shrunk(self, window: tuple[slice, slice], size: tuple[int, int]) -> _Ground:
+        """Return the ground in a window, at another size (columns, rows)."""
+        parts = (each[window].astype(np.float32) for each in (self.free, self.own))
+        small = [cv2.resize(each, size, interpolation=cv2.INTER_AREA) >= EDGE for each in parts]
+        return _Ground(small[0], small[1] & ~small[0])
+
+
 def object_at(view: View, seed: Seed) -> Mask:
     """Return the object that a first click points at."""
-    free = np.ones(view.shape, bool)
-    best = _best_region(view, seed, free, max(view.shape))
+    anywhere = _Ground(np.ones(view.shape, bool), np.zeros(view.shape, bool))
+    best = _best_region(view, seed, anywhere, max(view.shape))
     reach = max(view.shape) / _CLOSER
     if best.share < _SMALL_SHARE and max(view.shape) > _SEARCH_SIDE // _CLOSER:
-        closer = _best_region(view, seed, free, int(reach))
+        closer = _best_region(view, seed, anywhere, int(reach))
         if closer.sharpness >= _SHARP_ENOUGH * best.sharpness:
             best = closer
     return _settle(view, best.mask, seed)
@@ -102,10 +120,11 @@ def corrected(view: View, mask: Mask, seed: Seed, others: list[Seed]) -> Mask:
     for other in others:
         free &= ~disc(view.shape, other.column, other.row, _SEED_RADIUS)
     free[seed.row, seed.column] = True
-    region = _best_region(view, seed, free, 2 * _CORRECTION_REACH).mask
+    region = _best_region(view, seed, _Ground(free, mask == seed.foreground), 2 * _CORRECTION_REACH).mask
     region |= disc(view.shape, seed.column, seed.row, _SEED_RADIUS)
     region = part_at(region & free, seed.column, seed.row)
-    region = part_at(cut_band(view.colours, region, _loose(region) & free) | _at(region, seed), seed.column, seed.row)
+    refined = cut_band(view.colours, region, _loose(region) & free, learned(view.colours, region))
+    region = part_at(refined | _at(region, seed), seed.column, seed.row)
     return _joined(mask, region) if seed.foreground else mask & ~region
 
 
@@ -130,7 +149,8 @@ def _loose(mask: Mask) -> Mask:
 
 def _settle(view: View, mask: Mask, seed: Seed) -> Mask:
     """Return the part round a click after its outline found the edge at full working size."""
-    cut = cut_band(view.colours, mask, _loose(mask)) | disc(view.shape, seed.column, seed.row, 1)
+    models = learned(view.colours, mask)
+    cut = cut_band(view.colours, mask, _loose(mask), models) | disc(view.shape, seed.column, seed.row, 1)
     return without_specks(part_at(cut, seed.column, seed.row))
 
 
@@ -143,8 +163,8 @@ class _Region:
     sharpness: float
 
 
-def _best_region(view: View, seed: Seed, free: Mask, side: int) -> _Region:
-    """Return the best region round a click, sought in a window of `side` pixels and inside the free pixels."""
+def _best_region(view: View, seed: Seed, ground: _Ground, side: int) -> _Region:
+    """Return the best region round a click, sought in a window of `side` pixels and on free ground."""
     rows, columns = view.shape
     top, left = (max(0, min(at - side // 2, end - side)) for at, end in ((seed.row, rows), (seed.column, columns)))
     window = (slice(top, top + side), slice(left, left + side))
@@ -152,13 +172,13 @@ def _best_region(view: View, seed: Seed, free: Mask, side: int) -> _Region:
     ratio = min(1.0, _SEARCH_SIDE / max(patch.shape[:2]))
     size = (max(1, round(patch.shape[1] * ratio)), max(1, round(patch.shape[0] * ratio)))
     small = np.asarray(cv2.resize(patch, size, interpolation=cv2.INTER_AREA), np.uint8)
-    open_ground = cv2.resize(free[window].astype(np.float32), size, interpolation=cv2.INTER_AREA) >= EDGE
+    near = ground.shrunk(window, size)
     column, row = int((seed.column - left) * ratio), int((seed.row - top) * ratio)
     at = Seed(min(column, size[0] - 1), min(row, size[1] - 1), foreground=True)
-    open_ground[at.row, at.column] = True
+    near.free[at.row, at.column] = True
 
     beyond = _open_sides(window, view.shape, (size[1], size[0]))
-    found = list(_regions(stretched_lab(small), at, open_ground, beyond))
+    found = list(_regions(stretched_lab(small), at, near, beyond))
     sharpest = max(each.sharpness for each in found)
     best = next(each for each in found if each.sharpness >= _SHARP_ENOUGH * sharpest)
     full = np.zeros(view.shape, bool)
@@ -167,11 +187,12 @@ def _best_region(view: View, seed: Seed, free: Mask, side: int) -> _Region:
     return _Region(full, best.share, best.sharpness)
 
 
-def _regions(colours: NDArray[np.uint8], seed: Seed, free: Mask, beyond: Mask) -> Iterator[_Region]:
-    """Yield regions round a click by rising size, each one connected and inside the free pixels.
+def _regions(colours: NDArray[np.uint8], seed: Seed, ground: _Ground, beyond: Mask) -> Iterator[_Region]:
+    """Yield regions round a click by rising size, each one connected and on free ground.
 
     `beyond` marks pixels beside which the picture goes on outside of what is searched.
     """
+    free = ground.free
     smooth = cv2.GaussianBlur(colours, (0, 0), 0.7).astype(np.float32)
     distance = _spread(smooth, _at(free, seed), free, _unlikeness(smooth, seed, free))
     reached = np.sort(distance[np.isfinite(distance)])
@@ -181,6 +202,7 @@ def _regions(colours: NDArray[np.uint8], seed: Seed, free: Mask, beyond: Mask) -
         limit = _nth(reached, distance.size, share)
         labels = np.where(distance <= limit, LIKELY_IN, LIKELY_OUT).astype(np.uint8)
         labels[outside | ~free] = SURE_OUT
+        labels[ground.own] = SURE_IN
         labels[(distance <= limit / 2) & free] = SURE_IN
         cut = grab_cut(colours, labels, 2) & free
         opened = cv2.morphologyEx(cut.astype(np.uint8), cv2.MORPH_OPEN, kernel) > 0
@@ -199,9 +221,9 @@ def _unlikeness(smooth: NDArray[np.float32], seed: Seed, free: Mask) -> Field:
     distance = _spread(smooth, _at(free, seed), free, np.zeros(free.shape, np.float32))
     reached = np.sort(distance[np.isfinite(distance)])
     core = distance <= _nth(reached, distance.size, _CORE_SHARE)
-    far = distance > _nth(reached, distance.size, _FAR_SHARE)
+    far = free & (distance > _nth(reached, distance.size, _FAR_SHARE))
     if not far.any():
-        far = ~core
+        far = free & ~core
     if not far.any():
         return np.zeros(free.shape, np.float32)
     to_core = _colour_distance(smooth, smooth[core], _CORE_COLOURS)
@@ -261,17 +283,19 @@ def _open_sides(window: tuple[slice, slice], frame: tuple[int, int], shape: tupl
 def _sharpness(colours: NDArray[np.uint8], mask: Mask, free: Mask, beyond: Mask) -> float:
     """Return the colour step across a region's outline that three quarters of it exceed; 0 without an outline.
 
-    Where the region meets what is not free its outline is given, and not judged; where it runs out of the
-    searched window it has no edge at all.
+    Where the region meets what is not free its outline is given, and not judged unless there is hardly another;
+    where it runs out of the searched window it has no edge at all.
     """
-    rim = mask & ~ndimage.binary_erosion(mask, border_value=1) & ~ndimage.binary_dilation(~free, iterations=2)
+    rim = mask & ~ndimage.binary_erosion(mask, border_value=1)
     if not rim.any():
         return 0.0
-    inside, outside = mask.astype(np.float32), (free & ~mask).astype(np.float32)
+    found = rim & ~ndimage.binary_dilation(~free, iterations=2)
+    given = np.count_nonzero(found) < _LEAST_FOUND * np.count_nonzero(rim)
+    judged, against = (rim, ~mask) if given else (found, free & ~mask)
     sides = []
-    for weight in (inside, outside):
+    for weight in (mask.astype(np.float32), against.astype(np.float32)):
         total = cv2.GaussianBlur(weight, (0, 0), 2.5)
         colour = cv2.GaussianBlur(colours * weight[..., None], (0, 0), 2.5)
-        sides.append(colour[rim] / np.maximum(total[rim], 1e-3)[:, None])
+        sides.append(colour[judged] / np.maximum(total[judged], 1e-3)[:, None])
     steps = np.linalg.norm(sides[0] - sides[1], axis=1)
     return float(np.percentile(np.concatenate([steps, np.zeros(np.count_nonzero(mask & beyond))]), 25))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +25,19 @@ _SPECK_SHARE = 0.02
 _STAIR_SIGMA_PX = 0.8
 # OpenCV seeds its colour clusters at random: the same seed before each cut makes runs repeat to the bit.
 _SEED = 20011
+# Learning colours needs no more than one pixel in this many rows and columns.
+_STRIDE = 3
 _UNUSED_RECT = (0, 0, 1, 1)
 # Colour models of five clusters need a few pixels each.
 _FEWEST_SAMPLES = 8
+
+
+@dataclass(frozen=True)
+class Models:
+    """Colour models of what surrounds an object and of the object, as OpenCV keeps them."""
+
+    outside: NDArray[np.float64]
+    inside: NDArray[np.float64]
 
 
 def grab_cut(colours: NDArray[np.uint8], labels: NDArray[np.uint8], iterations: int) -> Mask:
@@ -33,31 +45,66 @@ def grab_cut(colours: NDArray[np.uint8], labels: NDArray[np.uint8], iterations: 
 
     Where a side has too few pixels for a colour model the labels come back as they are.
     """
-    inside = (labels == SURE_IN) | (labels == LIKELY_IN)
-    if min(np.count_nonzero(inside), np.count_nonzero(~inside)) < _FEWEST_SAMPLES:
-        return np.asarray(inside, bool)
     cut = labels.copy()
+    if _can_learn(_is_in(labels)):
+        cv2.setRNGSeed(_SEED)
+        cv2.grabCut(colours, cut, _UNUSED_RECT, *_no_models(), iterations, cv2.GC_INIT_WITH_MASK)
+    return _is_in(cut)
+
+
+def learned(colours: NDArray[np.uint8], mask: Mask) -> Models | None:
+    """Return the colour models of a mask and its surroundings; None where a side has too few pixels for one.
+
+    Every ninth pixel teaches: enough for five clusters a side.
+    """
+    around_it = around(mask, _MARGIN_PX)
+    if around_it is None:
+        return None
+    sparse = np.ascontiguousarray(colours[around_it][::_STRIDE, ::_STRIDE])
+    inside = mask[around_it][::_STRIDE, ::_STRIDE]
+    if not _can_learn(inside):
+        return None
+    models = _no_models()
     cv2.setRNGSeed(_SEED)
-    cv2.grabCut(colours, cut, _UNUSED_RECT, np.zeros((1, 65)), np.zeros((1, 65)), iterations, cv2.GC_INIT_WITH_MASK)
-    return np.asarray((cut == SURE_IN) | (cut == LIKELY_IN), bool)
+    labels = np.where(inside, SURE_IN, SURE_OUT).astype(np.uint8)
+    cv2.grabCut(sparse, labels, _UNUSED_RECT, *models, 1, cv2.GC_INIT_WITH_MASK)
+    return Models(*models)
 
 
-def cut_band(colours: NDArray[np.uint8], expected: Mask, loose: Mask) -> Mask:
-    """Return the expected object with its outline moved to the best cut through the loose pixels."""
+def cut_band(colours: NDArray[np.uint8], expected: Mask, loose: Mask, models: Models | None) -> Mask:
+    """Return the expected object with its outline moved to the best cut through the loose pixels.
+
+    The colours are those learned before: what is expected wrongly must not teach that it is right.
+    """
     window = around(loose, _MARGIN_PX)
-    if window is None:
+    if window is None or models is None:
         return expected
     inside, free = expected[window], loose[window]
     labels = np.where(inside, SURE_IN, SURE_OUT).astype(np.uint8)
     labels[free & inside] = LIKELY_IN
     labels[free & ~inside] = LIKELY_OUT
+    outline = (models.outside.copy(), models.inside.copy())
+    cv2.grabCut(np.ascontiguousarray(colours[window]), labels, _UNUSED_RECT, *outline, 1, cv2.GC_EVAL_FREEZE_MODEL)
     result = expected.copy()
-    result[window] = grab_cut(np.ascontiguousarray(colours[window]), labels, 1)
+    result[window] = _is_in(labels)
     return result
 
 
+def _no_models() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return np.zeros((1, 65)), np.zeros((1, 65))
+
+
+def _can_learn(inside: Mask) -> bool:
+    count = np.count_nonzero(inside)
+    return bool(min(count, inside.size - count) >= _FEWEST_SAMPLES)
+
+
+def _is_in(labels: NDArray[np.uint8]) -> Mask:
+    return np.asarray((labels == SURE_IN) | (labels == LIKELY_IN), bool)
+
+
 def signed_distance(mask: Mask) -> Field:
-    """Return the distance to the outline in px: positive inside, negative outside, never between -0.5 and 0.5.
+    """Return the distance to the outline in px: positive inside, negative outside, never between -0.5 .5.
 
     With no outline at all the distance is larger than any frame.
     """

@@ -8,7 +8,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from roto_daemon.engines.classic.cut import BAND_PX, EDGE, around, cut_band, signed_distance, soften, without_specks
+from roto_daemon.engines.classic.cut import (
+    BAND_PX,
+    EDGE,
+    around,
+    cut_band,
+    learned,
+    signed_distance,
+    soften,
+    without_specks,
+)
 from roto_daemon.engines.classic.working import Field, Mask, View
 
 # Surroundings of the object in which motion is sought; bounds the motion from frame to frame.
@@ -19,7 +28,9 @@ _SMOOTH_PX = 13
 _BACKGROUND_WEIGHT = 0.02
 # Flow that does not find its way back by this much is not to be trusted; there the cut may move further.
 _DOUBT_PX = 1.5
-_WIDE_BAND_PX = 10.0
+_WIDE_BAND_PX = 16.0
+# Colour change along the flow, in stretched Lab, that shading does not explain.
+_SURPRISE = 20.0
 # Optical flow needs this many pixels a side for its coarsest level.
 _FLOW_SIDE_PX = 32
 # Forward-backward error, in working pixels, at which nothing is left of the confidence.
@@ -40,7 +51,7 @@ class Step:
 
 
 class Motion:
-    """Carries an object from a frame to one beside it, in either direction of time."""
+    """Carries one object from frame to frame, in either direction of time."""
 
     def __init__(self) -> None:
         self._fine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
@@ -52,11 +63,13 @@ class Motion:
         if window is None:
             return _lost(soft)
         here = np.ascontiguousarray(soft[window])
-        warped, doubt = self._carry(old.grey[window], new.grey[window], here)
-        expected = warped >= EDGE
+        flow, doubt = self._flow_of(old.grey[window], new.grey[window], here)
+        expected = _pull(here, flow) >= EDGE
+        models = learned(old.colours[window], here >= EDGE)
+        strange = expected & (_surprise(old.colours[window], new.colours[window], flow) > _SURPRISE)
         distance = np.abs(signed_distance(expected))
-        loose = (distance < BAND_PX) | ((distance < _WIDE_BAND_PX) & (doubt > _DOUBT_PX))
-        found = without_specks(cut_band(new.colours[window], expected, loose))
+        loose = (distance < BAND_PX) | ((distance < _WIDE_BAND_PX) & ((doubt > _DOUBT_PX) | strange))
+        found = without_specks(cut_band(new.colours[window], expected & ~(strange & loose), loose, models))
         before, after = np.count_nonzero(here >= EDGE), np.count_nonzero(found)
         if after < max(_FEWEST_PIXELS, _VANISHED_SHARE * before):
             return _lost(soft)
@@ -64,8 +77,10 @@ class Motion:
         result[window] = soften(found)
         return Step(result, _confidence(doubt[expected], found[loose] != expected[loose], after / before))
 
-    def _carry(self, old: NDArray[np.uint8], new: NDArray[np.uint8], soft: Field) -> tuple[Field, Field]:
-        """Return the warped object, and by how many pixels the flow fails to find its way back."""
+    def _flow_of(
+        self, old: NDArray[np.uint8], new: NDArray[np.uint8], soft: Field
+    ) -> tuple[NDArray[np.float32], Field]:
+        """Return the object's flow from the new frame to the old one, and by how many px it misses its way back."""
         rows, columns = old.shape
         flow = _flow(self._fine, new, old)
         weight = _BACKGROUND_WEIGHT + (1 - _BACKGROUND_WEIGHT) * _pull(soft, flow)
@@ -76,7 +91,13 @@ class Motion:
         )
         back = np.asarray(cv2.resize(2 * _flow(self._coarse, small_old, small_new), (columns, rows)), np.float32)
         error = np.linalg.norm(smooth + _pull(back, smooth), axis=2)
-        return _pull(soft, smooth), np.asarray(cv2.blur(error, (5, 5)), np.float32)
+        return smooth, np.asarray(cv2.blur(error, (5, 5)), np.float32)
+
+
+def _surprise(old: NDArray[np.uint8], new: NDArray[np.uint8], flow: NDArray[np.float32]) -> Field:
+    """Return how far each pixel's colour is from where it is said to come from: large where ground is uncovered."""
+    change = new.astype(np.float32) - _pull(old.astype(np.float32), flow)
+    return np.asarray(np.linalg.norm(cv2.blur(change, (5, 5)), axis=2), np.float32)
 
 
 def _mean(image: NDArray[np.float32]) -> NDArray[np.float32]:

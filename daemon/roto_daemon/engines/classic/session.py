@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,7 +32,6 @@ class ClassicSession:
     def __init__(self, source: FrameSource) -> None:
         self._source = source
         self._scale = Scale(*source.size)
-        self._motion = Motion()
         self._tracks: dict[int, Track] = {}
 
     def set_prompt(self, object_id: int, frame: int, prompt: EnginePrompt) -> TrackedFrame:
@@ -52,7 +51,9 @@ class ClassicSession:
         self._tracks[object_id] = track
         return self._shown(track, frame)
 
-    def propagate(self, object_id: int, frames: FrameRange, direction: Direction) -> Iterator[TrackedFrame]:
+    def propagate(
+        self, object_id: int, frames: FrameRange, direction: Direction
+    ) -> Generator[TrackedFrame, None, None]:
         """Follow an object through a range, one frame at a time; closing the iterator cancels cleanly."""
         self._require(frames.first)
         self._require(frames.last)
@@ -118,10 +119,12 @@ class ClassicSession:
             raise PromptError(f"nothing is left of the object on frame {frame}: click on the object as well")
         return Prompted(Known(Packed.of(soft), 1.0), stated)
 
-    def _run(self, track: Track, start: int, ends: tuple[int, int], direction: Direction) -> Iterator[TrackedFrame]:
+    def _run(
+        self, track: Track, start: int, ends: tuple[int, int], direction: Direction
+    ) -> Generator[TrackedFrame, None, None]:
         """Yield the frames from `start` on that lie within the ends, both in travelling order."""
         step = direction.value
-        ahead: dict[int, _Ahead] = {}
+        motion, ahead = Motion(), dict[int, _Ahead]()
         view, soft = View(np.zeros((*self._scale.shape, 3), np.uint8)), np.zeros(self._scale.shape, np.float32)
         for frame in range(start, ends[1] + step, step):
             asked = (frame - ends[0]) * step >= 0
@@ -129,11 +132,11 @@ class ClassicSession:
             new = self._scale.view(picture)
             known = track.known(frame) if frame == start or frame in track.prompted else None
             if known is not None:
-                view, soft = new, known.soft.unpack()
+                view, soft, motion = new, known.soft.unpack(), Motion()
                 if asked:
                     yield self._shown(track, frame, picture)
                 continue
-            taken = self._motion.follow(view, new, soft)
+            taken = motion.follow(view, new, soft)
             view, soft = new, taken.soft
             ahead = ahead or self._ahead(track, frame, direction)
             if asked:
@@ -145,12 +148,12 @@ class ClassicSession:
         prompt = track.next_prompt(frame, direction)
         if prompt is None or abs(prompt - frame) > _BLEND_FRAMES:
             return {}
-        found: dict[int, _Ahead] = {}
+        motion, found = Motion(), dict[int, _Ahead]()
         view, soft = self._view(prompt), track.prompted[prompt].known.soft.unpack()
         stretch = abs(prompt - frame) + 1
         for behind in range(prompt - direction.value, frame - direction.value, -direction.value):
             new = self._view(behind)
-            step = self._motion.follow(view, new, soft)
+            step = motion.follow(view, new, soft)
             view, soft = new, step.soft
             found[behind] = _Ahead(step, 1 - abs(prompt - behind) / stretch)
         return found
