@@ -8,12 +8,11 @@ later replaces what came before.
 from __future__ import annotations
 
 import contextlib
-import os
-import threading
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 import numpy as np
 from numpy.lib.format import write_array_header_1_0
@@ -74,20 +73,29 @@ class FrameSpool:
 
     def put(self, frame: int, layout: PixelLayout, content: Bytes) -> None:
         """Keep raw pixels; PlateError when they do not fit the plate or their own header."""
-        size_bytes = memoryview(content).nbytes
+        with self.raw_frame(frame, layout, memoryview(content).nbytes) as writer:
+            writer.write([content])
+
+    def put_encoded(self, frame: int, name: str, content: Bytes) -> None:
+        """Keep an image file; it is decoded, and its size compared with the plate's, when it is read."""
+        with self.encoded_frame(frame, name, memoryview(content).nbytes) as writer:
+            writer.write([content])
+
+    def raw_frame(self, frame: int, layout: PixelLayout, size_bytes: int) -> FrameWriter:
+        """Return what takes raw pixels piece by piece; refuses as `put` before the first of them."""
         self.check(frame, size_bytes)
         sample = self._checked_sample(frame, layout, size_bytes)
         encoding = encoding_of(layout.colour_space, is_float=sample[1] == "f")
         array = {"descr": sample, "fortran_order": False, "shape": (layout.height, layout.width, layout.channels)}
-        self._write(frame, f"{frame}.{encoding}.npy", content, array)
+        return self._writer(frame, f"{frame}.{encoding}.npy", size_bytes, array)
 
-    def put_encoded(self, frame: int, name: str, content: Bytes) -> None:
-        """Keep an image file; it is decoded, and its size compared with the plate's, when it is read."""
-        self.check(frame, memoryview(content).nbytes)
+    def encoded_frame(self, frame: int, name: str, size_bytes: int) -> FrameWriter:
+        """Return what takes an image file piece by piece; refuses as `put_encoded` before the first of them."""
+        self.check(frame, size_bytes)
         ending = Path(name).suffix.lower()
         if ending not in IMAGE_ENDINGS:
             raise PlateError(f"'{name}' is no image by its ending: send one such as .exr, .dpx, .png, .tif or .jpg.")
-        self._write(frame, f"{frame}.image", content, None)
+        return self._writer(frame, f"{frame}.image", size_bytes, None)
 
     def _checked_sample(self, frame: int, layout: PixelLayout, size_bytes: int) -> str:
         plate = self._plate
@@ -107,26 +115,89 @@ class FrameSpool:
             raise PlateError(f"Frame {frame} has {size_bytes} bytes where its header asks for {needed}: send it again.")
         return sample
 
-    def _write(self, frame: int, name: str, content: Bytes, array: dict[str, object] | None) -> None:
-        part = self._folder / f"{name}.{threading.get_ident()}.part"
+    def _writer(self, frame: int, name: str, size_bytes: int, array: dict[str, object] | None) -> FrameWriter:
+        def keep(written_bytes: int) -> None:
+            for other in _names_of(frame):
+                if other != name:
+                    (self._folder / other).unlink(missing_ok=True)
+            self._sizes[frame] = written_bytes
+
+        return FrameWriter(frame, self._folder / name, size_bytes, array, keep)
+
+
+class FrameWriter:
+    """A frame on its way into the spool, for one thread at a time. Use it in a `with` block.
+
+    The frame takes its place when the block ends with all of its bytes written; else nothing is left of it.
+    """
+
+    def __init__(
+        self,
+        frame: int,
+        place: Path,
+        size_bytes: int,
+        array: dict[str, object] | None,
+        keep: Callable[[int], None],
+    ) -> None:
+        self._frame = frame
+        self._place = place
+        self._part = place.with_name(f"{place.name}.{secrets.token_hex(4)}.part")
+        self._missing_bytes = size_bytes
+        self._array = array
+        self._keep = keep
+        self._file: BinaryIO | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
+        self.close(keep=kind is None)
+
+    def write(self, pieces: Iterable[Bytes]) -> None:
+        """Write the next bytes. Raises PlateError for more than were announced, OutputError when the disk refuses."""
+        with self._told():
+            file = self._opened()
+            for piece in pieces:
+                self._missing_bytes -= len(piece) if isinstance(piece, bytes) else memoryview(piece).nbytes
+                if self._missing_bytes < 0:
+                    raise PlateError("More bytes came than the frame's header announced: send the frame again.")
+                file.write(piece)
+
+    def close(self, *, keep: bool) -> None:
+        """Put the frame in its place, or let go of it; PlateError when bytes are missing."""
+        written_bytes = 0
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with part.open("wb") as file:
-                if array:
-                    write_array_header_1_0(file, array)
-                file.write(content)
-                size_bytes = file.tell()
-            os.replace(part, self._folder / name)  # noqa: PTH105 - the same as Path.replace, beside unlink below
-        except OSError as error:
+            if keep and self._missing_bytes:
+                raise PlateError(f"Frame {self._frame} ended before all of its bytes had come: send it again.")
+            if keep:
+                with self._told():
+                    written_bytes = self._opened().tell()
+                    self._opened().close()
+                    self._part.replace(self._place)
+                    self._keep(written_bytes)
+        finally:
+            if self._file:
+                self._file.close()
             with contextlib.suppress(OSError):
-                part.unlink()
+                self._part.unlink(missing_ok=True)
+
+    def _opened(self) -> BinaryIO:
+        if self._file is None:
+            self._place.parent.mkdir(parents=True, exist_ok=True)
+            # Unbuffered: pieces are large, and a buffer between would copy each of them once more.
+            self._file = self._part.open("wb", buffering=0)
+            if self._array:
+                write_array_header_1_0(self._file, self._array)
+        return self._file
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
             raise OutputError(
-                f"Frame {frame} cannot be kept ({error.strerror}): free space where uploads lie."
+                f"Frame {self._frame} cannot be kept ({error.strerror}): free space where uploads lie."
             ) from error
-        for other in _names_of(frame):
-            if other != name:
-                (self._folder / other).unlink(missing_ok=True)
-        self._sizes[frame] = size_bytes
 
 
 class UploadedPlate:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator
-from dataclasses import dataclass, field
 
-from roto_daemon.errors import ConflictError, PlateError
-from roto_daemon.plates.spool import FrameSpool, PixelLayout
+from roto_daemon.errors import ConflictError, PlateError, RotoError
+from roto_daemon.plates.spool import FrameSpool, FrameWriter, PixelLayout
 from roto_daemon.service.status import Context, answered, streamed
 from roto_daemon.sessions import OpenPlate, Sessions
 from roto_daemon.workers.orders import PlateOrder
@@ -22,6 +22,10 @@ _SAMPLES = {
     pb.SAMPLE_TYPE_F16: "float16",
     pb.SAMPLE_TYPE_F32: "float32",
 }
+
+
+_WRITE_PIECES = 8
+"""So many pieces go to the disk at a time: the change of threads then costs nothing beside the writing."""
 
 
 class PlateServicer(plates_pb2_grpc.PlateServiceServicer):
@@ -58,11 +62,11 @@ class PlateServicer(plates_pb2_grpc.PlateServiceServicer):
                     upload = _Upload(_spool(self._sessions.plate(request.plate_id)))
                 for frame in await upload.take(request):
                     yield pb.UploadFramesResponse(frame=frame)
-            if upload and upload.header:
-                raise PlateError(f"Frame {upload.header.frame} ended before all of its bytes had come: send it again.")
+            if upload:
+                await upload.end()
         finally:
             if upload:
-                upload.close()
+                await upload.close()
 
     @answered
     async def ClosePlate(self, request: pb.ClosePlateRequest, context: Context) -> pb.ClosePlateResponse:
@@ -77,67 +81,91 @@ def _spool(plate: OpenPlate) -> FrameSpool:
     return plate.spool
 
 
-@dataclass
 class _Upload:
-    """The frame that is on its way; one buffer serves every frame of a call."""
+    """The frame that is on its way. Pieces are written in a thread while the next ones come."""
 
-    spool: FrameSpool
-    header: pb.FrameHeader | None = None
-    buffer: bytearray = field(default_factory=bytearray)
-    filled: int = 0
-    rings: dict[str, RingReader] = field(default_factory=dict)
+    def __init__(self, spool: FrameSpool) -> None:
+        self._spool = spool
+        self._frame = 0
+        self._writer: FrameWriter | None = None
+        self._pieces: list[bytes] = []
+        self._missing_bytes = 0
+        self._writing: asyncio.Future[None] | None = None
+        self._rings: dict[str, RingReader] = {}
 
     async def take(self, request: pb.UploadFramesRequest) -> list[int]:
         """Take a step in; return the frame that it completes, if any."""
         if request.WhichOneof("part") == "header":
             self._begin(request.header)
             if request.header.HasField("ring"):
-                return [await self._store(self._slot(request.header))]
-        elif self.header is None:
-            raise PlateError("Bytes came before the header of their frame: send a FrameHeader first.")
+                await self._take_slot(request.header)
+                return [await self._finish()]
         else:
-            self._append(request.data)
-        if self.header and self.filled == self.header.size:
-            return [await self._store(memoryview(self.buffer)[: self.filled])]
+            await self._append(request.data)
+        if self._writer and not self._missing_bytes:
+            return [await self._finish()]
         return []
 
-    def close(self) -> None:
-        """Let go of shared memory."""
-        for ring in self.rings.values():
+    async def end(self) -> None:
+        """Refuse a frame that was begun and not ended."""
+        if self._writer:
+            self._writer.close(keep=True)
+
+    async def close(self) -> None:
+        """Let go of an unfinished frame and of shared memory."""
+        with contextlib.suppress(RotoError):
+            await self._written()
+        if self._writer:
+            self._writer.close(keep=False)
+        for ring in self._rings.values():
             ring.close()
 
     def _begin(self, header: pb.FrameHeader) -> None:
-        if self.header is not None:
-            raise PlateError(f"Frame {self.header.frame} ended before all of its bytes had come: send it again.")
-        self.spool.check(header.frame, header.size)
-        self.header, self.filled = header, 0
-        if not header.HasField("ring") and len(self.buffer) < header.size:
-            self.buffer = bytearray(header.size)
-
-    def _append(self, data: bytes) -> None:
-        header = self.header
-        end = self.filled + len(data)
-        if header is None or end > header.size:
-            raise PlateError("More bytes came than the frame's header announced: send the frame again.")
-        self.buffer[self.filled : end] = data
-        self.filled = end
-
-    def _slot(self, header: pb.FrameHeader) -> memoryview:
-        path = header.ring.path
-        if path not in self.rings:
-            self.rings[path] = RingReader(path)
-        return self.rings[path].view(header.ring.offset, header.size)
-
-    async def _store(self, content: memoryview) -> int:
-        header, self.header = self.header, None
-        if header is None:
-            raise PlateError("Bytes came before the header of their frame: send a FrameHeader first.")
+        if self._writer:
+            raise PlateError(f"Frame {self._frame} ended before all of its bytes had come: send it again.")
+        self._frame, self._missing_bytes = header.frame, header.size
         if header.WhichOneof("content") == "file":
-            await asyncio.to_thread(self.spool.put_encoded, header.frame, header.file.name, content)
+            self._writer = self._spool.encoded_frame(header.frame, header.file.name, header.size)
         else:
-            await asyncio.to_thread(self.spool.put, header.frame, _layout(header.pixels), content)
-        content.release()
-        return header.frame
+            self._writer = self._spool.raw_frame(header.frame, _layout(header.pixels), header.size)
+
+    async def _append(self, data: bytes) -> None:
+        if self._writer is None:
+            raise PlateError("Bytes came before the header of their frame: send a FrameHeader first.")
+        self._missing_bytes -= len(data)
+        if self._missing_bytes < 0:
+            raise PlateError("More bytes came than the frame's header announced: send the frame again.")
+        self._pieces.append(data)
+        if len(self._pieces) >= _WRITE_PIECES:
+            await self._write()
+
+    async def _write(self) -> None:
+        """Hand the pieces that wait to a thread, once it is done with those before."""
+        await self._written()
+        if self._writer and self._pieces:
+            self._writing = asyncio.ensure_future(asyncio.to_thread(self._writer.write, self._pieces))
+        self._pieces = []
+
+    async def _written(self) -> None:
+        writing, self._writing = self._writing, None
+        if writing:
+            await writing
+
+    async def _take_slot(self, header: pb.FrameHeader) -> None:
+        path = header.ring.path
+        if path not in self._rings:
+            self._rings[path] = RingReader(path)
+        with self._rings[path].view(header.ring.offset, header.size) as content:
+            if self._writer:
+                await asyncio.to_thread(self._writer.write, [content])
+
+    async def _finish(self) -> int:
+        await self._write()
+        await self._written()
+        writer, self._writer = self._writer, None
+        if writer:
+            await asyncio.to_thread(writer.close, keep=True)
+        return self._frame
 
 
 def _layout(pixels: pb.RawPixels) -> PixelLayout:
