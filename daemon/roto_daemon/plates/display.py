@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -46,14 +47,13 @@ def to_display(samples: Samples, encoding: str) -> Picture:
     if samples.dtype == np.float32:
         with np.errstate(over="ignore", invalid="ignore"):  # what 16 bits cannot hold is white or black anyway
             samples = samples.astype(np.float16)
+    shown: NDArray[Any] = np.ascontiguousarray(samples)
     if samples.dtype != np.uint8 or encoding != DISPLAY:
-        bits: NDArray[Any] = samples if samples.dtype == np.uint8 else samples.view(np.uint16)
-        shown = np.take(_table(samples.dtype.name, encoding), bits)
-    else:
-        shown = cast("NDArray[np.uint8]", samples)
+        bits = shown if samples.dtype == np.uint8 else shown.view(np.uint16)
+        shown = cv2.LUT(bits, _table(samples.dtype.name, encoding)).reshape(samples.shape)
     if shown.shape[2] != _CHANNELS:
         shown = np.repeat(shown, _CHANNELS, axis=2)
-    return np.ascontiguousarray(shown)
+    return shown
 
 
 @lru_cache(maxsize=8)

@@ -74,7 +74,7 @@ def is_movie(path: Path) -> bool:
 def find_footage(path: str) -> ImageSequence | Path:
     """Return the images that a path means, or the movie's file; raises PlateError."""
     if not _is_text(path):
-        raise PlateError(f"The name {ascii(path)} is no text in UTF-8, which image libraries ask for: rename it.")
+        raise PlateError(f"The name {path!a} is no text in UTF-8, which image libraries ask for: rename it.")
     place = Path(path)
     if place.is_dir():
         return _only_footage_in(place)
