@@ -180,6 +180,13 @@ def test_a_place_that_cannot_be_written_ends_with_6_before_the_daemon_is_asked(t
     assert "is no folder" in done.stderr
 
 
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a folder in which nobody can make files")
+def test_a_folder_in_which_no_file_can_be_made_ends_with_6_before_the_work(stand_in: StandInDaemon) -> None:
+    done = roto("track", "p", *CLICK, "--out", "/proc/a.nk", "--daemon", stand_in.address)
+    assert done.exit_code == 6
+    assert "SetPrompt" not in stand_in.calls
+
+
 @pytest.mark.parametrize(
     ("method", "refusal", "exit_code"),
     [

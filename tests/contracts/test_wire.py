@@ -177,6 +177,14 @@ def test_a_bomb_is_refused_by_what_it_says_it_holds() -> None:
         wire.unpack_samples(zstd_header(bomb), bomb)
 
 
+def test_a_claim_is_refused_before_memory_is_taken_for_it() -> None:
+    one_tebibyte = (1 << 40).to_bytes(8, "little")
+    # A frame whose header states its size in eight bytes, and one empty block.
+    claim = b"\x28\xb5\x2f\xfd" + b"\xe0" + one_tebibyte + b"\x01\x00\x00"
+    with pytest.raises(ValueError, match="1099511627776 bytes where its box holds 12"):
+        wire.unpack_samples(zstd_header(claim), claim)
+
+
 def test_a_bomb_that_does_not_say_what_it_holds_is_refused() -> None:
     bomb = zstandard.ZstdCompressor(write_content_size=False).compress(bytes(1 << 24))
     with pytest.raises(ValueError, match="damaged"):
