@@ -1,0 +1,257 @@
+"""Fitting: mattes over time into animated Bezier shapes. Knows no engine, no file and no transport.
+
+`fit_shapes` reads mattes one at a time and keeps their outlines alone. `coverage` and `render_shapes` go the other
+way. Positions are plate pixels with pixel centres at .5.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roto_daemon.errors import FitError
+from roto_daemon.fitting.correspondence import match
+from roto_daemon.fitting.measure import BoundaryError, boundary_error, self_crossings
+from roto_daemon.fitting.naming import paint_order
+from roto_daemon.fitting.outline import trace_outlines
+from roto_daemon.fitting.raster import control_point_polyline, coverage, render_shapes, shape_polyline
+from roto_daemon.fitting.track_fit import TrackFit, fit_samples
+from roto_daemon.fitting.tracks import Track, TrackLinker
+from roto_shapes.shape import ControlPoint, Interpolation, Roto, Shape, ShapeKeyframe
+from roto_shapes.shot import FrameRange, Plate
+
+__all__ = [
+    "FitOptions",
+    "FitReport",
+    "FitResult",
+    "FrameError",
+    "control_point_polyline",
+    "coverage",
+    "fit_shapes",
+    "render_shapes",
+    "shape_polyline",
+]
+
+_MOST_IGNORED = 0.25
+"""With specks of more than this share of what the mattes cover, shapes would not show what the mattes show."""
+
+_READING_SHARE = 0.3
+"""Part of the progress that reading mattes stands for."""
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """What the artist asks of the shapes."""
+
+    tolerance_px: float = 0.5
+    """Largest distance between the shapes' outline and the mattes' own, on every frame, as the fitter judges it."""
+    threshold: float = 0.5
+    """Coverage at which a matte's outline runs."""
+    name: str = "object"
+    interpolation: Interpolation = Interpolation.LINEAR
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be fitted."""
+        if not (math.isfinite(self.tolerance_px) and self.tolerance_px > 0):
+            raise FitError(
+                f"a tolerance of {self.tolerance_px:g} px cannot be held: give a number above zero, such as 0.5"
+            )
+        if not 0 < self.threshold < 1:
+            raise FitError(f"a threshold of {self.threshold:g} finds no outline: give a coverage between 0 and 1")
+        if self.interpolation is not Interpolation.LINEAR:
+            raise FitError("shapes are fitted for linear interpolation only: ask for linear")
+
+
+@dataclass(frozen=True)
+class FrameError:
+    """How far the shapes lie from the matte's outlines on one frame, in px, as `BoundaryError` says."""
+
+    frame: int
+    mean_px: float
+    percentile95_px: float
+    max_px: float
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """What came out, measured against the mattes' own outlines by plain distances."""
+
+    tolerance_px: float
+    effective_tolerance_px: float
+    """The bound that holds; above the one asked for where noise or broken mattes made that unreachable."""
+    noise_px: float
+    frames: tuple[FrameError, ...]
+    """Every given frame that has an outline inside the plate."""
+    empty_frames: tuple[int, ...]
+    """Given frames without anything to draw."""
+    crossing_frames: tuple[int, ...]
+    """Given frames on which a shape crosses itself."""
+    shapes: int
+    points: int
+    """Control points summed over shapes."""
+    keyframes: int
+    """Keyframes summed over shapes."""
+    ignored_outlines: int
+    """Specks and the smallest of too many pieces, summed over frames."""
+    seconds: float
+
+    @property
+    def worst_frame(self) -> FrameError | None:
+        """Return the frame with the largest distance; None when no frame could be measured."""
+        return max(self.frames, key=lambda error: error.max_px, default=None)
+
+    @property
+    def mean_px(self) -> float:
+        """Return the mean over frames of the mean distance."""
+        return float(np.mean([error.mean_px for error in self.frames])) if self.frames else 0.0
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """Shapes in paint order, and how good they are."""
+
+    roto: Roto
+    report: FitReport
+
+
+def fit_shapes(
+    mattes: Iterable[tuple[int, NDArray[np.float32]]],
+    plate: Plate,
+    options: FitOptions | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> FitResult:
+    """Return animated shapes for (frame, matte) pairs in rising frame order; frame numbers may have gaps.
+
+    Mattes are (height, width) coverage from 0 to 1 of the plate's size, and are let go one by one. `progress` hears
+    0 to 1. One shape per outline and lifetime, one cutting shape per hole. Raises FitError when there is nothing to
+    draw or a matte cannot be used.
+    """
+    options = options or FitOptions()
+    progress = progress or _unheard
+    began = time.monotonic()
+    reader = _Reader(plate, options, progress)
+    for frame, matte in mattes:
+        reader.add(frame, matte)
+    tracks, fits = [], []
+    whole = reader.finish()
+    work = sum(len(track.frames) for track in whole)
+    done = 0
+    for track in whole:
+        first = 0
+        for piece in match(track, plate.width, plate.height):
+            tracks.append(track.part(first, first + len(piece.frames)))
+            fits.append(fit_samples(piece, options.tolerance_px))
+            first += len(piece.frames)
+            done += len(piece.frames)
+            progress(_READING_SHARE + (1 - _READING_SHARE) * 0.95 * done / work)
+    ordered = paint_order(tracks, options.name)
+    shapes = tuple(_shape(name, tracks[index], fits[index]) for name, index in ordered)
+    roto = Roto(plate, shapes)
+    report = replace(_report(roto, tracks, reader, options), seconds=time.monotonic() - began)
+    report = replace(
+        report,
+        effective_tolerance_px=max(fit.tolerance_px for fit in fits),
+        noise_px=max(fit.noise_px for fit in fits),
+    )
+    progress(1.0)
+    return FitResult(roto, report)
+
+
+def _unheard(share: float) -> None:
+    del share
+
+
+class _Reader:
+    """Checks mattes and turns them into tracks, one at a time."""
+
+    def __init__(self, plate: Plate, options: FitOptions, progress: Callable[[float], None]) -> None:
+        self.frames: list[int] = []
+        self.linker = TrackLinker()
+        self._plate = plate
+        self._options = options
+        self._progress = progress
+
+    def add(self, frame: int, matte: NDArray[np.float32]) -> None:
+        self._check(frame, matte)
+        self.frames.append(frame)
+        self.linker.add(frame, trace_outlines(matte, self._options.threshold))
+        self._progress(_READING_SHARE * min(len(self.frames) / len(self._plate.frames), 1.0))
+
+    def finish(self) -> list[Track]:
+        if not self.frames:
+            raise FitError("there is no matte to fit: give at least one frame")
+        tracks = self.linker.finish()
+        if not tracks and not self.linker.covered_px2:
+            raise FitError(
+                f"the mattes are empty on all {len(self.frames)} frames: there is no edge at a coverage of "
+                f"{self._options.threshold:g}; check the object was found, or lower the threshold"
+            )
+        if self.linker.ignored_area_px2 > _MOST_IGNORED * self.linker.covered_px2:
+            raise FitError(
+                f"the mattes fall into too many small pieces ({self.linker.ignored_outlines} outlines over "
+                f"{len(self.frames)} frames) to draw as shapes: clean them first, or raise the threshold"
+            )
+        return tracks
+
+    def _check(self, frame: int, matte: NDArray[np.float32]) -> None:
+        if self.frames and frame <= self.frames[-1]:
+            raise FitError(f"frame {frame} comes after frame {self.frames[-1]}: give mattes in rising frame order")
+        size = (self._plate.height, self._plate.width)
+        if matte.shape != size:
+            found = "x".join(str(side) for side in reversed(matte.shape))
+            raise FitError(
+                f"the matte of frame {frame} is {found} pixels and the plate {size[1]}x{size[0]}: "
+                "all mattes must have the plate's size"
+            )
+        if not math.isfinite(float(matte.sum(dtype=np.float64))):
+            raise FitError(f"the matte of frame {frame} holds values that are not numbers: render it again")
+
+
+def _shape(name: str, track: Track, fit: TrackFit) -> Shape:
+    keyframes = tuple(
+        ShapeKeyframe(
+            int(frame), tuple(_point(row, bool(corner)) for row, corner in zip(rows, fit.corner, strict=True))
+        )
+        for frame, rows in zip(fit.frames, fit.controls, strict=True)
+    )
+    return Shape(name, keyframes, FrameRange(track.frames[0], track.frames[-1]), invert=track.hole)
+
+
+def _point(row: NDArray[np.float64], corner: bool) -> ControlPoint:  # noqa: FBT001 - a point's own flag
+    x, y, in_x, in_y, out_x, out_y = (float(number) for number in row)
+    return ControlPoint(x, y, in_x, in_y, out_x, out_y, corner=corner)
+
+
+def _report(roto: Roto, tracks: list[Track], reader: _Reader, options: FitOptions) -> FitReport:
+    size = (roto.plate.width, roto.plate.height)
+    errors: list[FrameError] = []
+    crossing: list[int] = []
+    reference: dict[int, list[NDArray[np.float64]]] = {frame: [] for frame in reader.frames}
+    for track in tracks:
+        for frame, points in zip(track.frames, track.outlines, strict=True):
+            reference[frame].append(points)
+    for frame, outlines in reference.items():
+        drawn = [shape_polyline(shape, frame) for shape in roto.shapes if frame in shape.lifetime]
+        measured: BoundaryError | None = boundary_error(drawn, outlines, size)
+        if measured is not None:
+            errors.append(FrameError(frame, measured.mean_px, measured.percentile95_px, measured.max_px))
+        if any(self_crossings(polyline) for polyline in drawn):
+            crossing.append(frame)
+    return FitReport(
+        tolerance_px=options.tolerance_px,
+        effective_tolerance_px=options.tolerance_px,
+        noise_px=0.0,
+        frames=tuple(errors),
+        empty_frames=tuple(frame for frame, outlines in reference.items() if not outlines),
+        crossing_frames=tuple(crossing),
+        shapes=len(roto.shapes),
+        points=sum(shape.point_count for shape in roto.shapes),
+        keyframes=sum(len(shape.keyframes) for shape in roto.shapes),
+        ignored_outlines=reader.linker.ignored_outlines,
+        seconds=0.0,
+    )

@@ -1,0 +1,173 @@
+"""Keyframes: the few frames between which linear interpolation keeps the tolerance.
+
+Keyframes are inserted where the error is worst, then removed and moved for as long as the error after a refit allows
+it (Imai & Iri 1988; Lim & Thalmann 2001 judge without a refit and need more). Trials refit a few keyframes around the
+change, so that the work grows with the number of frames and not with its square.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from roto_daemon.fitting.correspondence import Floats
+from roto_daemon.fitting.solve import JointFit, mixed
+
+_AROUND = 3
+"""Keyframes on each side of a change that a trial refits."""
+
+_SPIKE = 3.0
+"""A second time difference this many medians high is a frame where the motion breaks: the animator's own keyframe."""
+
+_CYCLES = 2
+_MOST_ROUNDS = 64
+"""Rounds of insertion; each bisects every span that is not good enough, so that this is never reached."""
+
+
+_OVER_BEST = 0.5
+"""Where even a keyframe on every frame misses the tolerance, fewer may add this many tolerances."""
+
+
+def linear_shares(frames: Floats, keys: list[int]) -> Floats:
+    """Return (T, K): how much of each keyframe each frame is, for keyframes given as rising indices into `frames`."""
+    times = frames[np.array(keys)]
+    identity = np.eye(len(keys))
+    return np.stack([np.interp(frames, times, row) for row in identity], axis=1)
+
+
+@dataclass
+class KeyframeSearch:
+    """Searches keyframes (indices of frames, rising; the first and last frame always among them) for a fit."""
+
+    fit: JointFit
+    tolerance_px: float
+
+    def __post_init__(self) -> None:
+        """Note what error is left with a keyframe on every frame: more of them cannot buy that off."""
+        self._times = self.fit.matched.frames.astype(float)
+        best = self.fit.expand(self.fit.solve(np.eye(len(self._times))))
+        left = np.abs(self.fit.deciding_errors(best))
+        self._allowance = np.maximum(left - _OVER_BEST * self.tolerance_px, 0)
+
+    def search(self) -> list[int]:
+        """Return the cheapest keyframes found from two starts: the ends alone, and where the motion breaks."""
+        last = len(self._times) - 1
+        if last == 0:
+            return [0]
+        starts = [[0, last]]
+        breaks = self._breaks()
+        if breaks:
+            starts.append(sorted({0, last, *breaks}))
+        found = [self.reduce(self.insert(start)) for start in starts]
+        return min(found, key=lambda keys: (len(keys), float(self.errors(keys).max())))
+
+    def shares(self, keys: list[int]) -> Floats:
+        """Return how much of each keyframe each frame is."""
+        return linear_shares(self._times, keys)
+
+    def errors(self, keys: list[int], frames: slice = slice(None)) -> Floats:
+        """Return (T,) the largest deciding error in px of each frame after a refit with some keyframes.
+
+        What a keyframe on every frame leaves above the tolerance is taken off: only what keyframes can mend counts.
+        """
+        first = frames.start or 0
+        shares = linear_shares(self._times[frames], [key - first for key in keys])
+        controls = mixed(shares, self.fit.expand(self.fit.solve(shares, frames)))
+        worst: Floats = (np.abs(self.fit.deciding_errors(controls, frames)) - self._allowance[frames]).max(axis=1)
+        return worst
+
+    def insert(self, keys: list[int], rounds: int = _MOST_ROUNDS) -> list[int]:
+        """Return keyframes with more of them at the worst frame of each span until all frames hold the tolerance."""
+        for _ in range(rounds):
+            errors = self.errors(keys)
+            if errors.max() <= self.tolerance_px:
+                break
+            new = {self._worst_between(errors, a, b) for a, b in pairwise(keys)}
+            more = sorted(set(keys) | {frame for frame in new if frame is not None})
+            if len(more) == len(keys):
+                break
+            keys = more
+        return keys
+
+    def reduce(self, keys: list[int]) -> list[int]:
+        """Return fewer keyframes that still hold the tolerance, or the error that is left if that is larger."""
+        for _ in range(_CYCLES):
+            before = len(keys)
+            keys = self._nudged(self._pruned(keys))
+            keys = self._pruned(keys)
+            if len(keys) == before:
+                break
+        return keys
+
+    def _worst_between(self, errors: Floats, first: int, last: int) -> int | None:
+        inner = errors[first : last + 1]
+        if last - first < 2 or inner.max() <= self.tolerance_px:  # noqa: PLR2004 - neighbours have nothing between
+            return None
+        return first + 1 + int(np.argmax(errors[first + 1 : last]))
+
+    def _breaks(self) -> list[int]:
+        """Return frames where the second time difference along the normals spikes."""
+        points, normals = self.fit.matched.points, self.fit.matched.normals
+        if len(points) < 5:  # noqa: PLR2004 - too few frames for a spike to stand out
+            return []
+        bend = np.sum((points[:-2] - 2 * points[1:-1] + points[2:]) * normals[1:-1], axis=-1)
+        strength = np.sqrt((bend**2).mean(axis=1))
+        high = strength > max(_SPIKE * float(np.median(strength)), 0.5 * self.tolerance_px)
+        around = np.concatenate([[0.0], strength, [0.0]])
+        peak = (strength >= around[:-2]) & (strength >= around[2:])
+        return [int(frame) + 1 for frame in np.flatnonzero(high & peak)]
+
+    def _pruned(self, keys: list[int]) -> list[int]:
+        limit = max(self.tolerance_px, float(self.errors(keys).max()))
+        refused: set[int] = set()
+        while True:
+            order = [key for key in self._least_needed(keys) if key not in refused]
+            if not order:
+                return keys
+            for key in order:
+                fewer = [other for other in keys if other != key]
+                if self._local_error(fewer, key) <= limit:
+                    keys = fewer
+                    refused = {
+                        other for other in refused if abs(keys.index(other) - np.searchsorted(keys, key)) > _AROUND
+                    }
+                else:
+                    refused.add(key)
+
+    def _least_needed(self, keys: list[int]) -> list[int]:
+        """Return the inner keyframes, those first that lie nearest to the line between their neighbours."""
+        if len(keys) < 3:  # noqa: PLR2004 - both ends stay
+            return []
+        position = self.fit.controls[np.array(keys)][..., :2]
+        times = self._times[np.array(keys)]
+        share = ((times[1:-1] - times[:-2]) / (times[2:] - times[:-2]))[:, None, None]
+        apart = np.linalg.norm(position[1:-1] - (1 - share) * position[:-2] - share * position[2:], axis=-1).max(axis=1)
+        return [keys[1 + int(number)] for number in np.argsort(apart, kind="stable")]
+
+    def _nudged(self, keys: list[int]) -> list[int]:
+        """Return keyframes moved by a frame or two wherever that lowers the error around them."""
+        keys = list(keys)
+        for number in range(1, len(keys) - 1):
+            best = self._local_error(keys, keys[number])
+            for step in (-1, 1, -2, 2):
+                moved = keys[number] + step
+                if not keys[number - 1] < moved < keys[number + 1]:
+                    continue
+                trial = [*keys[:number], moved, *keys[number + 1 :]]
+                error = self._local_error(trial, moved)
+                if error < 0.98 * best:
+                    best, keys = error, trial
+        return keys
+
+    def _local_error(self, keys: list[int], changed: int) -> float:
+        """Return the worst error within a keyframe of a changed frame, refitting the keyframes around it alone."""
+        place = int(np.searchsorted(keys, changed))
+        near = keys[max(place - _AROUND, 0) : place + _AROUND + 1]
+        frames = slice(near[0], near[-1] + 1)
+        errors = self.errors(near, frames)
+        low = max(place - 1, 0)
+        high = min(place + 1, len(keys) - 1)
+        first, last = max(keys[low], near[0]) - near[0], min(keys[high], near[-1]) - near[0]
+        return float(errors[first : last + 1].max())

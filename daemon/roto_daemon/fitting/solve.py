@@ -1,0 +1,361 @@
+"""The joint space-time least squares: one Bezier outline for all frames of a track.
+
+Unknown are positions and tangents of the control points on keyframes alone. Every sample of every frame pulls along
+its normal on the curve as the host interpolates it there (tangent distance, Wang, Pottmann & Liu 2006; one optimum over
+space and time, Agarwala et al. 2004). Which point of the curve a sample belongs to (its foot) is found anew after each
+solve. At a smooth knot the incoming tangent is -r times the outgoing one, with one ratio r for all keyframes: linear
+interpolation then keeps the two collinear on every in-between.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from scipy.sparse.linalg import splu
+
+from roto_daemon.fitting.correspondence import Floats, Matched
+from roto_daemon.fitting.curve import Knots, bernstein, bernstein_slope, first_handles
+
+_TANGENTIAL_PULL = 1e-3
+"""Weight of keeping a control point on its material point: weak, so that points may slide to save keyframes."""
+
+_HANDLE_PULL = 5e-4
+"""Weight of drawing tangents to a third of their segment, per sample of the segment."""
+
+_HIDDEN_WEIGHT = 0.02
+_ROBUST_PX = 8.0
+"""Residuals far above this count little: a limb that was matched wrongly shall not bend the rest."""
+
+_CORNER_WEIGHT = 3.0
+_STILL = 1e-7
+"""Ridge that keeps the normal equations definite."""
+
+_RATIO_RANGE = (0.05, 20.0)
+_DECIDING_ARC_PX = 12.0
+"""Residuals are averaged over this much arc before they decide about keyframes: pixel noise buys none."""
+
+_FARTHEST_FOOT_STEP = 0.25
+
+_RUNAWAY = 1.1
+"""A round that raises the mean over frames of the largest error by this factor ends the alternation."""
+
+_CHUNK = 64
+"""Frames handled at once, to bound memory."""
+
+
+@dataclass
+class JointFit:
+    """The state of the fit of one track with given knots: feet, ratios, and the sums that a solve needs.
+
+    Controls are (T, N, 6) for every frame: x, y, in x, in y, out x, out y, tangents as offsets.
+    """
+
+    matched: Matched
+    knots: Knots
+    controls: Floats = field(init=False)
+    ratio: Floats = field(init=False)
+    feet: Floats = field(init=False)
+    """(T, M) segment number plus parameter of the foot of each sample; may run past the last segment."""
+    home: Floats = field(init=False)
+    """(M,) the feet at the start: the material place of each sample."""
+
+    def __post_init__(self) -> None:
+        """Start from the outline itself: knots on their samples, tangents as they fit each frame alone."""
+        points, at = self.matched.points, self.knots.at
+        frames, samples = points.shape[:2]
+        steps = np.linalg.norm(np.roll(points, -1, axis=1) - points, axis=-1)
+        along = np.concatenate(
+            [np.zeros((frames, 1)), np.cumsum(np.concatenate([steps, steps], axis=1), axis=1)], axis=1
+        )
+        ends = np.append(at[1:], at[0] + samples)
+        into, out = first_handles(self.matched, self.knots)
+        self.controls = np.concatenate([points[:, at], into, out], axis=-1)
+        lengths = [np.maximum(np.median(np.linalg.norm(each, axis=-1), axis=0), 1e-3) for each in (into, out)]
+        self.ratio = np.clip(lengths[0] / lengths[1], *_RATIO_RANGE)
+        self.feet = self._feet_by_arc(along, ends)
+        self.home = np.median(self.feet, axis=0)
+        self._arcs = np.clip(self.matched.arcs, 0.05, 3.0)
+        self._layout()
+        self.gather()
+
+    def _feet_by_arc(self, along: Floats, ends: NDArray[np.int64]) -> Floats:
+        samples, at = self.matched.points.shape[1], self.knots.at
+        number = np.arange(samples)
+        segment = (np.searchsorted(at, number, side="right") - 1) % len(at)
+        unrolled = np.where(number < at[0], number + samples, number)
+        begin, stop = along[:, at[segment]], along[:, ends[segment]]
+        feet: Floats = segment.astype(float) + np.clip(
+            (along[:, unrolled] - begin) / np.maximum(stop - begin, 1e-6), 0, 1
+        )
+        return feet
+
+    def _layout(self) -> None:
+        """Give each unknown of one frame a number: positions, outgoing tangents, and incoming ones at corners."""
+        count = len(self.knots.at)
+        self._position = np.arange(2 * count).reshape(count, 2)
+        self._out = 2 * count + self._position
+        self._in = self._out.copy()
+        corners = np.flatnonzero(self.knots.corner)
+        self._in[corners] = 4 * count + np.arange(2 * len(corners)).reshape(-1, 2)
+        self.unknowns = 4 * count + 2 * len(corners)
+        ahead = np.roll(np.arange(count), -1)
+        self._columns = np.concatenate([self._position, self._out, self._in[ahead], self._position[ahead]], axis=1)
+        self._smooth_ahead = ~self.knots.corner[ahead]
+        self._ahead = ahead
+
+    def _scales(self) -> Floats:
+        """Return (N, 8): what each segment's own numbers are multiples of the unknowns by."""
+        scales = np.ones((len(self.knots.at), 8))
+        scales[self._smooth_ahead, 4:6] = -self.ratio[self._ahead[self._smooth_ahead], None]
+        return scales
+
+    def gather(self) -> None:
+        """Sum the normal equations of each frame and segment for the present feet, ratios and controls."""
+        frames, samples = self.matched.points.shape[:2]
+        count = len(self.knots.at)
+        self._rows = np.empty((frames, samples, 8))
+        self._goal = np.empty((frames, samples))
+        self._segment = np.empty((frames, samples), np.int64)
+        self._left = np.empty((frames, count, 8, 8))
+        self._right = np.empty((frames, count, 8))
+        for first in range(0, frames, _CHUNK):
+            self._gather_frames(slice(first, min(first + _CHUNK, frames)))
+
+    def _gather_frames(self, chunk: slice) -> None:
+        points, normals = self.matched.points[chunk], self.matched.normals[chunk]
+        feet = self.feet[chunk]
+        segment, rows = self._rows_of(feet, normals)
+        goal = np.sum(normals * points, axis=-1)
+        residual = goal - np.einsum("tma,tma->tm", rows, self._values(self.controls[chunk], segment))
+        weight = self._weights(residual, self.matched.visible[chunk]) * self._arcs[chunk]
+        left, right = self._summed(segment, rows, goal, weight)
+        home = np.broadcast_to(self.home, feet.shape)
+        tangents = self.matched.tangents[chunk]
+        at_home, pulls = self._rows_of(home, tangents)
+        sums = self._summed(at_home, pulls, np.sum(tangents * points, axis=-1), _TANGENTIAL_PULL * weight)
+        extra = self._handle_sums(self.controls[chunk], segment)
+        corner = self._corner_sums(points)
+        self._left[chunk] = left + sums[0] + extra[0] + corner[0]
+        self._right[chunk] = right + sums[1] + extra[1] + corner[1]
+        self._rows[chunk], self._goal[chunk], self._segment[chunk] = rows, goal, segment
+
+    def _rows_of(self, feet: Floats, directions: Floats) -> tuple[NDArray[np.int64], Floats]:
+        count = len(self.knots.at)
+        whole = np.floor(feet)
+        b = bernstein(feet - whole)
+        weights = np.stack([b[..., 0] + b[..., 1], b[..., 1], b[..., 2], b[..., 2] + b[..., 3]], axis=-1)
+        rows = weights[..., :, None] * directions[..., None, :]
+        return whole.astype(np.int64) % count, rows.reshape(*feet.shape, 8)
+
+    def _weights(self, residual: Floats, shown: NDArray[np.bool_]) -> Floats:
+        reach = max(_ROBUST_PX, 4 * float(np.median(np.abs(residual))))
+        robust: Floats = 1 / (1 + (residual / reach) ** 2) ** 2
+        return robust * np.where(shown, 1.0, _HIDDEN_WEIGHT)
+
+    def _summed(self, segment: NDArray[np.int64], rows: Floats, goal: Floats, weight: Floats) -> tuple[Floats, Floats]:
+        frames, samples = segment.shape
+        count = len(self.knots.at)
+        place = (np.arange(frames)[:, None] * count + segment).ravel()
+        pick = sp.csr_matrix(
+            (np.ones(len(place)), (place, np.arange(len(place)))), shape=(frames * count, frames * samples)
+        )
+        weighted = rows * weight[..., None]
+        products = (weighted[..., :, None] * rows[..., None, :]).reshape(-1, 64)
+        left = np.asarray(pick @ products).reshape(frames, count, 8, 8)
+        right = np.asarray(pick @ (weighted * goal[..., None]).reshape(-1, 8)).reshape(frames, count, 8)
+        return left, right
+
+    def _handle_sums(self, controls: Floats, segment: NDArray[np.int64]) -> tuple[Floats, Floats]:
+        """Draw tangent lengths, measured along their present directions, to a third of their segment."""
+        frames, count = controls.shape[:2]
+        own = np.stack([np.bincount(one, minlength=count) for one in segment])
+        out, into = controls[..., 4:6], controls[:, self._ahead, 2:4]
+        chord = controls[:, self._ahead, :2] - controls[..., :2]
+        polygon = (
+            np.linalg.norm(out, axis=-1) + np.linalg.norm(into, axis=-1) + np.linalg.norm(chord - out + into, axis=-1)
+        )
+        third = (polygon + np.linalg.norm(chord, axis=-1)) / 6
+        left, right = np.zeros((frames, count, 8, 8)), np.zeros((frames, count, 8))
+        weight = _HANDLE_PULL * np.maximum(own, 1)
+        for first, handle in ((2, out), (4, into)):
+            place = slice(first, first + 2)
+            length = np.maximum(np.linalg.norm(handle, axis=-1, keepdims=True), 1e-3)
+            direction = handle / length
+            pull = direction[..., :, None] * direction[..., None, :] + 0.05 * np.eye(2)
+            left[..., place, place] += weight[..., None, None] * pull
+            right[..., place] += weight[..., None] * (third[..., None] * direction + 0.05 * handle)
+        return left, right
+
+    def _corner_sums(self, points: Floats) -> tuple[Floats, Floats]:
+        """Tie corners to their apex in both directions, else they slide and loops appear."""
+        frames, count = points.shape[0], len(self.knots.at)
+        left, right = np.zeros((frames, count, 8, 8)), np.zeros((frames, count, 8))
+        corners = np.flatnonzero(self.knots.corner)
+        left[:, corners, 0, 0] = left[:, corners, 1, 1] = _CORNER_WEIGHT
+        right[:, corners, :2] = _CORNER_WEIGHT * points[:, self.knots.at[corners]]
+        return left, right
+
+    def solve(self, shares: Floats, frames: slice = slice(None)) -> Floats:
+        """Return the best unknowns (K, D) on keyframes, when frame t is the mixture `shares` (T, K) of them.
+
+        Only neighbouring keyframes may share a frame. `frames` solves a part of the clip as if it were alone.
+        """
+        keys, count = shares.shape[1], len(self.knots.at)
+        scales = self._scales()
+        mix = sp.csr_matrix(shares.T)
+        next_mix = sp.csr_matrix((shares[:, :-1] * shares[:, 1:]).T)
+        left = self._left[frames].reshape(len(shares), -1)
+        both = scales[:, :, None] * scales[:, None, :]
+        own = np.asarray(mix.power(2) @ left).reshape(keys, count, 8, 8) * both
+        cross = np.asarray(next_mix @ left).reshape(keys - 1, count, 8, 8) * both
+        right = np.asarray(mix @ self._right[frames].reshape(len(shares), -1)).reshape(keys, count, 8) * scales
+        places = np.arange(keys)[:, None, None] * self.unknowns + self._columns
+        goal = np.bincount(places.ravel(), right.ravel(), keys * self.unknowns).astype(float)
+        solved: Floats = _solve_sparse(own, cross, places, goal)
+        return solved.reshape(keys, self.unknowns)
+
+    def expand(self, unknowns: Floats) -> Floats:
+        """Return controls (..., N, 6) from unknowns (..., D)."""
+        position, out = unknowns[..., self._position], unknowns[..., self._out]
+        into = np.where(self.knots.corner[:, None], unknowns[..., self._in], -self.ratio[:, None] * out)
+        return np.concatenate([position, into, out], axis=-1)
+
+    def _values(self, controls: Floats, segment: NDArray[np.int64]) -> Floats:
+        """Return (T, M, 8): the segment's numbers that each sample's row multiplies."""
+        local = np.concatenate(
+            [controls[..., :2], controls[..., 4:6], controls[:, self._ahead, 2:4], controls[:, self._ahead, :2]],
+            axis=-1,
+        )
+        picked: Floats = np.take_along_axis(local, segment[..., None], axis=1)
+        return picked
+
+    def deciding_errors(self, controls: Floats, frames: slice = slice(None)) -> Floats:
+        """Return (T, M): signed distances from the curve to the samples for the present feet, as they decide."""
+        values = self._values(controls, self._segment[frames])
+        residuals = self._goal[frames] - np.einsum("tma,tma->tm", self._rows[frames], values)
+        weight = np.where(self.matched.visible[frames], self._arcs[frames], 0)
+        return deciding_errors(residuals, weight, self.matched.spacing_px)
+
+    def move_feet(self) -> None:
+        """Find the feet anew on the present controls, by Newton's steps along the curve."""
+        count = len(self.knots.at)
+        for first in range(0, len(self.feet), _CHUNK):
+            chunk = slice(first, first + _CHUNK)
+            controls, points, feet = self.controls[chunk], self.matched.points[chunk], self.feet[chunk]
+            for _ in range(2):
+                whole = np.floor(feet)
+                local = self._values(controls, whole.astype(np.int64) % count).reshape(*feet.shape, 4, 2)
+                local[..., 1, :] += local[..., 0, :]
+                local[..., 2, :] += local[..., 3, :]
+                curve = np.einsum("tmb,tmbd->tmd", bernstein(feet - whole), local)
+                slope = np.einsum("tmb,tmbd->tmd", bernstein_slope(feet - whole), local)
+                speed = np.maximum(np.sum(slope * slope, axis=-1), 1.0)
+                step = np.sum((points - curve) * slope, axis=-1) / speed
+                feet = feet + np.clip(step, -_FARTHEST_FOOT_STEP, _FARTHEST_FOOT_STEP)
+            self.feet[chunk] = feet
+        self._hold_corners()
+
+    def _hold_corners(self) -> None:
+        """Keep samples on their own side of a corner: a foot that slips round it would pull the apex off."""
+        corners = np.flatnonzero(self.knots.corner)
+        count = len(self.knots.at)
+        for corner in corners:
+            offset = (self.feet - corner + count / 2) % count - count / 2
+            home = (self.home - corner + count / 2) % count - count / 2
+            near = np.abs(home) < 1
+            held = np.where(home >= 0, np.maximum(offset, 0), np.minimum(offset, -1e-6))
+            self.feet[:, near] += (held - offset)[:, near]
+
+    def move_ratios(self) -> None:
+        """Set each smooth knot's ratio to the best for the present controls: its residuals with all else fixed."""
+        count = len(self.knots.at)
+        left, right = self._left, self._right
+        values = np.concatenate(
+            [
+                self.controls[..., :2],
+                self.controls[..., 4:6],
+                self.controls[:, self._ahead, 2:4],
+                self.controls[:, self._ahead, :2],
+            ],
+            axis=-1,
+        )
+        slope = right - np.einsum("tnab,tnb->tna", left, values)
+        direction = -self.controls[:, self._ahead, 4:6]
+        gain = np.einsum("tna,tna->n", slope[..., 4:6], direction)
+        curvature = np.einsum("tna,tnab,tnb->n", direction, left[..., 4:6, 4:6], direction)
+        change = np.zeros(count)
+        change[self._ahead] = gain / np.maximum(curvature, 1e-6)
+        self.ratio = np.clip(self.ratio + np.clip(change, -0.5 * self.ratio, self.ratio), *_RATIO_RANGE)
+
+    def refine(self, shares: Floats, rounds: int) -> float:
+        """Alternate solving, feet and ratios while that helps; return the largest deciding error of the best state."""
+        best, reached = np.inf, np.inf
+        kept = (self.controls, self.feet.copy(), self.ratio.copy())
+        for _ in range(rounds):
+            self.controls = mixed(shares, self.expand(self.solve(shares)))
+            self.move_feet()
+            self.gather()
+            errors = np.abs(self.deciding_errors(self.controls)).max(axis=1)
+            score = float(errors.mean())
+            if score > _RUNAWAY * best:
+                break
+            if score < best:
+                best, reached = score, float(errors.max())
+                kept = (self.controls, self.feet.copy(), self.ratio.copy())
+            self.move_ratios()
+        self.controls, self.feet, self.ratio = kept
+        self.gather()
+        return reached
+
+
+def deciding_errors(residuals: Floats, weight: Floats, spacing_px: float) -> Floats:
+    """Return residuals (T, M) as they decide: the mean over 12 px of arc, then the median of three frames.
+
+    Single-frame mask errors and pixel noise buy no keyframe; systematic drift does. Samples of no weight count as 0.
+    """
+    width = max(round(_DECIDING_ARC_PX / spacing_px), 1)
+    total, share = (_running_sum(each, width) for each in (residuals * weight, weight))
+    mean = np.where(weight > 0, total / np.maximum(share, 1e-9), 0)
+    if len(mean) < 3:  # noqa: PLR2004 - no three frames to take a median of
+        return mean
+    ahead, behind = np.vstack([mean[1:], mean[-1:]]), np.vstack([mean[:1], mean[:-1]])
+    middle: Floats = np.maximum(np.minimum(mean, ahead), np.minimum(np.maximum(mean, ahead), behind))
+    return middle
+
+
+def _running_sum(values: Floats, width: int) -> Floats:
+    """Return the sums over a window round each sample, cyclic along the outline."""
+    before = width // 2
+    wrapped = np.concatenate([values[:, values.shape[1] - before :], values, values[:, : width - before]], axis=1)
+    sums = np.cumsum(np.concatenate([np.zeros((len(values), 1)), wrapped], axis=1), axis=1)
+    running: Floats = sums[:, width : width + values.shape[1]] - sums[:, : values.shape[1]]
+    return running
+
+
+def _solve_sparse(own: Floats, cross: Floats, places: NDArray[np.signedinteger], goal: Floats) -> Floats:
+    """Solve the normal equations of all keyframes: segments' sums (K, N, 8, 8) and those with the next keyframe.
+
+    Sparse on purpose: each knot meets only its neighbours along the outline and in time. And dense factorisations of
+    this size run in threads that wait for each other a hundred times longer than the work takes when cores are busy.
+    """
+    keys = len(own)
+    rows = np.broadcast_to(places[..., :, None], own.shape)
+    columns = np.broadcast_to(places[..., None, :], own.shape)
+    ahead = columns[1:] if keys > 1 else columns[:0]
+    size = len(goal)
+    upper = sp.csc_matrix((cross.ravel(), (rows[:-1].ravel(), ahead.ravel())), shape=(size, size))
+    matrix = sp.csc_matrix((own.ravel(), (rows.ravel(), columns.ravel())), shape=(size, size)) + upper + upper.T
+    ridge = _STILL * (1 + float(matrix.diagonal().mean()))
+    matrix = (matrix + ridge * sp.identity(size, format="csc")).tocsc()
+    factors = splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+    solved: Floats = factors.solve(goal)
+    return solved
+
+
+def mixed(shares: Floats, values: Floats) -> Floats:
+    """Return (T, ...) mixtures of (K, ...) values, for shares (T, K) that are mostly zero."""
+    flat: Floats = np.asarray(sp.csr_matrix(shares) @ values.reshape(len(values), -1))
+    return flat.reshape(len(shares), *values.shape[1:])

@@ -1,0 +1,219 @@
+"""Matched samples of a track into the control points of one shape: knots, joint fit, keyframes, tidying."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+from roto_daemon.fitting.correspondence import Floats, Matched
+from roto_daemon.fitting.curve import Knots, choose_knots, spread
+from roto_daemon.fitting.keyframes import KeyframeSearch, linear_shares
+from roto_daemon.fitting.measure import crossing_pieces
+from roto_daemon.fitting.solve import JointFit, mixed
+
+_NOISE_TOLERANCE = 2.7
+"""Below this many sigmas of edge noise no tolerance can be held without a keyframe on every frame."""
+
+_NOISE_SEEN_PX = 0.25
+_NOISE_SMOOTHING_PX = 4.0
+_FOURTH_DIFFERENCE = (1.0, -4.0, 6.0, -4.0, 1.0)
+"""Blind to steady motion and acceleration; unit noise gives it a variance of 70."""
+
+_NOISE_REACH_PX = 12.0
+_ROUNDS = 5
+_FINAL_PASSES = 3
+_LATE_INSERTIONS = 2
+_NEAREST_PX = 2.2
+"""Control points nearer than this on a keyframe cannot be picked apart: one of them goes."""
+
+_FEWEST_KNOTS = 4
+_WORTH_A_KNOT = 1.1
+"""A crowded knot stays where the error without it grows by this factor above the tolerance."""
+
+_KNOT_ROUNDS = 6
+_KNOTS_AT_ONCE = 4
+_MOST_KNOTS = 48
+"""An outline that needs more is broken by its mattes; points without end would not mend it."""
+
+_PIECES = 12
+_SHORTEN = 0.6
+_UNTANGLE_ROUNDS = 4
+
+
+@dataclass(frozen=True)
+class TrackFit:
+    """The control points of one shape."""
+
+    frames: NDArray[np.int64]
+    """Frames of the keyframes."""
+    controls: Floats
+    """(K, N, 6): x, y, in x, in y, out x, out y in plate pixels, tangents as offsets."""
+    corner: NDArray[np.bool_]
+    """(N,) whether the tangents of a point need not be collinear."""
+    tolerance_px: float
+    """The bound that holds on every frame of the track: the one asked for, or the least that was reached."""
+    noise_px: float
+
+
+def fit_samples(matched: Matched, tolerance_px: float) -> TrackFit:
+    """Return control points and keyframes for matched samples."""
+    noise = edge_noise(matched)
+    tolerance = max(tolerance_px, _NOISE_TOLERANCE * noise)
+    knots = _knots(matched, tolerance, _NOISE_SMOOTHING_PX if noise >= _NOISE_SEEN_PX else 0.0)
+    fit = JointFit(matched, knots)
+    fit.refine(np.eye(len(matched.frames)), _ROUNDS)
+    keys = KeyframeSearch(fit, tolerance).search()
+    fit, keys = _settle(fit, keys, tolerance)
+    fit = _without_crowding(fit, keys, tolerance)
+    reached = float(np.abs(fit.deciding_errors(fit.controls)).max())
+    controls = _untangled(_within_chords(fit.controls[keys]), matched.frames, keys)
+    return TrackFit(matched.frames[keys], controls, fit.knots.corner, max(tolerance, reached), noise)
+
+
+def edge_noise(matched: Matched) -> float:
+    """Return the standard deviation in px of frame-to-frame noise along the normals; 0 for fewer than 5 frames."""
+    count = len(_FOURTH_DIFFERENCE)
+    if len(matched.frames) < count:
+        return 0.0
+    stop = len(matched.frames) - count + 1
+    fourth = sum(weight * matched.points[k : k + stop] for k, weight in enumerate(_FOURTH_DIFFERENCE))
+    along = np.sum(fourth * matched.normals[2:-2], axis=-1)
+    # What neighbours share is motion too fast for the difference to cancel, and no noise.
+    along = np.abs(along - gaussian_filter1d(along, _NOISE_REACH_PX / matched.spacing_px, axis=1, mode="wrap"))
+    shown = matched.visible[2:-2]
+    return float(1.4826 * np.median(along[shown]) / np.sqrt(70)) if shown.any() else 0.0
+
+
+def _knots(matched: Matched, tolerance_px: float, smoothing_px: float) -> Knots:
+    """Choose knots, then add some where a fit of frames spread over the lifetime still misses the tolerance."""
+    knots = choose_knots(matched, tolerance_px, smoothing_px)
+    part = matched.part(spread(len(matched.frames)))
+    every = np.eye(len(part.frames))
+    for _ in range(_KNOT_ROUNDS):
+        fit = JointFit(part, knots)
+        fit.refine(every, _ROUNDS)
+        errors = np.abs(fit.deciding_errors(fit.controls)).max(axis=0)
+        room = _MOST_KNOTS - len(knots.at)
+        places = _worst_places(errors, knots, tolerance_px, max(round(6.0 / matched.spacing_px), 2))
+        if room <= 0 or not places:
+            break
+        for place in places[: min(room, _KNOTS_AT_ONCE)]:
+            knots = knots.plus(place)
+    return knots
+
+
+def _worst_places(errors: Floats, knots: Knots, tolerance_px: float, apart: int) -> list[int]:
+    """Return samples where the error is above the tolerance, the worst first, apart from knots and each other."""
+    count = len(errors)
+    taken = [int(sample) for sample in knots.at]
+    found: list[int] = []
+    for sample in np.argsort(-errors, kind="stable"):
+        if errors[sample] <= tolerance_px or len(found) == _KNOTS_AT_ONCE:
+            break
+        gaps = [min(abs(int(sample) - other), count - abs(int(sample) - other)) for other in taken]
+        if min(gaps) >= apart:
+            found.append(int(sample))
+            taken.append(int(sample))
+    return found
+
+
+def _settle(fit: JointFit, keys: list[int], tolerance_px: float) -> tuple[JointFit, list[int]]:
+    """Refine with the keyframes found, and add or drop some as the feet settle."""
+    times = fit.matched.frames.astype(float)
+    for number in range(_FINAL_PASSES):
+        fit.refine(linear_shares(times, keys), _ROUNDS)
+        search = KeyframeSearch(fit, tolerance_px)
+        better = search.insert(keys, _LATE_INSERTIONS)
+        if number == 0:
+            better = search.reduce(better)
+        if better == keys:
+            break
+        keys = better
+    fit.refine(linear_shares(times, keys), _ROUNDS)
+    return fit, keys
+
+
+def _without_crowding(fit: JointFit, keys: list[int], tolerance_px: float) -> JointFit:
+    """Drop knots that come too near to a neighbour on a keyframe, where the outline can do without them."""
+    shares = linear_shares(fit.matched.frames.astype(float), keys)
+    refused: set[int] = set()
+    limit = max(tolerance_px, _WORTH_A_KNOT * float(np.abs(fit.deciding_errors(fit.controls)).max()))
+    while len(fit.knots.at) > _FEWEST_KNOTS:
+        gone = _crowded_knot(fit, keys, refused)
+        if gone is None:
+            break
+        trial = JointFit(fit.matched, fit.knots.without(gone))
+        if trial.refine(shares, _ROUNDS) <= limit:
+            fit = trial
+        else:
+            refused.add(int(fit.knots.at[gone]))
+    return fit
+
+
+def _crowded_knot(fit: JointFit, keys: list[int], refused: set[int]) -> int | None:
+    """Return the knot to try without: of the two nearest ones a smooth one before a corner."""
+    position = fit.controls[keys][..., :2]
+    gaps = np.linalg.norm(np.roll(position, -1, axis=1) - position, axis=-1).min(axis=0)
+    for number in np.argsort(gaps, kind="stable"):
+        if gaps[number] >= _NEAREST_PX:
+            return None
+        pair = sorted((int(number), (int(number) + 1) % len(gaps)), key=lambda knot: bool(fit.knots.corner[knot]))
+        for knot in pair:
+            if int(fit.knots.at[knot]) not in refused:
+                return knot
+    return None
+
+
+def _within_chords(controls: Floats) -> Floats:
+    """Return controls with no tangent longer than the chord of the segment it steers."""
+    held = controls.copy()
+    chord = np.linalg.norm(np.roll(controls[..., :2], -1, axis=1) - controls[..., :2], axis=-1)
+    for place, limit in ((slice(4, 6), chord), (slice(2, 4), np.roll(chord, 1, axis=1))):
+        length = np.maximum(np.linalg.norm(held[..., place], axis=-1), 1e-9)
+        held[..., place] *= np.minimum(1, limit / length)[..., None]
+    return held
+
+
+def _untangled(controls: Floats, frames: NDArray[np.int64], keys: list[int]) -> Floats:
+    """Return controls with the tangents shortened wherever the outline loops on a frame, in-betweens included."""
+    shares = np.stack([np.interp(frames, frames[keys], row) for row in np.eye(len(keys))], axis=1)
+    for _ in range(_UNTANGLE_ROUNDS):
+        every = mixed(shares, controls)
+        scale = np.ones(controls.shape[:2])
+        for frame, outline in enumerate(every):
+            looped = _looped_segments(outline)
+            used = np.flatnonzero(shares[frame])
+            for segment in looped:
+                scale[used, segment] = _SHORTEN
+        if (scale == 1).all():
+            break
+        controls = controls.copy()
+        controls[..., 4:6] *= scale[..., None]
+        controls[..., 2:4] *= np.roll(scale, 1, axis=1)[..., None]
+    return controls
+
+
+def _looped_segments(outline: Floats) -> list[int]:
+    """Return segments of one outline (N, 6) that cross themselves or the next but one."""
+    count = len(outline)
+    polyline = _even_polyline(outline)
+    crossing = crossing_pieces(polyline) // _PIECES
+    found = set()
+    for first, second in crossing:
+        gap = min(abs(int(first) - int(second)), count - abs(int(first) - int(second)))
+        if gap <= 2:  # noqa: PLR2004 - further ones are limbs that touch, which shorter tangents do not part
+            found |= {int(first), int(second)}
+    return sorted(found)
+
+
+def _even_polyline(outline: Floats) -> Floats:
+    start = outline[:, :2]
+    end = np.roll(start, -1, axis=0)
+    s = (np.arange(_PIECES) / _PIECES)[None, :, None]
+    r = 1 - s
+    leave, arrive = start + outline[:, 4:6], end + np.roll(outline[:, 2:4], -1, axis=0)
+    curve = r**3 * start[:, None] + 3 * r**2 * s * leave[:, None] + 3 * r * s**2 * arrive[:, None] + s**3 * end[:, None]
+    return curve.reshape(-1, 2)
