@@ -29,6 +29,8 @@ _STEADY_S = 10.0
 """A worker that lived so long starts again at once."""
 _START_S = 60.0
 """How long a worker may take to load its libraries; on a busy machine that is seconds."""
+_LEAVE_S = 2.0
+"""How long a worker may take to go once its pipe is closed; it needs milliseconds unless it hangs."""
 _MOST_FAILED_STARTS = 3
 """After so many in a row callers are told at once, while the daemon goes on trying."""
 
@@ -228,9 +230,14 @@ class WorkerProcess:
         self._settled.clear()
         process = self._process
         if process and process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+            if process.stdin:
+                process.stdin.close()  # the worker leaves at once when its pipe closes
+            try:
+                async with asyncio.timeout(_LEAVE_S):
+                    await process.wait()
+            except TimeoutError:
+                self._kill(f"did not leave within {_LEAVE_S:g} s")
+                await process.wait()
         self._fail_all("The daemon is stopping: start it again, then ask again.")
 
 
