@@ -15,7 +15,6 @@ from roto_daemon.workers.footage import open_footage
 from roto_daemon.workers.orders import PlateOrder
 from roto_daemon.workers.pipe import Message, Steps
 from roto_shapes.exporters.rotolink_json import read_roto
-from roto_shapes.shape import Roto
 
 
 def write_files(args: Message) -> Steps:
@@ -52,22 +51,16 @@ def _preview(args: Message) -> Steps:
 def _sheet(args: Message) -> Steps:
     file = Path(args["into"]) / "sheet.png"
     mattes, roto = _Mattes(args), read_roto(args["roto"])
-    facts = _facts(args, roto)
+    facts = _facts(args)
     with open_footage(PlateOrder.unpack(args["plate"])) as reader:
         write_sheet(file, contact_sheet(reader, roto, mattes.at, spread(args["frames"]), facts))
     yield {"file": str(file), "frame": None}
     return {}
 
 
-def _facts(args: Message, roto: Roto) -> SheetFacts:
-    frames, shapes = args["frames"], roto.shapes
-    points = sum(shape.point_count for shape in shapes)
-    keyframes = sum(len(shape.keyframes) for shape in shapes)
-    plural = "" if len(shapes) == 1 else "s"
-    subtitle = (
-        f"frames {frames[0]}-{frames[-1]}  ·  {len(shapes)} shape{plural}  ·  {points} control points  ·  "
-        f"{keyframes} keyframes  ·  {args['engine']}"
-    )
+def _facts(args: Message) -> SheetFacts:
+    frames = args["frames"]
+    subtitle = f"frames {frames[0]}-{frames[-1]}, {args['engine']}"
     errors: dict[int, float] = {}
     for report in args["reports"]:
         for each in report["frames"]:

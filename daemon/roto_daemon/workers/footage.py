@@ -10,15 +10,19 @@ from roto_daemon.workers.orders import PlateOrder
 
 Reader = PlateReader | UploadedPlate
 
+_CACHE_BYTES = 128 << 20
+"""Of decoded pictures a plate: 48 frames of 1280x720, 5 of UHD. A worker holds several plates at a time."""
+
 
 def open_footage(order: PlateOrder) -> Reader:
     """Return a reader of the plate; raises PlateError."""
     if order.uploaded:
-        return UploadedPlate(Path(order.path), order.uploaded)
+        return UploadedPlate(Path(order.path), order.uploaded, _CACHE_BYTES)
     return open_plate(
         order.path,
         order.frames,
         first_frame=order.first_frame,
         colour_space=order.colour_space,
         limit_pixels=order.frame_limit_pixels,
+        cache_bytes=_CACHE_BYTES,
     )

@@ -34,7 +34,7 @@ from roto_shapes.prompt import MaskPrompt, Prompt
 from roto_shapes.shape import Interpolation
 from roto_shapes.shot import FrameRange
 
-_SESSIONS_KEPT = 8
+_SESSIONS_KEPT = 4
 """The least recently used engine session beyond these is closed; the next order for it brings it back."""
 _OUTLINE_FLATNESS_PX = 0.05
 """How far an outline prompt's polyline may lie from its curves: far below what a matte of 8 bits shows."""
