@@ -56,9 +56,7 @@ def order(tmp_path: Path) -> SessionOrder:
 
 @contextlib.asynccontextmanager
 async def worker(step_deadline_s: float = 30.0) -> AsyncIterator[WorkerProcess]:
-    process = WorkerProcess(
-        "test", step_deadline_s, ("faulty_engine:FaultyEngine", "faulty_engine:UnavailableEngine")
-    )
+    process = WorkerProcess("test", step_deadline_s, ("faulty_engine:FaultyEngine", "faulty_engine:UnavailableEngine"))
     try:
         yield process
     finally:
@@ -251,3 +249,16 @@ def test_a_worker_that_crashes_at_its_start_is_given_up_with_a_sentence() -> Non
         await process.close()
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_no_worker_outlives_the_daemon_not_even_a_frozen_one(frozen: bool) -> None:  # noqa: FBT001 - a parameter
+    async def scenario() -> int:
+        async with worker() as process:
+            await process.ask("engines", {})
+            assert process.pid
+            if frozen:
+                os.kill(process.pid, signal.SIGSTOP)
+            return process.pid
+
+    assert not psutil.pid_exists(asyncio.run(scenario()))
