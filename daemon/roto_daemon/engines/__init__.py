@@ -99,7 +99,9 @@ class EngineSession(Protocol):
         part that it touches. An empty prompt clears the frame.
         """
 
-    def propagate(self, object_id: int, frames: FrameRange, direction: Direction) -> Generator[TrackedFrame, None, None]:
+    def propagate(
+        self, object_id: int, frames: FrameRange, direction: Direction
+    ) -> Generator[TrackedFrame, None, None]:
         """Follow an object through a range, one frame at a time; closing the iterator cancels cleanly.
 
         FORWARD starts at the range's first frame, BACKWARD at its last. Prompted frames come out as prompted and
