@@ -38,7 +38,7 @@ app = typer.Typer(
 )
 
 Listen = Annotated[
-    str | None, typer.Option(metavar="HOST:PORT", help=f"Where to listen [default: {settings.DEFAULT_LISTEN}].")
+    str | None, typer.Option(metavar="HOST:PORT", help=f"Where to listen (default: {settings.DEFAULT_LISTEN}).")
 ]
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", envvar="ROTO_CONFIG", help="Settings in TOML.")

@@ -11,7 +11,7 @@ from typing import Callable, Optional, Protocol
 
 from roto_client.errors import BadInputError
 from roto_client.outputs import frame_file, make_ready, require_place, write_shapes
-from roto_client.results import ExportFormat, ExportOrder, FitOrder, FitReport, FrameDone, Progress
+from roto_client.results import Direction, ExportFormat, ExportOrder, FitOrder, FitReport, FrameDone, Progress
 from roto_client.session import Daemon, OnProgress, Session, TrackedObject
 from roto_shapes.prompt import Prompt
 from roto_shapes.shape import Interpolation, Roto
@@ -112,7 +112,8 @@ def track(daemon: Daemon, order: TrackOrder, watcher: Watcher) -> TrackResult:
         with clock.stage("point") as tell:
             session = stack.enter_context(opened.open_session(order.engine))
             tracked = session.add_object(order.name)
-            for done, prompt in enumerate(order.prompts, 1):
+            for done, prompt in enumerate(_in_turn(order.prompts), 1):
+                _come_to(tracked, prompt.frame)
                 tracked.point_at(prompt)
                 tell(done, len(order.prompts))
         doubtful = _follow(tracked, frames, clock)
@@ -126,6 +127,27 @@ def track(daemon: Daemon, order: TrackOrder, watcher: Watcher) -> TrackResult:
             result.files += order.outs
         _export(session, tracked, order, result, clock)
     return result
+
+
+def _in_turn(prompts: Sequence[Prompt]) -> list[Prompt]:
+    """Return the prompt that states the object, then those after it as time goes on, then those before it."""
+    states = [prompt.frame for prompt in prompts if prompt.box or any(point.foreground for point in prompt.points)]
+    start = min(states, default=prompts[0].frame)
+    return [each for each in prompts if each.frame >= start] + [each for each in prompts if each.frame < start][::-1]
+
+
+def _come_to(tracked: TrackedObject, frame: int) -> None:
+    """Track the object to a frame, so that what is pointed at there corrects it instead of stating it anew."""
+    prompted = [prompt.frame for prompt in tracked.prompts]
+    if not prompted:
+        return
+    if frame > prompted[-1]:
+        run, direction = FrameRange(prompted[-1], frame), Direction.FORWARD
+    else:
+        run, direction = FrameRange(frame, prompted[0]), Direction.BACKWARD
+    with contextlib.closing(tracked.track(run, direction)) as events:
+        for _ in events:
+            pass
 
 
 def _require_prompts_within(prompts: Sequence[Prompt], frames: FrameRange) -> None:

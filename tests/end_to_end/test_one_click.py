@@ -22,6 +22,12 @@ def truth(frame: int) -> NDArray[np.float64]:
     return (picture(frame)[..., 0].astype(float) - 40) / 190
 
 
+def matte_area(file: Path) -> float:
+    pixels = oiio.ImageBuf(str(file)).get_pixels(oiio.FLOAT)
+    assert pixels is not None
+    return float(pixels.sum())
+
+
 @pytest.mark.parametrize("engine", ["disc", "classic"])
 def test_a_click_becomes_a_shape_that_lies_on_the_object_on_every_frame(
     roto: Roto, plate: str, tmp_path: Path, engine: str
@@ -59,9 +65,7 @@ def test_mattes_preview_and_sheet_are_pictures_of_the_plate(roto: Roto, plate: s
     matte = oiio.ImageBuf(str(folder / f"m.{LAST}.exr"))
     assert (matte.spec().full_width, matte.spec().full_height) == (WIDTH, HEIGHT)
     assert matte.spec().channelnames == ("A",)
-    pixels = matte.get_pixels(oiio.FLOAT)
-    assert pixels is not None
-    assert pixels.sum() == pytest.approx(np.pi * RADIUS**2, rel=0.03)
+    assert matte_area(folder / f"m.{LAST}.exr") == pytest.approx(np.pi * RADIUS**2, rel=0.03)
     with av.open(str(folder / "p.mp4")) as movie:
         assert sum(1 for _ in movie.decode(video=0)) == LAST - FIRST + 1
     sheet = cv2.imread(str(folder / "s.png"))
@@ -103,3 +107,19 @@ def test_a_part_of_the_range_is_tracked_from_a_click_in_its_middle(roto: Roto, p
     assert done.returncode == 0, done.stderr
     shape = read_roto((tmp_path / "work" / "a.json").read_text()).shapes[0]
     assert (shape.lifetime.first, shape.lifetime.last) == (FIRST + 2, FIRST + 8)
+
+
+@pytest.mark.parametrize("corrected", [FIRST + 2, FIRST + 8])
+def test_a_place_excluded_on_another_frame_corrects_what_was_tracked_there(
+    roto: Roto, plate: str, tmp_path: Path, corrected: int
+) -> None:
+    x, y = centre(FIRST + 5)
+    wrong_x, wrong_y = centre(corrected)
+    done = roto(
+        "track", plate, "--click", f"{FIRST + 5}:{x:g},{y:g}", "--exclude", f"{corrected}:{wrong_x:g},{wrong_y:g}",
+        "--engine", "disc", "--out", "a.json", "--mattes", "m.####.exr",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    areas = {frame: matte_area(tmp_path / "work" / f"m.{frame}.exr") for frame in range(FIRST, LAST + 1)}
+    assert areas[corrected] < areas[FIRST + 5] - 20
+    assert areas[corrected] > areas[FIRST + 5] / 2
