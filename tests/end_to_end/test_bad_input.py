@@ -112,3 +112,22 @@ def test_an_address_that_others_can_reach(tmp_path: Path) -> None:
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     refused(done, 3, everywhere, "allow_remote")
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        (("--frames", "9-3"), BAD_INPUT, "ends before it begins"),
+        (("--tolerance", "0"), BAD_INPUT, "tolerance"),
+        (("--threshold", "7"), BAD_INPUT, "threshold"),
+        (("--out", "b.svg"), BAD_INPUT, ".json"),
+        (("--out", "/proc/no/b.json"), OUTPUT, "/proc/no/b.json"),
+    ],
+)
+def test_a_fit_that_cannot_be(roto: Roto, plate: str, options: tuple[str, str], code: int, words: str) -> None:
+    refused(roto("fit", plate, "--out", "a.json", *options), code, words)
+
+
+def test_masks_that_are_missing(roto: Roto, plate: str) -> None:
+    frame_file(plate, FIRST + 4).unlink()
+    refused(roto("fit", plate, "--out", "a.json"), BAD_INPUT, str(FIRST + 4))

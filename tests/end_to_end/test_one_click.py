@@ -98,6 +98,15 @@ def test_masks_become_shapes_without_a_daemon(roto: Roto, tmp_path: Path) -> Non
     assert np.minimum(drawn, wanted).sum() / np.maximum(drawn, wanted).sum() > 0.97
 
 
+def test_a_fit_tells_scripts_what_it_came_to(roto: Roto, plate: str) -> None:
+    done = roto("fit", plate, "--frames", f"{FIRST}-{FIRST + 3}", "--json", "--out", "fit.json", "--out", "fit.nk")
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout)
+    assert facts["shapes"] == 1
+    assert facts["worst_error_px"] <= facts["effective_tolerance_px"] * 3
+    assert FIRST <= facts["worst_frame"] <= FIRST + 3
+
+
 def test_a_part_of_the_range_is_tracked_from_a_click_in_its_middle(roto: Roto, plate: str, tmp_path: Path) -> None:
     x, y = centre(FIRST + 4)
     done = roto(

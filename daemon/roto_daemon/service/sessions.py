@@ -192,7 +192,7 @@ def _matte_parts(stored: StoredMatte, object_id: int, frame: int) -> Iterator[va
         right=right,
         bottom=bottom,
         bits=encoded.bits,
-        codec=values_pb2.MATTE_CODEC_ZSTD,
+        codec=values_pb2.MATTE_CODEC_ZSTD if encoded.data else values_pb2.MATTE_CODEC_RAW,
         size=len(encoded.data),
     )
     return wire.matte_parts(header, encoded.data)
