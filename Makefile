@@ -109,9 +109,8 @@ lock: $(VENV)/.made ## Write constraints.txt again from pyproject.toml; UPGRADE=
 
 .PHONY: clean
 clean: ## Remove the environments, caches, measurements and out/
-	rm -rf .venv .venv39 out build dist .coverage .coverage.* .benchmarks .hypothesis \
-		.pytest_cache .mypy_cache .ruff_cache daemon/.ruff_cache .import_linter_cache
-	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf .venv .venv39 out build dist .coverage .coverage.* .benchmarks .hypothesis
+	find . \( -name __pycache__ -o -name '.*_cache' \) -type d -prune -exec rm -rf {} +
 
 # Stamps: each stands for a finished step, so a step that was interrupted is done again.
 
