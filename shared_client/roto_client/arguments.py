@@ -16,7 +16,6 @@ from roto_client.tracking import MATTE_ENDINGS
 from roto_client.transport import split_address
 from roto_shapes.exporters import ENDINGS
 from roto_shapes.prompt import BoxPrompt, PointPrompt, Prompt
-from roto_shapes.shape import Interpolation
 from roto_shapes.shot import FrameRange
 
 _LARGEST_FRAME = 2**31 - 1
@@ -89,14 +88,6 @@ def tolerance_px(text: str) -> float:
     if not 0 < number <= _LARGEST_TOLERANCE_PX:
         _refuse(f"'{text}' is no distance in pixels: give a number above 0 and up to {_LARGEST_TOLERANCE_PX:g}")
     return number
-
-
-def interpolation(text: str) -> str:
-    """Return the name of an interpolation that there is."""
-    names = [each.value for each in Interpolation]
-    if text.lower() not in names:
-        _refuse(f"'{text}' is not known: write {' or '.join(names)}")
-    return text.lower()
 
 
 def address(text: str) -> str:

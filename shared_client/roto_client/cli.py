@@ -30,7 +30,7 @@ from roto_client.tracking import TrackOrder, require_outputs
 from roto_client.tracking import track as run_track
 from roto_client.transport import DEFAULT_ADDRESS
 from roto_shapes.exporters.rotolink_json import MAX_CHARACTERS, read_roto
-from roto_shapes.shape import Interpolation, Roto
+from roto_shapes.shape import Roto
 from roto_shapes.shot import FrameRange
 
 _EXIT_CODES = (
@@ -225,15 +225,6 @@ def track(  # noqa: PLR0913 - each is an option of the command
             help="How far the shape may lie from the matte's edge, in pixels (default: the daemon's).",
         ),
     ] = None,
-    interpolation: Annotated[
-        Optional[str],
-        typer.Option(
-            metavar="linear|smooth",
-            parser=arguments.interpolation,
-            rich_help_panel=_RESULTS,
-            help="How the host moves points between keyframes (default: linear).",
-        ),
-    ] = None,
     mattes: Annotated[
         Optional[str],
         typer.Option(
@@ -298,7 +289,6 @@ def track(  # noqa: PLR0913 - each is an option of the command
         engine=engine,
         name=name,
         tolerance_px=tolerance or 0.0,
-        interpolation=Interpolation(interpolation or Interpolation.LINEAR.value),
         mattes=mattes or "",
         preview=preview or "",
         sheet=sheet or "",

@@ -14,7 +14,7 @@ from roto_client.outputs import frame_file, make_ready, require_place, write_sha
 from roto_client.results import Direction, ExportFormat, ExportOrder, FitOrder, FitReport, FrameDone, Progress
 from roto_client.session import Daemon, OnProgress, Session, TrackedObject
 from roto_shapes.prompt import Prompt
-from roto_shapes.shape import Interpolation, Roto
+from roto_shapes.shape import Roto
 from roto_shapes.shot import FrameRange, Plate
 
 LOW_CONFIDENCE = 0.5
@@ -40,7 +40,6 @@ class TrackOrder:
     engine: str = ""
     name: str = "object"
     tolerance_px: float = 0.0
-    interpolation: Interpolation = Interpolation.LINEAR
     mattes: str = ""
     preview: str = ""
     sheet: str = ""
@@ -117,7 +116,7 @@ def track(daemon: Daemon, order: TrackOrder, watcher: Watcher) -> TrackResult:
                 tracked.point_at(prompt)
                 tell(done, len(order.prompts))
         doubtful = _follow(tracked, frames, clock)
-        fit = FitOrder(frames, order.tolerance_px, interpolation=order.interpolation)
+        fit = FitOrder(frames, order.tolerance_px)
         with clock.stage("fit", len(frames)) as tell:
             report = tracked.fit(fit, _telling(tell)).report
         roto = session.shapes()

@@ -24,7 +24,7 @@ from roto_client.errors import ClientError
 from roto_shapes.exporters import encode
 from roto_shapes.exporters.rotolink_json import read_roto
 from roto_shapes.prompt import BoxPrompt, PointPrompt
-from roto_shapes.shape import ControlPoint, Interpolation, Roto, Shape, ShapeKeyframe
+from roto_shapes.shape import ControlPoint, Roto, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate
 
 Code = grpc.StatusCode
@@ -95,13 +95,12 @@ def test_an_object_is_followed_and_everything_asked_for_is_written(stand_in: Sta
 
 def test_prompts_of_one_frame_are_sent_together(stand_in: StandInDaemon, tmp_path: Path) -> None:
     prompts = ["--click", "1003:1,2", "--click", "1001:30,20", "--exclude", "1001:.5,-6.5", "--box", "1001:1,2,40,30"]
-    options = ["--name", "ball", "--interpolation", "smooth", "--tolerance", "2.5", "--engine", "big", "--json"]
+    options = ["--name", "ball", "--tolerance", "2.5", "--engine", "big", "--json"]
     done = roto("track", "p", *prompts, *options, "--out", str(tmp_path / "a.nk"), "--daemon", stand_in.address)
     assert done.exit_code == 0, done.output
     assert stand_in.prompts[1001].points == (PointPrompt(30, 20), PointPrompt(0.5, -6.5, foreground=False))
     assert stand_in.prompts[1001].box == BoxPrompt(1, 2, 40, 30)
     assert stand_in.calls.count("SetPrompt") == 2
-    assert stand_in.shapes[0].interpolation is Interpolation.SMOOTH
     facts = json.loads(done.stdout)
     assert (facts["engine"], facts["tolerance_px"], facts["shapes"]) == ("big", 2.5, 1)
     assert facts["worst_error"] == {"frame": 1006, "mean_px": 0.25, "p95_px": 0.5, "max_px": 2.0}
@@ -146,7 +145,6 @@ def test_the_daemon_is_found_by_the_variable(stand_in: StandInDaemon) -> None:
         (["track", "p", *CLICK, "--out", "a.nk", "--sheet", "s.jpg"], "must end in"),
         (["track", "p", *CLICK, "--out", "a.nk", "--tolerance", "0"], "above 0"),
         (["track", "p", *CLICK, "--out", "a.nk", "--tolerance", "much"], "above 0"),
-        (["track", "p", *CLICK, "--out", "a.nk", "--interpolation", "wobbly"], "wobbly"),
         (["doctor", "--daemon", "nowhere:"], "HOST:PORT"),
         (["fly"], "fly"),
     ],
