@@ -222,6 +222,19 @@ def test_gaps_in_the_frame_numbers_are_allowed_and_keyframes_stand_on_given_fram
     assert all(key.frame in frames for key in shape.keyframes)
 
 
+def leaving(frame: int) -> list[Points]:
+    return [blob(190 + 2 * frame, 90, 45)]
+
+
+def test_an_object_that_leaves_the_plate_keeps_its_edge_in_view_and_stays_outside_beyond_it() -> None:
+    result = fit(leaving, range(14))
+    found = errors(result, leaving, range(14))
+    assert np.mean([error.mean_px for error in found]) < 0.2
+    assert max(error.max_px for error in found) < 4
+    for frame, matte in mattes(leaving, range(14)):
+        assert np.abs(render_shapes(result.roto, frame) - matte).sum() < 0.02 * matte.sum()
+
+
 def test_one_frame_gives_one_keyframe() -> None:
     (shape,) = fit(turning, range(7, 8)).roto.shapes
     assert [key.frame for key in shape.keyframes] == [7]
@@ -275,7 +288,7 @@ def test_progress_rises_to_one() -> None:
     assert heard[-1] == 1.0
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(dx=st.integers(-12, 12), dy=st.integers(-8, 8), start=st.integers(-50, 5000))
 def test_a_shift_in_place_and_time_shifts_the_shapes(dx: int, dy: int, start: int) -> None:
     here = fit(lambda frame: [blob(100 + 3 * frame, 90, 32)], range(5)).roto.shapes[0]
@@ -293,7 +306,7 @@ def test_a_shift_in_place_and_time_shifts_the_shapes(dx: int, dy: int, start: in
             assert (other.x, other.y) == pytest.approx((point.x + dx, point.y + dy), abs=0.25)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(
     x=st.floats(60, 160),
     y=st.floats(60, 120),
@@ -389,8 +402,8 @@ def test_a_real_silhouette_is_followed_by_one_shape() -> None:
         assert picture is not None
         return (np.asarray(picture) > 127).astype(np.float32)
 
-    result = fit_shapes(((f, read(f)) for f in range(12)), Plate(854, 480, FrameRange(0, 11)), FitOptions(1.0))
+    result = fit_shapes(((f, read(f)) for f in range(8)), Plate(854, 480, FrameRange(0, 7)), FitOptions(1.0))
     (shape,) = result.roto.shapes
     assert shape.point_count <= 40
-    assert len(shape.keyframes) <= 7
+    assert len(shape.keyframes) <= 5
     assert result.report.mean_px < 0.6

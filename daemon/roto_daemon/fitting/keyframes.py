@@ -22,6 +22,9 @@ _SPIKE = 3.0
 """A second time difference this many medians high is a frame where the motion breaks: the animator's own keyframe."""
 
 _CYCLES = 2
+_INSIDE = 0.25
+"""Share of a span from its ends within which errors count less when a keyframe is to be inserted."""
+
 _MOST_ROUNDS = 64
 """Rounds of insertion; each bisects every span that is not good enough, so that this is never reached."""
 
@@ -105,7 +108,10 @@ class KeyframeSearch:
         inner = errors[first : last + 1]
         if last - first < 2 or inner.max() <= self.tolerance_px:  # noqa: PLR2004 - neighbours have nothing between
             return None
-        return first + 1 + int(np.argmax(errors[first + 1 : last]))
+        frames = np.arange(first + 1, last)
+        # A long span pulls its own ends off, so that the worst frame stands beside a keyframe: look further inside.
+        depth = np.minimum(frames - first, last - frames) / (last - first)
+        return int(frames[np.argmax(errors[first + 1 : last] * np.minimum(depth, _INSIDE))])
 
     def _breaks(self) -> list[int]:
         """Return frames where the second time difference along the normals spikes."""
@@ -120,7 +126,6 @@ class KeyframeSearch:
         return [int(frame) + 1 for frame in np.flatnonzero(high & peak)]
 
     def _pruned(self, keys: list[int]) -> list[int]:
-        limit = max(self.tolerance_px, float(self.errors(keys).max()))
         refused: set[int] = set()
         while True:
             order = [key for key in self._least_needed(keys) if key not in refused]
@@ -128,7 +133,8 @@ class KeyframeSearch:
                 return keys
             for key in order:
                 fewer = [other for other in keys if other != key]
-                if self._local_error(fewer, key) <= limit:
+                error = self._local_error(fewer, key)
+                if error <= self.tolerance_px or error <= self._local_error(keys, key):
                     keys = fewer
                     refused = {
                         other for other in refused if abs(keys.index(other) - np.searchsorted(keys, key)) > _AROUND

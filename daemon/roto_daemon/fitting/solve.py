@@ -19,13 +19,22 @@ from scipy.sparse.linalg import splu
 from roto_daemon.fitting.correspondence import Floats, Matched
 from roto_daemon.fitting.curve import Knots, bernstein, bernstein_slope, first_handles
 
-_TANGENTIAL_PULL = 1e-3
+_TANGENTIAL_PULL = 1e-2
 """Weight of keeping a control point on its material point: weak, so that points may slide to save keyframes."""
 
 _HANDLE_PULL = 5e-4
 """Weight of drawing tangents to a third of their segment, per sample of the segment."""
 
-_HIDDEN_WEIGHT = 0.02
+_ODD_ARC, _ODD_PULL = 0.5, 0.1
+"""The same where samples stand this much denser or sparser than they began: a limb there comes or goes."""
+
+_HIDDEN_PULL = 0.5
+"""The same outside the plate, where the outline itself says nothing and points would slide away."""
+
+_HIDDEN_WEIGHT = 0.1
+_HIDDEN_ERROR = 0.1
+"""Share of an error outside the plate that counts: the outline may be coarse there, but not swing back into view."""
+
 _ROBUST_PX = 8.0
 """Residuals far above this count little: a limb that was matched wrongly shall not bend the rest."""
 
@@ -78,6 +87,9 @@ class JointFit:
         self.feet = self._feet_by_arc(along, ends)
         self.home = np.median(self.feet, axis=0)
         self._arcs = np.clip(self.matched.arcs, 0.05, 3.0)
+        arcs = self.matched.arcs
+        odd = (arcs < _ODD_ARC) | (arcs > 1 / _ODD_ARC)
+        self._pulls = np.where(self.matched.visible, np.where(odd, _ODD_PULL, _TANGENTIAL_PULL), _HIDDEN_PULL)
         self._layout()
         self.gather()
 
@@ -135,7 +147,7 @@ class JointFit:
         home = np.broadcast_to(self.home, feet.shape)
         tangents = self.matched.tangents[chunk]
         at_home, pulls = self._rows_of(home, tangents)
-        sums = self._summed(at_home, pulls, np.sum(tangents * points, axis=-1), _TANGENTIAL_PULL * weight)
+        sums = self._summed(at_home, pulls, np.sum(tangents * points, axis=-1), self._pulls[chunk] * weight)
         extra = self._handle_sums(self.controls[chunk], segment)
         corner = self._corner_sums(points)
         self._left[chunk] = left + sums[0] + extra[0] + corner[0]
@@ -236,8 +248,8 @@ class JointFit:
         """Return (T, M): signed distances from the curve to the samples for the present feet, as they decide."""
         values = self._values(controls, self._segment[frames])
         residuals = self._goal[frames] - np.einsum("tma,tma->tm", self._rows[frames], values)
-        weight = np.where(self.matched.visible[frames], self._arcs[frames], 0)
-        return deciding_errors(residuals, weight, self.matched.spacing_px)
+        residuals *= np.where(self.matched.visible[frames], 1.0, _HIDDEN_ERROR)
+        return deciding_errors(residuals, self._arcs[frames], self.matched.spacing_px)
 
     def move_feet(self) -> None:
         """Find the feet anew on the present controls, by Newton's steps along the curve."""
@@ -314,11 +326,11 @@ class JointFit:
 def deciding_errors(residuals: Floats, weight: Floats, spacing_px: float) -> Floats:
     """Return residuals (T, M) as they decide: the mean over 12 px of arc, then the median of three frames.
 
-    Single-frame mask errors and pixel noise buy no keyframe; systematic drift does. Samples of no weight count as 0.
+    Single-frame mask errors and pixel noise buy no keyframe; systematic drift does.
     """
     width = max(round(_DECIDING_ARC_PX / spacing_px), 1)
     total, share = (_running_sum(each, width) for each in (residuals * weight, weight))
-    mean = np.where(weight > 0, total / np.maximum(share, 1e-9), 0)
+    mean: Floats = total / np.maximum(share, 1e-9)
     if len(mean) < 3:  # noqa: PLR2004 - no three frames to take a median of
         return mean
     ahead, behind = np.vstack([mean[1:], mean[-1:]]), np.vstack([mean[:1], mean[:-1]])

@@ -39,8 +39,8 @@ _MOST_KNOTS = 48
 """An outline that needs more is broken by its mattes; points without end would not mend it."""
 
 _PIECES = 12
-_SHORTEN = 0.6
-_UNTANGLE_ROUNDS = 4
+_SHORTEN = 0.8
+_UNTANGLE_ROUNDS = 8
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,9 @@ def fit_samples(matched: Matched, tolerance_px: float) -> TrackFit:
     keys = KeyframeSearch(fit, tolerance).search()
     fit, keys = _settle(fit, keys, tolerance)
     fit = _without_crowding(fit, keys, tolerance)
-    reached = float(np.abs(fit.deciding_errors(fit.controls)).max())
-    controls = _untangled(_within_chords(fit.controls[keys]), matched.frames, keys)
+    shares = linear_shares(matched.frames.astype(float), keys)
+    controls = _untangled(_within_chords(fit.controls[keys]), shares)
+    reached = float(np.abs(fit.deciding_errors(mixed(shares, controls))).max())
     return TrackFit(matched.frames[keys], controls, fit.knots.corner, max(tolerance, reached), noise)
 
 
@@ -177,23 +178,40 @@ def _within_chords(controls: Floats) -> Floats:
     return held
 
 
-def _untangled(controls: Floats, frames: NDArray[np.int64], keys: list[int]) -> Floats:
-    """Return controls with the tangents shortened wherever the outline loops on a frame, in-betweens included."""
-    shares = np.stack([np.interp(frames, frames[keys], row) for row in np.eye(len(keys))], axis=1)
+def _untangled(controls: Floats, shares: Floats) -> Floats:
+    """Return controls with the tangents shortened wherever the outline loops on a frame, in-betweens included.
+
+    Where shorter tangents hardly help they stay as they were: the crossing is in the mattes, and is reported.
+    """
+    scale = np.ones(controls.shape[:2])
     for _ in range(_UNTANGLE_ROUNDS):
-        every = mixed(shares, controls)
-        scale = np.ones(controls.shape[:2])
-        for frame, outline in enumerate(every):
-            looped = _looped_segments(outline)
-            used = np.flatnonzero(shares[frame])
-            for segment in looped:
-                scale[used, segment] = _SHORTEN
-        if (scale == 1).all():
-            break
-        controls = controls.copy()
-        controls[..., 4:6] *= scale[..., None]
-        controls[..., 2:4] *= np.roll(scale, 1, axis=1)[..., None]
-    return controls
+        looped = _looped(_shortened(controls, scale), shares)
+        if not looped.any():
+            return _shortened(controls, scale)
+        scale[looped] *= _SHORTEN
+    shortened = _shortened(controls, scale)
+    left = _looped(shortened, shares)
+    scale[left] = 1
+    restored = _shortened(controls, scale)
+    return shortened if 2 * left.sum() <= _looped(restored, shares).sum() else restored
+
+
+def _shortened(controls: Floats, scale: Floats) -> Floats:
+    """Return controls with both tangents of each segment (K, N) scaled."""
+    shorter = controls.copy()
+    shorter[..., 4:6] *= scale[..., None]
+    shorter[..., 2:4] *= np.roll(scale, 1, axis=1)[..., None]
+    return shorter
+
+
+def _looped(controls: Floats, shares: Floats) -> NDArray[np.bool_]:
+    """Say for each keyframe and segment (K, N) whether it has a part in a loop on some frame."""
+    found = np.zeros(controls.shape[:2], bool)
+    for share, outline in zip(shares, mixed(shares, controls), strict=True):
+        segments = _looped_segments(outline)
+        for key in np.flatnonzero(share):
+            found[key, segments] = True
+    return found
 
 
 def _looped_segments(outline: Floats) -> list[int]:
