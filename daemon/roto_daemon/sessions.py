@@ -20,7 +20,7 @@ from typing import Any
 from roto_daemon.config import Config
 from roto_daemon.errors import ConflictError, LimitError, PlateError, PromptError, UnknownError, WorkerError
 from roto_daemon.plates.matte_store import MatteStore, StoredMatte
-from roto_daemon.plates.spool import FrameSpool
+from roto_daemon.plates.spool import FrameSpool, SpareFiles
 from roto_daemon.workers.orders import ObjectOrder, PlateOrder, SessionOrder, pack_plate, unpack_plate
 from roto_daemon.workers.pipe import Message
 from roto_daemon.workers.process import BATCH, WorkerProcess
@@ -29,6 +29,9 @@ from roto_shapes.exporters.rotolink_json import read_roto
 from roto_shapes.prompt import Prompt
 from roto_shapes.shape import Interpolation, Roto, Shape
 from roto_shapes.shot import FrameRange, Plate
+
+_SPARE_BYTES = 1 << 30
+"""What files of closed uploads may take, kept to be written over: 20 frames of UHD half float."""
 
 
 @dataclass
@@ -120,6 +123,7 @@ class Sessions:
         self._folder = folder
         self._engine = engine
         self._fitter = fitter
+        self._spare = SpareFiles(folder / "spare", _SPARE_BYTES)
         self._plates: dict[str, OpenPlate] = {}
         self._sessions: dict[str, Session] = {}
 
@@ -143,7 +147,7 @@ class Sessions:
             )
         plate_id = secrets.token_hex(8)
         folder = self._folder / f"plate-{plate_id}"
-        spool = FrameSpool(folder, plate, self._upload_room)
+        spool = FrameSpool(folder, plate, self._upload_room, self._spare)
         return self._keep(OpenPlate(plate_id, plate, PlateOrder(str(folder), uploaded=plate), spool))
 
     def plate(self, plate_id: str) -> OpenPlate:
@@ -160,7 +164,7 @@ class Sessions:
             raise ConflictError("A session still works on this plate: close the session first.")
         del self._plates[plate_id]
         if plate.spool:
-            shutil.rmtree(plate.order.path, ignore_errors=True)
+            plate.spool.close()
 
     # Sessions and objects
 

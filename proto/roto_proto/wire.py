@@ -44,11 +44,11 @@ _INTERPOLATION_FROM_WIRE = {
 Buffer = Union[bytes, bytearray, memoryview]
 
 
-def chunks(content: Buffer) -> Iterator[bytes]:
-    """Yield any contiguous buffer in pieces of `CHUNK_BYTES`; each piece is the only copy made."""
+def chunks(content: Buffer, size: int = CHUNK_BYTES) -> Iterator[bytes]:
+    """Yield any contiguous buffer in pieces of `size` bytes; each piece is the only copy made."""
     view = memoryview(content).cast("B")
-    for start in range(0, len(view), CHUNK_BYTES):
-        yield bytes(view[start : start + CHUNK_BYTES])
+    for start in range(0, len(view), size):
+        yield bytes(view[start : start + size])
 
 
 def frames_to_wire(frames: FrameRange) -> pb.FrameRange:

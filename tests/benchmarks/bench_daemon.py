@@ -142,7 +142,7 @@ def test_upload(benchmark: BenchmarkFixture, daemon: Daemon, figures: Figures) -
     figures.add("upload by stream over bare socket", stream / bare, "ratio", "at least 0.5")
 
 
-def write_movie(path: Path, frames: int, width: int = 640, height: int = 360) -> None:
+def write_movie(path: Path, frames: int, width: int = 1280, height: int = 720) -> None:
     """Write a movie of a disc that swings to and fro on a textured ground."""
     ground = np.random.default_rng(2).integers(20, 60, (height, width, 3), np.uint8)
     with av.open(str(path), "w") as movie:
@@ -151,7 +151,7 @@ def write_movie(path: Path, frames: int, width: int = 640, height: int = 360) ->
         for number in range(frames):
             picture = ground.copy()
             x = int(width / 2 + width / 4 * np.sin(number / 20))
-            cv2.circle(picture, (x, height // 2), 60, (230, 230, 230), -1, cv2.LINE_AA)
+            cv2.circle(picture, (x, height // 2), 120, (230, 230, 230), -1, cv2.LINE_AA)
             for packet in stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")):
                 movie.mux(packet)
         for packet in stream.encode():
@@ -168,7 +168,7 @@ def test_memory(benchmark: BenchmarkFixture, daemon: Daemon, figures: Figures, t
         peaks[frames] = follow(daemon, movie, engine)
     once(benchmark, lambda: None)
     for frames, peak in peaks.items():
-        figures.add(f"memory of daemon and workers, {engine}, {frames} frames of 640x360", peak, "MiB", "-")
+        figures.add(f"memory of daemon and workers, {engine}, {frames} frames of 1280x720", peak, "MiB", "-")
     figures.add("memory, 1,000 frames over 100 frames", peaks[1000] / peaks[100], "ratio", "flat: 1.1")
 
 
@@ -176,7 +176,7 @@ def follow(daemon: Daemon, movie: Path, engine: str) -> float:
     peak = 0.0
     with connect(daemon.address) as far, far.open_plate(str(movie)) as plate, plate.open_session(engine) as session:
         target = session.add_object("disc")
-        target.click(0, 320, 180)
+        target.click(0, 640, 360)
         for event in target.track(direction=Direction.FORWARD):
             if isinstance(event, FrameDone) and event.frame % 25 == 0:
                 peak = max(peak, daemon.memory_mib)

@@ -11,7 +11,7 @@ import pytest
 
 from roto_daemon.errors import FrameDamagedError, FrameMissingError, LimitError, OutputError, PlateError
 from roto_daemon.plates.display import LINEAR, to_display
-from roto_daemon.plates.spool import FrameSpool, PixelLayout, UploadedPlate
+from roto_daemon.plates.spool import FrameSpool, PixelLayout, SpareFiles, UploadedPlate
 from roto_shapes.shot import FrameRange, Plate
 
 PLATE = Plate(20, 10, FrameRange(1001, 1010), "host")
@@ -121,3 +121,25 @@ def test_a_folder_that_cannot_be_written_is_an_output_error(tmp_path: Path) -> N
     with pytest.raises(OutputError, match="cannot be kept"):
         spool(tmp_path).put(1001, PixelLayout(20, 10, 3, "uint8"), TEXTURE.tobytes())
     assert os.listdir(tmp_path) == ["spool"]  # noqa: PTH208 - names
+
+
+def test_files_of_a_closed_plate_serve_the_next_and_show_nothing_of_the_old(tmp_path: Path) -> None:
+    spare = SpareFiles(tmp_path / "spare", 4 << 10)
+    layout, room = PixelLayout(20, 10, 3, "uint8"), 1 << 20
+    first = FrameSpool(tmp_path / "first", PLATE, lambda: room, spare)
+    for frame in range(1001, 1009):
+        first.put(frame, layout, TEXTURE.tobytes())
+    kept = {file.stat().st_ino for file in (tmp_path / "first").iterdir()}
+    first.close()
+    assert not (tmp_path / "first").exists()
+    assert 1 <= len(list((tmp_path / "spare").iterdir())) <= 5
+    second = FrameSpool(tmp_path / "second", PLATE, lambda: room, spare)
+    second.put(1001, PixelLayout(20, 10, 1, "uint8"), TEXTURE[..., 0].tobytes())
+    second.put(1002, layout, (255 - TEXTURE).tobytes())
+    assert {file.stat().st_ino for file in (tmp_path / "second").iterdir()} & kept
+    plate = UploadedPlate(tmp_path / "second", PLATE)
+    assert np.array_equal(plate.picture(1001), np.repeat(TEXTURE[..., :1], 3, 2))
+    assert np.array_equal(plate.picture(1002), 255 - TEXTURE)
+    sizes = {file.name: file.stat().st_size for file in (tmp_path / "second").iterdir()}
+    assert max(sizes.values()) < 128 + 600 + 1
+    assert min(sizes.values()) < 128 + 200 + 1

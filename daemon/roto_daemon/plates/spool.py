@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import shutil
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,11 +48,52 @@ class PixelLayout:
     """"sRGB" or "scene-linear"; empty for sRGB with integers and scene-linear with floats."""
 
 
+class SpareFiles:
+    """Files of plates that were closed, to be written over by those that come.
+
+    A new file's pages must be found, cleared and mapped first, which takes longer than to fill them; a file that is
+    there costs the copy alone. Threads may share it.
+    """
+
+    def __init__(self, folder: Path, limit_bytes: int) -> None:
+        self._folder = folder
+        self._limit_bytes = limit_bytes
+        self._sizes: dict[Path, int] = {}
+        self._lock = threading.Lock()
+
+    def take(self, size_bytes: int, place: Path) -> bool:
+        """Move a file of at least that size to a place, if there is one; what it holds means nothing."""
+        with self._lock:
+            fitting = [file for file, size in self._sizes.items() if size >= size_bytes]
+            if not fitting:
+                return False
+            file = min(fitting, key=lambda each: self._sizes[each])
+            del self._sizes[file]
+        file.replace(place)
+        return True
+
+    def give(self, file: Path) -> None:
+        """Take a file over, or remove it when there are enough."""
+        size = file.stat().st_size
+        with self._lock:
+            keep = sum(self._sizes.values()) + size <= self._limit_bytes
+            spare = self._folder / secrets.token_hex(8)
+            if keep:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                file.replace(spare)
+                self._sizes[spare] = size
+        if not keep:
+            file.unlink()
+
+
 class FrameSpool:
     """Takes the frames of one plate. Threads may put different frames at the same time."""
 
-    def __init__(self, folder: Path, plate: Plate, room_bytes: Callable[[], int]) -> None:
+    def __init__(
+        self, folder: Path, plate: Plate, room_bytes: Callable[[], int], spare: SpareFiles | None = None
+    ) -> None:
         """Spool into a folder, made when needed; `room_bytes` tells how much more may be kept."""
+        self._spare = spare
         self._folder = folder
         self._plate = plate
         self._room_bytes = room_bytes
@@ -70,6 +113,13 @@ class FrameSpool:
                 f"Frame {frame} needs {size_bytes >> 20} MiB more than uploads may take here: close plates that are "
                 "done, or raise upload_limit_bytes."
             )
+
+    def close(self) -> None:
+        """Forget the frames; their files serve the plates that come."""
+        if self._spare:
+            for file in self._folder.glob("*.npy"):
+                self._spare.give(file)
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def put(self, frame: int, layout: PixelLayout, content: Bytes) -> None:
         """Keep raw pixels; PlateError when they do not fit the plate or their own header."""
@@ -122,7 +172,7 @@ class FrameSpool:
                     (self._folder / other).unlink(missing_ok=True)
             self._sizes[frame] = written_bytes
 
-        return FrameWriter(frame, self._folder / name, size_bytes, array, keep)
+        return FrameWriter(frame, self._folder / name, size_bytes, array, keep, self._spare)
 
 
 class FrameWriter:
@@ -138,7 +188,9 @@ class FrameWriter:
         size_bytes: int,
         array: dict[str, object] | None,
         keep: Callable[[int], None],
+        spare: SpareFiles | None,
     ) -> None:
+        self._spare = spare
         self._frame = frame
         self._place = place
         self._part = place.with_name(f"{place.name}.{secrets.token_hex(4)}.part")
@@ -174,6 +226,7 @@ class FrameWriter:
             if keep:
                 with self._told():
                     written_bytes = self._opened().tell()
+                    self._opened().truncate()
                     self._opened().close()
                     self._part.replace(self._place)
                     self._keep(written_bytes)
@@ -187,7 +240,8 @@ class FrameWriter:
         if self._file is None:
             self._place.parent.mkdir(parents=True, exist_ok=True)
             # Unbuffered: pieces are large, and a buffer between would copy each of them once more.
-            self._file = self._part.open("wb", buffering=0)
+            there = self._spare and self._spare.take(self._missing_bytes, self._part)
+            self._file = self._part.open("r+b" if there else "wb", buffering=0)
             if self._array:
                 write_array_header_1_0(self._file, self._array)
         return self._file

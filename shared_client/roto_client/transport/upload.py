@@ -14,6 +14,8 @@ from roto_proto import wire
 from roto_proto.ring import RingWriter
 from roto_proto.v1 import plates_pb2
 
+# Half of what a piece may have: with 1 MiB the copies on both sides fall out of the caches, a quarter slower.
+_PIECE_BYTES = 512 << 10
 _RING_SLOTS = 3  # one being read, one ready, one being written
 _SAMPLES = {
     SampleType.U8: plates_pb2.SAMPLE_TYPE_U8,
@@ -139,7 +141,7 @@ class _Upload:
             self._send(header=header)
         else:
             self._send(header=header)
-            for piece in wire.chunks(content):
+            for piece in wire.chunks(content, _PIECE_BYTES):
                 self._send(data=piece)
         yield from map(self._stored, self._stream.arrived())
 
