@@ -72,7 +72,7 @@ class _Group(typer.core.TyperGroup):
         if own is not None or cmd_name not in plug_ins.names():
             return own
         single = typer.Typer(add_completion=False)
-        single.command(cmd_name)(_sentences(plug_ins.load(cmd_name)))
+        single.command(cmd_name, epilog=_EXIT_CODES)(_sentences(plug_ins.load(cmd_name)))
         command = typer.main.get_command(single)
         command.name = cmd_name
         return command

@@ -131,3 +131,10 @@ def test_a_fit_that_cannot_be(roto: Roto, plate: str, options: tuple[str, str], 
 def test_masks_that_are_missing(roto: Roto, plate: str) -> None:
     frame_file(plate, FIRST + 4).unlink()
     refused(roto("fit", plate, "--out", "a.json"), BAD_INPUT, str(FIRST + 4))
+
+
+def test_every_command_tells_its_exit_codes(roto: Roto) -> None:
+    for command in ("track", "fit", "export", "doctor"):
+        done = roto(command, "--help")
+        assert done.returncode == 0
+        assert "Exit codes: 0 done" in done.stdout
