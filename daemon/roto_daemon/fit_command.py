@@ -127,7 +127,8 @@ def _print(result: FitResult, files: Sequence[str], notes: Sequence[str]) -> Non
     if worst:
         table.add_row("", f"{worst.max_px:.2f} px at worst, on frame {worst.frame}")
     if report.effective_tolerance_px > report.tolerance_px:
-        table.add_row("tolerance", f"{report.effective_tolerance_px:.2f} px: the masks are too rough for less")
+        asked = f"{report.tolerance_px:g} px could not be held"
+        table.add_row("bound that holds", f"{report.effective_tolerance_px:.2f} px: {asked}")
     table.add_row("time", f"{report.seconds:.1f} s")
     console.print(table)
     for line in [*(f"Wrote {file}" for file in files), *(f"Note: {note}" for note in notes)]:

@@ -78,7 +78,7 @@ def track_tables(result: TrackResult) -> list[Table]:
     facts.add_row("boundary error", f"{report.mean_px:.2f} px mean")
     if worst is not None:
         facts.add_row("", f"{worst.max_px:.2f} px at worst, on frame {worst.frame}")
-    facts.add_row("tolerance", f"{report.effective_tolerance_px:.2f} px")
+    facts.add_row("bound that holds", f"{report.effective_tolerance_px:.2f} px")
     facts.add_row("need a look first", spans(result.doubtful) or "no frame")
     return [stages, facts]
 
