@@ -15,7 +15,7 @@ PIP_INSTALL := python -m pip --quiet --disable-pip-version-check --no-input inst
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$python"; break; }; done)
 # The floor of the client: hosts still ship Python 3.9.
-OLDEST_PYTHON ?= $(shell for python in python3.9 "$$(pyenv root 2>/dev/null)"/versions/3.9.*/bin/python; do \
+OLDEST_PYTHON ?= $(shell for python in python3.9 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.9.*/bin/python; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 9))' 2>/dev/null && { echo "$$python"; break; }; done)
 # What needs neither the daemon's libraries nor the generator of the protocol's code.
 OLDEST_TESTS := tests/shapes tests/client tests/contracts/test_shape_sinks.py
