@@ -238,8 +238,7 @@ class Sessions:
                 if prompt.mask:
                     mask_file = order.mask_file(object_id, prompt.frame)
                     await asyncio.to_thread(mask_file.write_bytes, prompt.mask.coverage)
-                args = {"session": order.pack(), "object_id": object_id, "frame": prompt.frame}
-                await self._engine.ask("prompt", args)
+                await self._engine.ask("prompt", {"session": order.pack()})
             except BaseException:
                 target.prompts = before
                 raise

@@ -181,12 +181,12 @@ def test_closing_a_stream_cancels_after_the_frame_in_flight_and_keeps_what_is_do
 def test_a_click_overtakes_a_run_after_the_frame_in_flight(fault: Path, order: SessionOrder) -> None:
     async def scenario() -> None:
         async with worker() as process:
-            await process.ask("prompt", {"session": order.pack(), "object_id": 1, "frame": FIRST})
+            await process.ask("prompt", {"session": order.pack()})
             fault.write_text("slow 0.3")
             run = process.stream("propagate", run_args(order), priority=1)
             assert (await anext(run))["frame"] == FIRST
             began = time.monotonic()
-            await process.ask("prompt", {"session": order.pack(), "object_id": 1, "frame": FIRST})
+            await process.ask("prompt", {"session": order.pack()})
             assert time.monotonic() - began < 3 * 0.3
             assert LAST not in MatteStore(order.folder).frames(1)
             await run.aclose()

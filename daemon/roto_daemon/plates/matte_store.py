@@ -42,8 +42,8 @@ class MatteStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def put(self, object_id: int, frame: int, confidence: float, matte: NDArray[np.float32]) -> None:
-        """Keep an object's matte on a frame in place of the one before."""
+    def put(self, object_id: int, frame: int, confidence: float, matte: NDArray[np.float32]) -> StoredMatte:
+        """Keep an object's matte on a frame in place of the one before; return what is kept."""
         encoded = encode_matte(matte)
         area_px = float(cv2.sumElems(matte)[0])
         header = _HEADER.pack(_MAGIC, confidence, area_px, encoded.width, encoded.height, *encoded.box, encoded.bits)
@@ -52,6 +52,7 @@ class MatteStore:
         part = file.with_suffix(f".part-{os.getpid()}")
         part.write_bytes(header + encoded.data)
         part.replace(file)
+        return StoredMatte(encoded, confidence, area_px)
 
     def read(self, object_id: int, frame: int) -> StoredMatte:
         """Return what is kept for a frame; KeyError when there is nothing."""

@@ -102,9 +102,8 @@ class Worker:
             return {"plate": pack_plate(reader.plate)}
 
     def _prompt(self, args: Message) -> Message:
-        order, object_id, frame = SessionOrder.unpack(args["session"]), args["object_id"], args["frame"]
-        live = self._session(order)
-        return _describe(live.store, object_id, frame)
+        self._session(SessionOrder.unpack(args["session"]))
+        return {}
 
     def _propagate(self, args: Message) -> Steps:
         order, object_id = SessionOrder.unpack(args["session"]), args["object_id"]
@@ -113,8 +112,8 @@ class Worker:
         run = live.engine_session.propagate(object_id, frames, Direction(args["direction"]))
         with contextlib.closing(run):
             for tracked in run:
-                live.store.put(object_id, tracked.frame, tracked.confidence, tracked.matte)
-                yield _describe(live.store, object_id, tracked.frame)
+                kept = live.store.put(object_id, tracked.frame, tracked.confidence, tracked.matte)
+                yield {"frame": tracked.frame, "confidence": kept.confidence, "area_px": kept.area_px}
         return {}
 
     def _close_session(self, args: Message) -> Message:
@@ -185,11 +184,6 @@ def _mask_matte(mask: MaskPrompt) -> Matte:
     samples = np.frombuffer(mask.coverage, np.uint8).reshape(mask.height, mask.width)
     matte: Matte = samples.astype(np.float32) / np.float32(255)
     return matte
-
-
-def _describe(store: MatteStore, object_id: int, frame: int) -> Message:
-    stored = store.read(object_id, frame)
-    return {"frame": frame, "confidence": stored.confidence, "area_px": stored.area_px}
 
 
 def _fit(args: Message) -> Steps:
