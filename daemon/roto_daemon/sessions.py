@@ -223,8 +223,11 @@ class Sessions:
 
     # Work
 
-    async def set_prompt(self, session_id: str, object_id: int, prompt: Prompt) -> StoredMatte:
-        """Replace what is pointed at on a frame and return the matte there; a refused prompt changes nothing."""
+    async def set_prompt(self, session_id: str, object_id: int, prompt: Prompt) -> StoredMatte | None:
+        """Replace what is pointed at on a frame and return the matte there; a refused prompt changes nothing.
+
+        None comes of clearing a frame on which nothing is known.
+        """
         session = self.session(session_id)
         target = session.find(object_id)
         _check_prompt(prompt, session.plate.plate)
@@ -242,7 +245,10 @@ class Sessions:
             except BaseException:
                 target.prompts = before
                 raise
-        return session.store.read(object_id, prompt.frame)
+        try:
+            return session.store.read(object_id, prompt.frame)
+        except KeyError:
+            return None
 
     async def propagate(
         self, session_id: str, object_id: int, frames: FrameRange, direction: int

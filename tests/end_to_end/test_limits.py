@@ -113,3 +113,10 @@ def test_a_cleared_frame_has_an_empty_matte_that_can_be_read(daemon: Daemon, pla
         disc.clear(FIRST)
         assert disc.prompts == ()
         assert [(matte.frame, matte.confidence, matte.samples) for matte in disc.mattes()] == [(FIRST, 0.0, b"")]
+
+
+def test_clearing_a_frame_where_nothing_was_pointed_at_changes_nothing(daemon: Daemon, plate: str) -> None:
+    with connect(daemon.address) as far, far.open_plate(plate) as opened, opened.open_session("disc") as session:
+        disc = session.add_object("disc")
+        disc.clear(FIRST + 1)
+        assert list(disc.mattes()) == []

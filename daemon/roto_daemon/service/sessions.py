@@ -68,8 +68,9 @@ class SessionServicer(sessions_pb2_grpc.SessionServiceServicer):
         plate = self._sessions.session(request.session_id).plate.plate
         prompt = wire.prompt_from_wire(request.prompt, (plate.width, plate.height))
         stored = await self._sessions.set_prompt(request.session_id, request.object_id, prompt)
-        for part in _matte_parts(stored, request.object_id, prompt.frame):
-            yield pb.SetPromptResponse(matte=part)
+        if stored:
+            for part in _matte_parts(stored, request.object_id, prompt.frame):
+                yield pb.SetPromptResponse(matte=part)
 
     @streamed
     async def Propagate(
