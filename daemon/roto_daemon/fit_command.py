@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -17,6 +15,7 @@ from roto_daemon.errors import FitError, OutputError, RotoError
 from roto_daemon.fitting import FitOptions, FitResult, fit_shapes
 from roto_daemon.plates.mattes import open_mattes
 from roto_shapes.exporters import ENDINGS, write_roto
+from roto_shapes.files import make_folder_ready
 from roto_shapes.shape import Interpolation
 from roto_shapes.shot import FrameRange
 
@@ -84,10 +83,7 @@ def _require_places(files: Sequence[str]) -> None:
         if not file.lower().endswith(ENDINGS):
             raise FitError(f"'{file}' must end in {' or '.join(ENDINGS)}: the ending tells the format.")
         try:
-            folder = Path(file).resolve().parent
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
-                pass
+            make_folder_ready(file)
         except OSError as error:
             raise OutputError(f"'{file}' cannot be written: {error.strerror or error}.") from error
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from roto_client.errors import BadInputError, OutputFileError
 from roto_shapes.exporters import export
-from roto_shapes.files import AnyPath, whole_file
+from roto_shapes.files import AnyPath, make_folder_ready, whole_file
 from roto_shapes.shape import Roto
 
 _FRAME_SIGN = re.compile(r"#+|@+|%(?:0?(?P<percent>\d+))?d|\$F(?P<dollar>\d*)")
@@ -54,13 +53,14 @@ def require_place(path: AnyPath) -> None:
 def make_ready(paths: Iterable[AnyPath]) -> None:
     """Make the folders of files to come, and try that a file can be made in each. Raises OutputFileError."""
     for path in paths:
-        folder = Path(path).resolve().parent
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
-                pass
-        except OSError as error:
-            raise OutputFileError(_sentence(path, error)) from error
+        _make_folder_ready(path)
+
+
+def _make_folder_ready(path: AnyPath) -> None:
+    try:
+        make_folder_ready(path)
+    except OSError as error:
+        raise OutputFileError(_sentence(path, error)) from error
 
 
 def write_pieces(path: AnyPath, pieces: Iterable[bytes]) -> None:
