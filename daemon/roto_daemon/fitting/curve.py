@@ -20,7 +20,7 @@ _PROBES = 18
 
 _MOST_FRAMES = 8
 _ROUNDS = 3
-_SLACK = 1.3
+_SLACK = 0.8
 """A span may err by this many tolerances here: the joint fit afterwards does better than fixed ends and tangents."""
 
 _ERROR_SHARE = 0.3
@@ -100,6 +100,19 @@ def first_handles(matched: Matched, knots: Knots) -> tuple[Floats, Floats]:
     lengths = table.handles(knots.at, last)
     into = -arrive[:, knots.at] * np.roll(lengths[..., 1:], 1, axis=1)
     return into, leave[:, knots.at] * lengths[..., :1]
+
+
+def knot_needs(matched: Matched, knots: Knots) -> Floats:
+    """Return (N,) how far one cubic in place of the two beside each knot would err, in px; infinite at corners."""
+    frames = spread(len(matched.frames))
+    arrive, leave = end_tangents(matched, frames)
+    weight = np.where(matched.visible[frames], 1.0, _HIDDEN_WEIGHT)
+    table = _SpanTable(matched.points[frames], arrive, leave, weight)
+    count = matched.points.shape[1]
+    before = np.roll(knots.at, 1)
+    length = (np.roll(knots.at, -1) - before) % count
+    needs = np.median(table.errors(before, before + np.where(length == 0, count, length)), axis=0)
+    return np.where(knots.corner, np.inf, needs)
 
 
 def choose_knots(matched: Matched, tolerance_px: float, smoothing_px: float = 0.0) -> Knots:

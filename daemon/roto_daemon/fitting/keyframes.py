@@ -46,6 +46,8 @@ class KeyframeSearch:
 
     fit: JointFit
     tolerance_px: float
+    rounds: int = 0
+    """Rounds in which a trial finds its feet anew; 0 judges by the present feet, quickly and with a bias for more."""
 
     def __post_init__(self) -> None:
         """Note what error is left with a keyframe on every frame: more of them cannot buy that off."""
@@ -77,8 +79,14 @@ class KeyframeSearch:
         """
         first = frames.start or 0
         shares = linear_shares(self._times[frames], [key - first for key in keys])
-        controls = mixed(shares, self.fit.expand(self.fit.solve(shares, frames)))
-        worst: Floats = (np.abs(self.fit.deciding_errors(controls, frames)) - self._allowance[frames]).max(axis=1)
+        if self.rounds:
+            window = self.fit.window(frames)
+            window.refine(shares, self.rounds)
+            deciding = window.deciding_errors(window.controls)
+        else:
+            controls = mixed(shares, self.fit.expand(self.fit.solve(shares, frames)))
+            deciding = self.fit.deciding_errors(controls, frames)
+        worst: Floats = (np.abs(deciding) - self._allowance[frames]).max(axis=1)
         return worst
 
     def insert(self, keys: list[int], rounds: int = _MOST_ROUNDS) -> list[int]:

@@ -9,6 +9,7 @@ interpolation then keeps the two collinear on every in-between.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,8 +20,13 @@ from scipy.sparse.linalg import splu
 from roto_daemon.fitting.correspondence import Floats, Matched
 from roto_daemon.fitting.curve import Knots, bernstein, bernstein_slope, first_handles
 
-_TANGENTIAL_PULL = 1e-2
-"""Weight of keeping a control point on its material point: weak, so that points may slide to save keyframes."""
+FIRST_PULL, KEYED_PULL = 1e-2, 1e-3
+"""Weights of keeping a control point on its material point: weak, so that points may slide to save keyframes.
+
+While each frame is fitted alone nothing else holds the points; later a few keyframes hold them for many frames, and
+what a match is off along the outline, a pixel or two, must not bend motion that keyframes could express exactly: at
+the first weight clips keyed by an animator asked for twice the keyframes.
+"""
 
 _HANDLE_PULL = 5e-4
 """Weight of drawing tangents to a third of their segment, per sample of the segment."""
@@ -70,6 +76,8 @@ class JointFit:
     """(T, M) segment number plus parameter of the foot of each sample; may run past the last segment."""
     home: Floats = field(init=False)
     """(M,) the feet at the start: the material place of each sample."""
+    pull: float = field(default=FIRST_PULL, init=False)
+    """Weight of keeping points on their material point at the next `gather`; FIRST_PULL or KEYED_PULL."""
 
     def __post_init__(self) -> None:
         """Start from the outline itself: knots on their samples, tangents as they fit each frame alone."""
@@ -89,7 +97,7 @@ class JointFit:
         self._arcs = np.clip(self.matched.arcs, 0.05, 3.0)
         arcs = self.matched.arcs
         odd = (arcs < _ODD_ARC) | (arcs > 1 / _ODD_ARC)
-        self._pulls = np.where(self.matched.visible, np.where(odd, _ODD_PULL, _TANGENTIAL_PULL), _HIDDEN_PULL)
+        self._pulls = np.where(self.matched.visible, np.where(odd, _ODD_PULL, 0.0), _HIDDEN_PULL)
         self._layout()
         self.gather()
 
@@ -124,6 +132,14 @@ class JointFit:
         scales[self._smooth_ahead, 4:6] = -self.ratio[self._ahead[self._smooth_ahead], None]
         return scales
 
+    def window(self, frames: slice) -> JointFit:
+        """Return the fit of a part of the clip, as if it were alone, with its present feet, ratios and controls."""
+        part = copy(self)
+        part.matched = self.matched.part(np.arange(len(self.feet))[frames])
+        for name in ("controls", "feet", "_arcs", "_pulls", "_rows", "_goal", "_segment", "_left", "_right"):
+            setattr(part, name, getattr(self, name)[frames].copy())
+        return part
+
     def gather(self) -> None:
         """Sum the normal equations of each frame and segment for the present feet, ratios and controls."""
         frames, samples = self.matched.points.shape[:2]
@@ -147,7 +163,8 @@ class JointFit:
         home = np.broadcast_to(self.home, feet.shape)
         tangents = self.matched.tangents[chunk]
         at_home, pulls = self._rows_of(home, tangents)
-        sums = self._summed(at_home, pulls, np.sum(tangents * points, axis=-1), self._pulls[chunk] * weight)
+        pull = np.maximum(self._pulls[chunk], self.pull)
+        sums = self._summed(at_home, pulls, np.sum(tangents * points, axis=-1), pull * weight)
         extra = self._handle_sums(self.controls[chunk], segment)
         corner = self._corner_sums(points)
         self._left[chunk] = left + sums[0] + extra[0] + corner[0]

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from roto_daemon.fitting.correspondence import Floats, Matched
-from roto_daemon.fitting.curve import Knots, choose_knots, spread
+from roto_daemon.fitting.curve import Knots, choose_knots, knot_needs, spread
 from roto_daemon.fitting.keyframes import KeyframeSearch, linear_shares
 from roto_daemon.fitting.measure import crossing_pieces
-from roto_daemon.fitting.solve import JointFit, mixed
+from roto_daemon.fitting.solve import KEYED_PULL, JointFit, mixed
 
 _NOISE_TOLERANCE = 2.7
 """Below this many sigmas of edge noise no tolerance can be held without a keyframe on every frame."""
@@ -26,6 +26,10 @@ _NOISE_REACH_PX = 12.0
 _ROUNDS = 5
 _FINAL_PASSES = 3
 _LATE_INSERTIONS = 2
+_TRIAL_ROUNDS = 2
+_NEEDED = 6.0
+"""A knot without which the outline would err by this many times the bound is not tried to be dropped."""
+
 _NEAREST_PX = 2.2
 """Control points nearer than this on a keyframe cannot be picked apart: one of them goes."""
 
@@ -65,8 +69,11 @@ def fit_samples(matched: Matched, tolerance_px: float) -> TrackFit:
     knots = _knots(matched, tolerance, _NOISE_SMOOTHING_PX if noise >= _NOISE_SEEN_PX else 0.0)
     fit = JointFit(matched, knots)
     fit.refine(np.eye(len(matched.frames)), _ROUNDS)
+    fit.pull = KEYED_PULL
+    fit.gather()
     keys = KeyframeSearch(fit, tolerance).search()
     fit, keys = _settle(fit, keys, tolerance)
+    fit = _with_fewer_knots(fit, keys, tolerance)
     fit = _without_crowding(fit, keys, tolerance)
     shares = linear_shares(matched.frames.astype(float), keys)
     controls = _untangled(_within_chords(fit.controls[keys]), shares)
@@ -124,17 +131,46 @@ def _worst_places(errors: Floats, knots: Knots, tolerance_px: float, apart: int)
 def _settle(fit: JointFit, keys: list[int], tolerance_px: float) -> tuple[JointFit, list[int]]:
     """Refine with the keyframes found, and add or drop some as the feet settle."""
     times = fit.matched.frames.astype(float)
-    for number in range(_FINAL_PASSES):
+    for _ in range(_FINAL_PASSES):
         fit.refine(linear_shares(times, keys), _ROUNDS)
-        search = KeyframeSearch(fit, tolerance_px)
-        better = search.insert(keys, _LATE_INSERTIONS)
-        if number == 0:
-            better = search.reduce(better)
+        search = KeyframeSearch(fit, tolerance_px, _TRIAL_ROUNDS)
+        better = search.reduce(search.insert(keys, _LATE_INSERTIONS))
         if better == keys:
             break
         keys = better
     fit.refine(linear_shares(times, keys), _ROUNDS)
     return fit, keys
+
+
+def _with_fewer_knots(fit: JointFit, keys: list[int], tolerance_px: float) -> JointFit:
+    """Drop smooth knots that the outline can do without now that keyframes are known, the least needed first.
+
+    Each frame on its own asks for more knots than all frames together: what one knot explains on one frame its
+    neighbours explain on the others once they may slide.
+    """
+    shares = linear_shares(fit.matched.frames.astype(float), keys)
+    limit = max(tolerance_px, float(np.abs(fit.deciding_errors(fit.controls)).max()))
+    refused: set[int] = set()
+    while len(fit.knots.at) > _FEWEST_KNOTS:
+        needed = knot_needs(fit.matched, fit.knots)
+        order = [int(n) for n in np.argsort(needed, kind="stable") if needed[n] <= _NEEDED * limit]
+        order = [number for number in order if int(fit.knots.at[number]) not in refused]
+        if not order:
+            break
+        trial = _refitted(fit, fit.knots.without(order[0]), shares)
+        if np.abs(trial.deciding_errors(trial.controls)).max() <= limit:
+            fit = trial
+        else:
+            refused.add(int(fit.knots.at[order[0]]))
+    return fit
+
+
+def _refitted(fit: JointFit, knots: Knots, shares: Floats) -> JointFit:
+    trial = JointFit(fit.matched, knots)
+    trial.pull = fit.pull
+    trial.gather()
+    trial.refine(shares, _ROUNDS)
+    return trial
 
 
 def _without_crowding(fit: JointFit, keys: list[int], tolerance_px: float) -> JointFit:
@@ -146,8 +182,8 @@ def _without_crowding(fit: JointFit, keys: list[int], tolerance_px: float) -> Jo
         gone = _crowded_knot(fit, keys, refused)
         if gone is None:
             break
-        trial = JointFit(fit.matched, fit.knots.without(gone))
-        if trial.refine(shares, _ROUNDS) <= limit:
+        trial = _refitted(fit, fit.knots.without(gone), shares)
+        if np.abs(trial.deciding_errors(trial.controls)).max() <= limit:
             fit = trial
         else:
             refused.add(int(fit.knots.at[gone]))
