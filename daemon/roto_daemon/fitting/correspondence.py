@@ -42,6 +42,9 @@ _CORNER_TURNING = np.radians(40.0)
 _CORNER_SHARE = 0.6
 """Share of frames on which a corner must show to be one."""
 
+_CORNER_DRIFT = 2 * _CANDIDATES_PER_SAMPLE
+"""Candidates to both sides within which a corner belongs to a sample."""
+
 _CORNER_APART_PX = 8.0
 _APEX_FROM_PX, _APEX_TO_PX = 2.5, 9.0
 _APEX_MOVES_PX = 2.0
@@ -164,16 +167,51 @@ def _coheres(places: NDArray[np.int64]) -> bool:
 
 
 def _assemble(track: Track, rings: list[_Ring], places: list[NDArray[np.int64]], size: tuple[int, int]) -> Matched:
+    near = [_near_peaks(ring, at) for ring, at in zip(rings, places, strict=True)]
+    spacing = float(np.mean([ring.spacing for ring in rings])) * _CANDIDATES_PER_SAMPLE
+    shown = visible(np.stack([ring.points[at] for ring, at in zip(rings, places, strict=True)]), *size)
+    corners = _corners(np.stack([turning for turning, _ in near]), np.stack([peaks for _, peaks in near]), shown)
+    places = [
+        _onto(at, corners, peaks, len(ring.points)) for ring, at, (_, peaks) in zip(rings, places, near, strict=True)
+    ]
     points = np.stack([ring.points[at] for ring, at in zip(rings, places, strict=True)])
     tangents = np.stack([ring.tangents[at] for ring, at in zip(rings, places, strict=True)])
-    turning = np.stack([_peaks(ring)[at] for ring, at in zip(rings, places, strict=True)])
-    shown = visible(points, *size)
-    spacing = float(np.mean([ring.spacing for ring in rings])) * _CANDIDATES_PER_SAMPLE
-    corners = _corners(turning, shown, spacing)
     for corner in corners:
         for frame, (ring, at) in enumerate(zip(rings, places, strict=True)):
             points[frame, corner] = _apex(ring, int(at[corner]))
-    return Matched(np.array(track.frames), points, tangents, shown, corners, spacing)
+    return Matched(np.array(track.frames), points, tangents, visible(points, *size), corners, spacing)
+
+
+def _near_peaks(ring: _Ring, places: NDArray[np.int64]) -> tuple[Floats, NDArray[np.int64]]:
+    """Return for each sample the turning at the sharpest corner near it, 0 for none, and that corner's place.
+
+    A match hits a corner to a sample or so, and not the same way on every frame. Nearer corners count a little more.
+    """
+    peaks = _peaks(ring)
+    offsets = np.arange(-_CORNER_DRIFT, _CORNER_DRIFT + 1)
+    around = (places[:, None] + offsets) % len(ring.points)
+    found = peaks[around] * (1 - 0.3 * np.abs(offsets) / _CORNER_DRIFT)
+    best = np.abs(found).argmax(axis=1)
+    own = np.arange(len(places))
+    return found[own, best], around[own, best]
+
+
+def _onto(
+    places: NDArray[np.int64], corners: NDArray[np.int64], peaks: NDArray[np.int64], candidates: int
+) -> NDArray[np.int64]:
+    """Return places with the corners' samples on their corners, and those that this passes over pushed along."""
+    moved = places.copy()
+    count = len(places)
+    moved[corners] = peaks[corners]
+    for corner in corners:
+        for side in (-1, 1):
+            for step in range(1, _CORNER_DRIFT):
+                here, there = (corner + side * (step - 1)) % count, (corner + side * step) % count
+                gap = side * (moved[there] - moved[here])
+                if (gap + candidates // 2) % candidates - candidates // 2 >= 1:
+                    break
+                moved[there] = (moved[here] + side) % candidates
+    return moved
 
 
 def _length(points: Points) -> float:
@@ -364,22 +402,20 @@ def _snap(places: NDArray[np.int64], corners: Floats, ring: _Ring) -> NDArray[np
     return places
 
 
-def _corners(turning: Floats, shown: NDArray[np.bool_], spacing: float) -> NDArray[np.int64]:
-    """Return the samples that are corners on most of the frames that show them, none close to a stronger one."""
+def _corners(turning: Floats, peaks: NDArray[np.int64], shown: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the samples that are corners on most of the frames that show them; a corner belongs to one sample."""
     seen = np.maximum(shown.sum(axis=0), 1)
-    share = ((turning != 0) & shown).sum(axis=0) / seen
-    share[shown.sum(axis=0) < max(1, 0.3 * len(shown))] = 0
-    apart = max(round(_CORNER_APART_PX / spacing), 1)
-    count = turning.shape[1]
-    strength = share * np.abs(turning).mean(axis=0)
+    often = shown.sum(axis=0) >= max(1, 0.3 * len(shown))
+    left = turning.copy()
     kept: list[int] = []
-    for sample in np.argsort(-strength, kind="stable"):
-        if share[sample] < _CORNER_SHARE:
-            continue
-        gaps = [min(abs(sample - other), count - abs(sample - other)) for other in kept]
-        if all(gap >= apart for gap in gaps):
-            kept.append(int(sample))
-    return np.array(sorted(kept), np.int64)
+    while True:
+        share = np.where(often, ((left != 0) & shown).sum(axis=0) / seen, 0)
+        strength = np.where(share >= _CORNER_SHARE, share * np.abs(left).mean(axis=0), 0)
+        if not strength.any():
+            return np.array(sorted(kept), np.int64)
+        best = int(np.argmax(strength))
+        kept.append(best)
+        left[peaks == peaks[:, best, None]] = 0
 
 
 def _apex(ring: _Ring, place: int) -> Points:

@@ -20,7 +20,7 @@ from scipy.sparse.linalg import splu
 from roto_daemon.fitting.correspondence import Floats, Matched
 from roto_daemon.fitting.curve import Knots, bernstein, bernstein_slope, first_handles
 
-FIRST_PULL, KEYED_PULL = 1e-2, 1e-3
+FIRST_PULL, KEYED_PULL = 1e-2, 3e-4
 """Weights of keeping a control point on its material point: weak, so that points may slide to save keyframes.
 
 While each frame is fitted alone nothing else holds the points; later a few keyframes hold them for many frames, and
@@ -49,7 +49,7 @@ _STILL = 1e-7
 """Ridge that keeps the normal equations definite."""
 
 _RATIO_RANGE = (0.05, 20.0)
-_DECIDING_ARC_PX = 12.0
+DECIDING_ARC_PX = 12.0
 """Residuals are averaged over this much arc before they decide about keyframes: pixel noise buys none."""
 
 _FARTHEST_FOOT_STEP = 0.25
@@ -78,6 +78,8 @@ class JointFit:
     """(M,) the feet at the start: the material place of each sample."""
     pull: float = field(default=FIRST_PULL, init=False)
     """Weight of keeping points on their material point at the next `gather`; FIRST_PULL or KEYED_PULL."""
+    deciding_px: float = DECIDING_ARC_PX
+    """How much arc residuals are averaged over before they decide; more where mattes are noisy."""
 
     def __post_init__(self) -> None:
         """Start from the outline itself: knots on their samples, tangents as they fit each frame alone."""
@@ -266,7 +268,7 @@ class JointFit:
         values = self._values(controls, self._segment[frames])
         residuals = self._goal[frames] - np.einsum("tma,tma->tm", self._rows[frames], values)
         residuals *= np.where(self.matched.visible[frames], 1.0, _HIDDEN_ERROR)
-        return deciding_errors(residuals, self._arcs[frames], self.matched.spacing_px)
+        return deciding_errors(residuals, self._arcs[frames], self.deciding_px / self.matched.spacing_px)
 
     def move_feet(self) -> None:
         """Find the feet anew on the present controls, by Newton's steps along the curve."""
@@ -340,19 +342,25 @@ class JointFit:
         return reached
 
 
-def deciding_errors(residuals: Floats, weight: Floats, spacing_px: float) -> Floats:
-    """Return residuals (T, M) as they decide: the mean over 12 px of arc, then the median of three frames.
+def deciding_errors(residuals: Floats, weight: Floats, samples: float) -> Floats:
+    """Return residuals (T, M) as they decide: the mean over some samples of arc, then the median of three frames.
 
     Single-frame mask errors and pixel noise buy no keyframe; systematic drift does.
     """
-    width = max(round(_DECIDING_ARC_PX / spacing_px), 1)
-    total, share = (_running_sum(each, width) for each in (residuals * weight, weight))
-    mean: Floats = total / np.maximum(share, 1e-9)
+    mean = arc_mean(residuals, weight, samples)
     if len(mean) < 3:  # noqa: PLR2004 - no three frames to take a median of
         return mean
     ahead, behind = np.vstack([mean[1:], mean[-1:]]), np.vstack([mean[:1], mean[:-1]])
     middle: Floats = np.maximum(np.minimum(mean, ahead), np.minimum(np.maximum(mean, ahead), behind))
     return middle
+
+
+def arc_mean(values: Floats, weight: Floats, samples: float) -> Floats:
+    """Return weighted means of (T, M) values over some samples of arc round each."""
+    width = max(round(samples), 1)
+    total, share = (_running_sum(each, width) for each in (values * weight, weight))
+    mean: Floats = total / np.maximum(share, 1e-9)
+    return mean
 
 
 def _running_sum(values: Floats, width: int) -> Floats:

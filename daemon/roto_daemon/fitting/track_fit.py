@@ -12,21 +12,34 @@ from roto_daemon.fitting.correspondence import Floats, Matched
 from roto_daemon.fitting.curve import Knots, choose_knots, knot_needs, spread
 from roto_daemon.fitting.keyframes import KeyframeSearch, linear_shares
 from roto_daemon.fitting.measure import crossing_pieces
-from roto_daemon.fitting.solve import KEYED_PULL, JointFit, mixed
+from roto_daemon.fitting.solve import DECIDING_ARC_PX, KEYED_PULL, JointFit, arc_mean, mixed
 
-_NOISE_TOLERANCE = 2.7
-"""Below this many sigmas of edge noise no tolerance can be held without a keyframe on every frame."""
+_NOISE_TOLERANCE = 4.0
+"""Below this many sigmas of what noise is left in deciding errors, noise alone would buy keyframes: of the few
+thousand independent errors of a clip the largest median of three reaches 2.4 sigmas, and steps of enlarged masks
+are no Gaussian noise."""
 
-_NOISE_SEEN_PX = 0.25
-_NOISE_SMOOTHING_PX = 4.0
+_NOISE_SEEN_PX = 0.05
+"""Clean soft mattes measure 0.02, hard masks 0.07, masks enlarged fivefold 0.1 to 0.15."""
+
+_NOISY_ARC_PX, _NOISY_ARC_SHARE = 48.0, 0.08
+"""Where noise is seen errors decide by their mean over this much arc, or this share of a short outline."""
+
+_MOST_NOISE_SMOOTHING_PX, _NOISE_SMOOTHING = 4.0, 16.0
+"""Smoothing of noisy outlines before knots are chosen, in px and in px per px of noise."""
+
 _FOURTH_DIFFERENCE = (1.0, -4.0, 6.0, -4.0, 1.0)
 """Blind to steady motion and acceleration; unit noise gives it a variance of 70."""
 
-_NOISE_REACH_PX = 12.0
+_NOISE_REACH_PX = 40.0
 _ROUNDS = 5
 _FINAL_PASSES = 3
 _LATE_INSERTIONS = 2
 _TRIAL_ROUNDS = 2
+_WORTH_KEEPING = 1.25
+"""Dropping knots may raise the errors' spread by this factor in all: beyond it the bound holds, but looser everywhere
+than with the points that the outline was drawn with."""
+
 _NEEDED = 6.0
 """A knot without which the outline would err by this many times the bound is not tried to be dropped."""
 
@@ -64,10 +77,15 @@ class TrackFit:
 
 def fit_samples(matched: Matched, tolerance_px: float) -> TrackFit:
     """Return control points and keyframes for matched samples."""
-    noise = edge_noise(matched)
+    arc_px = DECIDING_ARC_PX
+    noise, smoothing = _noise(matched, arc_px), 0.0
+    if noise >= _NOISE_SEEN_PX:
+        smoothing = min(_NOISE_SMOOTHING * noise, _MOST_NOISE_SMOOTHING_PX)
+        arc_px = max(min(_NOISY_ARC_PX, _NOISY_ARC_SHARE * matched.spacing_px * matched.points.shape[1]), arc_px)
+        noise = _noise(matched, arc_px)
     tolerance = max(tolerance_px, _NOISE_TOLERANCE * noise)
-    knots = _knots(matched, tolerance, _NOISE_SMOOTHING_PX if noise >= _NOISE_SEEN_PX else 0.0)
-    fit = JointFit(matched, knots)
+    knots = _knots(matched, tolerance, smoothing, arc_px)
+    fit = JointFit(matched, knots, deciding_px=arc_px)
     fit.refine(np.eye(len(matched.frames)), _ROUNDS)
     fit.pull = KEYED_PULL
     fit.gather()
@@ -78,11 +96,16 @@ def fit_samples(matched: Matched, tolerance_px: float) -> TrackFit:
     shares = linear_shares(matched.frames.astype(float), keys)
     controls = _untangled(_within_chords(fit.controls[keys]), shares)
     reached = float(np.abs(fit.deciding_errors(mixed(shares, controls))).max())
-    return TrackFit(matched.frames[keys], controls, fit.knots.corner, max(tolerance, reached), noise)
+    return TrackFit(matched.frames[keys], controls, fit.knots.corner, max(tolerance, reached), edge_noise(matched))
 
 
 def edge_noise(matched: Matched) -> float:
     """Return the standard deviation in px of frame-to-frame noise along the normals; 0 for fewer than 5 frames."""
+    return _noise(matched, matched.spacing_px)
+
+
+def _noise(matched: Matched, arc_px: float) -> float:
+    """Return the noise that is left in means over some arc."""
     count = len(_FOURTH_DIFFERENCE)
     if len(matched.frames) < count:
         return 0.0
@@ -90,18 +113,19 @@ def edge_noise(matched: Matched) -> float:
     fourth = sum(weight * matched.points[k : k + stop] for k, weight in enumerate(_FOURTH_DIFFERENCE))
     along = np.sum(fourth * matched.normals[2:-2], axis=-1)
     # What neighbours share is motion too fast for the difference to cancel, and no noise.
-    along = np.abs(along - gaussian_filter1d(along, _NOISE_REACH_PX / matched.spacing_px, axis=1, mode="wrap"))
+    along = along - gaussian_filter1d(along, max(_NOISE_REACH_PX, arc_px) / matched.spacing_px, axis=1, mode="wrap")
     shown = matched.visible[2:-2]
-    return float(1.4826 * np.median(along[shown]) / np.sqrt(70)) if shown.any() else 0.0
+    mean = np.abs(arc_mean(along, shown.astype(float), arc_px / matched.spacing_px))
+    return float(1.4826 * np.median(mean[shown]) / np.sqrt(70)) if shown.any() else 0.0
 
 
-def _knots(matched: Matched, tolerance_px: float, smoothing_px: float) -> Knots:
+def _knots(matched: Matched, tolerance_px: float, smoothing_px: float, arc_px: float) -> Knots:
     """Choose knots, then add some where a fit of frames spread over the lifetime still misses the tolerance."""
     knots = choose_knots(matched, tolerance_px, smoothing_px)
     part = matched.part(spread(len(matched.frames)))
     every = np.eye(len(part.frames))
     for _ in range(_KNOT_ROUNDS):
-        fit = JointFit(part, knots)
+        fit = JointFit(part, knots, deciding_px=arc_px)
         fit.refine(every, _ROUNDS)
         errors = np.abs(fit.deciding_errors(fit.controls)).max(axis=0)
         room = _MOST_KNOTS - len(knots.at)
@@ -149,24 +173,32 @@ def _with_fewer_knots(fit: JointFit, keys: list[int], tolerance_px: float) -> Jo
     neighbours explain on the others once they may slide.
     """
     shares = linear_shares(fit.matched.frames.astype(float), keys)
-    limit = max(tolerance_px, float(np.abs(fit.deciding_errors(fit.controls)).max()))
+    most, spread_px = _largest_and_spread(fit)
+    most, spread_px = max(tolerance_px, most), _WORTH_KEEPING * spread_px
     refused: set[int] = set()
     while len(fit.knots.at) > _FEWEST_KNOTS:
         needed = knot_needs(fit.matched, fit.knots)
-        order = [int(n) for n in np.argsort(needed, kind="stable") if needed[n] <= _NEEDED * limit]
+        order = [int(n) for n in np.argsort(needed, kind="stable") if needed[n] <= _NEEDED * most]
         order = [number for number in order if int(fit.knots.at[number]) not in refused]
         if not order:
             break
         trial = _refitted(fit, fit.knots.without(order[0]), shares)
-        if np.abs(trial.deciding_errors(trial.controls)).max() <= limit:
+        reached = _largest_and_spread(trial)
+        if reached[0] <= most and reached[1] <= spread_px:
             fit = trial
         else:
             refused.add(int(fit.knots.at[order[0]]))
     return fit
 
 
+def _largest_and_spread(fit: JointFit) -> tuple[float, float]:
+    """Return the largest deciding error and the root of their mean square, in px."""
+    errors = fit.deciding_errors(fit.controls)
+    return float(np.abs(errors).max()), float(np.sqrt(np.mean(errors**2)))
+
+
 def _refitted(fit: JointFit, knots: Knots, shares: Floats) -> JointFit:
-    trial = JointFit(fit.matched, knots)
+    trial = JointFit(fit.matched, knots, deciding_px=fit.deciding_px)
     trial.pull = fit.pull
     trial.gather()
     trial.refine(shares, _ROUNDS)
