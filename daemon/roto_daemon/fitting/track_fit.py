@@ -22,8 +22,9 @@ are no Gaussian noise."""
 _NOISE_SEEN_PX = 0.05
 """Clean soft mattes measure 0.02, hard masks 0.07, masks enlarged fivefold 0.1 to 0.15."""
 
-_NOISY_ARC_PX, _NOISY_ARC_SHARE = 48.0, 0.08
-"""Where noise is seen errors decide by their mean over this much arc, or this share of a short outline."""
+_NOISY_ARC, _NOISY_ARC_PX, _NOISY_ARC_SHARE = 100.0, 48.0, 0.08
+"""Where noise is seen errors decide by their mean over more arc: px per px of noise, at most so many and at most this
+share of the outline."""
 
 _MOST_NOISE_SMOOTHING_PX, _NOISE_SMOOTHING = 4.0, 16.0
 """Smoothing of noisy outlines before knots are chosen, in px and in px per px of noise."""
@@ -36,7 +37,7 @@ _ROUNDS = 5
 _FINAL_PASSES = 3
 _LATE_INSERTIONS = 2
 _TRIAL_ROUNDS = 2
-_WORTH_KEEPING = 1.25
+_WORTH_KEEPING = 1.15
 """Dropping knots may raise the errors' spread by this factor in all: beyond it the bound holds, but looser everywhere
 than with the points that the outline was drawn with."""
 
@@ -81,7 +82,8 @@ def fit_samples(matched: Matched, tolerance_px: float) -> TrackFit:
     noise, smoothing = _noise(matched, arc_px), 0.0
     if noise >= _NOISE_SEEN_PX:
         smoothing = min(_NOISE_SMOOTHING * noise, _MOST_NOISE_SMOOTHING_PX)
-        arc_px = max(min(_NOISY_ARC_PX, _NOISY_ARC_SHARE * matched.spacing_px * matched.points.shape[1]), arc_px)
+        outline_px = matched.spacing_px * matched.points.shape[1]
+        arc_px += min(_NOISY_ARC * noise, _NOISY_ARC_PX, _NOISY_ARC_SHARE * outline_px)
         noise = _noise(matched, arc_px)
     tolerance = max(tolerance_px, _NOISE_TOLERANCE * noise)
     knots = _knots(matched, tolerance, smoothing, arc_px)
