@@ -17,7 +17,7 @@ from roto_daemon.errors import FitError
 from roto_daemon.fitting import FitOptions, FitResult, coverage, fit_shapes, render_shapes, shape_polyline
 from roto_daemon.fitting.measure import BoundaryError, boundary_error, self_crossings
 from roto_daemon.fitting.outline import shoelace_area
-from roto_shapes.shape import Interpolation, Shape
+from roto_shapes.shape import Shape
 from roto_shapes.shot import FrameRange, Plate
 
 Points = NDArray[np.float64]
@@ -357,10 +357,6 @@ class TestBadInput:
     def test_a_threshold_without_an_edge_is_refused(self) -> None:
         with pytest.raises(FitError, match="between 0 and 1"):
             FitOptions(threshold=1.0)
-
-    def test_smooth_interpolation_is_refused_until_it_is_fitted(self) -> None:
-        with pytest.raises(FitError, match="linear"):
-            FitOptions(interpolation=Interpolation.SMOOTH)
 
     def test_a_white_matte_becomes_a_shape_that_covers_the_plate(self) -> None:
         result = fit_shapes([(f, np.ones((HEIGHT, WIDTH), np.float32)) for f in range(3)], plate(0, 2))

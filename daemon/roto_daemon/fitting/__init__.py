@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from roto_daemon.errors import FitError
 from roto_daemon.fitting.correspondence import match
 from roto_daemon.fitting.measure import BoundaryError, boundary_error, self_crossings
+from roto_daemon.fitting.mixing import KeyRule, demanded_keys
 from roto_daemon.fitting.naming import paint_order
 from roto_daemon.fitting.outline import trace_outlines
 from roto_daemon.fitting.raster import control_point_polyline, coverage, render_shapes, shape_polyline
@@ -54,6 +55,11 @@ class FitOptions:
     """Coverage at which a matte's outline runs."""
     name: str = "object"
     interpolation: Interpolation = Interpolation.LINEAR
+    """How hosts are to move the points between keyframes; the shapes say so too."""
+    keyframes_at: tuple[int, ...] = ()
+    """Frames that must be keyframes of every shape that lives on them."""
+    keyframe_step: int | None = None
+    """A keyframe at every so many frames, counted from the first of a shape's lifetime."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be fitted."""
@@ -63,8 +69,8 @@ class FitOptions:
             )
         if not 0 < self.threshold < 1:
             raise FitError(f"a threshold of {self.threshold:g} finds no outline: give a coverage between 0 and 1")
-        if self.interpolation is not Interpolation.LINEAR:
-            raise FitError("shapes are fitted for linear interpolation only: ask for linear")
+        if self.keyframe_step is not None and self.keyframe_step < 1:
+            raise FitError(f"a keyframe at every {self.keyframe_step} frames cannot be: give a step of 1 or more")
 
 
 @dataclass(frozen=True)
@@ -145,12 +151,13 @@ def fit_shapes(
         first = 0
         for piece in match(track, plate.width, plate.height):
             tracks.append(track.part(first, first + len(piece.frames)))
-            fits.append(fit_samples(piece, options.tolerance_px))
+            demanded = demanded_keys(piece.frames, options.keyframes_at, options.keyframe_step)
+            fits.append(fit_samples(piece, options.tolerance_px, KeyRule(options.interpolation, demanded)))
             first += len(piece.frames)
             done += len(piece.frames)
             progress(_READING_SHARE + (1 - _READING_SHARE) * 0.95 * done / work)
     ordered = paint_order(tracks, options.name)
-    shapes = tuple(_shape(name, tracks[index], fits[index]) for name, index in ordered)
+    shapes = tuple(_shape(name, tracks[index], fits[index], options.interpolation) for name, index in ordered)
     roto = Roto(plate, shapes)
     report = replace(_report(roto, tracks, reader, options), seconds=time.monotonic() - began)
     report = replace(
@@ -185,6 +192,12 @@ class _Reader:
     def finish(self) -> list[Track]:
         if not self.frames:
             raise FitError("there is no matte to fit: give at least one frame")
+        unknown = sorted(set(self._options.keyframes_at) - set(self.frames))
+        if unknown:
+            raise FitError(
+                f"there can be no keyframe on frame {', '.join(map(str, unknown))}: mattes were given for "
+                f"{len(self.frames)} frames from {self.frames[0]} to {self.frames[-1]}"
+            )
         tracks = self.linker.finish()
         if not tracks and not self.linker.covered_px2:
             raise FitError(
@@ -212,14 +225,15 @@ class _Reader:
             raise FitError(f"the matte of frame {frame} holds values that are not numbers: render it again")
 
 
-def _shape(name: str, track: Track, fit: TrackFit) -> Shape:
+def _shape(name: str, track: Track, fit: TrackFit, interpolation: Interpolation) -> Shape:
     keyframes = tuple(
         ShapeKeyframe(
             int(frame), tuple(_point(row, bool(corner)) for row, corner in zip(rows, fit.corner, strict=True))
         )
         for frame, rows in zip(fit.frames, fit.controls, strict=True)
     )
-    return Shape(name, keyframes, FrameRange(track.frames[0], track.frames[-1]), invert=track.hole)
+    lifetime = FrameRange(track.frames[0], track.frames[-1])
+    return Shape(name, keyframes, lifetime, invert=track.hole, interpolation=interpolation)
 
 
 def _point(row: NDArray[np.float64], corner: bool) -> ControlPoint:  # noqa: FBT001 - a point's own flag

@@ -1,4 +1,4 @@
-"""Keyframes: the few frames between which linear interpolation keeps the tolerance.
+"""Keyframes: the few frames between which the host's own interpolation keeps the tolerance.
 
 Keyframes are inserted where the error is worst, then removed and moved for as long as the error after a refit allows
 it (Imai & Iri 1988; Lim & Thalmann 2001 judge without a refit and need more). Trials refit a few keyframes around the
@@ -7,13 +7,14 @@ change, so that the work grows with the number of frames and not with its square
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
 
 from roto_daemon.fitting.correspondence import Floats
-from roto_daemon.fitting.solve import JointFit, mixed
+from roto_daemon.fitting.mixing import KeyRule, every_frame
+from roto_daemon.fitting.solve import JointFit
 
 _AROUND = 3
 """Keyframes on each side of a change that a trial refits."""
@@ -33,13 +34,6 @@ _OVER_BEST = 0.5
 """Where even a keyframe on every frame misses the tolerance, fewer may add this many tolerances."""
 
 
-def linear_shares(frames: Floats, keys: list[int]) -> Floats:
-    """Return (T, K): how much of each keyframe each frame is, for keyframes given as rising indices into `frames`."""
-    times = frames[np.array(keys)]
-    identity = np.eye(len(keys))
-    return np.stack([np.interp(frames, times, row) for row in identity], axis=1)
-
-
 @dataclass
 class KeyframeSearch:
     """Searches keyframes (indices of frames, rising; the first and last frame always among them) for a fit."""
@@ -48,11 +42,13 @@ class KeyframeSearch:
     tolerance_px: float
     rounds: int = 0
     """Rounds in which a trial finds its feet anew; 0 judges by the present feet, quickly and with a bias for more."""
+    rule: KeyRule = field(default_factory=KeyRule)
+    """What is asked of the keyframes; those that it keeps are neither dropped nor moved."""
 
     def __post_init__(self) -> None:
         """Note what error is left with a keyframe on every frame: more of them cannot buy that off."""
         self._times = self.fit.matched.frames.astype(float)
-        best = self.fit.expand(self.fit.solve(np.eye(len(self._times))))
+        best = self.fit.solve(every_frame(len(self._times)))
         left = np.abs(self.fit.deciding_errors(best))
         self._allowance = np.maximum(left - _OVER_BEST * self.tolerance_px, 0)
 
@@ -61,30 +57,26 @@ class KeyframeSearch:
         last = len(self._times) - 1
         if last == 0:
             return [0]
-        starts = [[0, last]]
+        ends = {0, last, *self.rule.kept}
+        starts = [sorted(ends)]
         breaks = self._breaks()
         if breaks:
-            starts.append(sorted({0, last, *breaks}))
+            starts.append(sorted({*ends, *breaks}))
         found = [self.reduce(self.insert(start)) for start in starts]
         return min(found, key=lambda keys: (len(keys), float(self.errors(keys).max())))
-
-    def shares(self, keys: list[int]) -> Floats:
-        """Return how much of each keyframe each frame is."""
-        return linear_shares(self._times, keys)
 
     def errors(self, keys: list[int], frames: slice = slice(None)) -> Floats:
         """Return (T,) the largest deciding error in px of each frame after a refit with some keyframes.
 
         What a keyframe on every frame leaves above the tolerance is taken off: only what keyframes can mend counts.
         """
-        first = frames.start or 0
-        shares = linear_shares(self._times[frames], [key - first for key in keys])
+        mixing = self.rule.window(self._times, keys, frames)
         if self.rounds:
             window = self.fit.window(frames)
-            window.refine(shares, self.rounds)
+            window.refine(mixing, self.rounds)
             deciding = window.deciding_errors(window.controls)
         else:
-            controls = mixed(shares, self.fit.expand(self.fit.solve(shares, frames)))
+            controls = mixing.apply(self.fit.solve(mixing, frames))
             deciding = self.fit.deciding_errors(controls, frames)
         worst: Floats = (np.abs(deciding) - self._allowance[frames]).max(axis=1)
         return worst
@@ -135,8 +127,9 @@ class KeyframeSearch:
 
     def _pruned(self, keys: list[int]) -> list[int]:
         refused: set[int] = set()
+        kept = self.rule.kept
         while True:
-            order = [key for key in self._least_needed(keys) if key not in refused]
+            order = [key for key in self._least_needed(keys) if key not in refused and key not in kept]
             if not order:
                 return keys
             for key in order:
@@ -164,6 +157,8 @@ class KeyframeSearch:
         """Return keyframes moved by a frame or two wherever that lowers the error around them."""
         keys = list(keys)
         for number in range(1, len(keys) - 1):
+            if keys[number] in self.rule.kept:
+                continue
             best = self._local_error(keys, keys[number])
             for step in (-1, 1, -2, 2):
                 moved = keys[number] + step

@@ -9,16 +9,19 @@ interpolation then keeps the two collinear on every in-between.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, field
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.sparse.linalg import splu
+from scipy.sparse.linalg import SuperLU, splu
 
 from roto_daemon.fitting.correspondence import Floats, Matched
 from roto_daemon.fitting.curve import Knots, bernstein, bernstein_slope, first_handles
+from roto_daemon.fitting.mixing import Mixing, mixed
+from roto_shapes.shape import Interpolation
 
 FIRST_PULL, KEYED_PULL = 1e-2, 3e-4
 """Weights of keeping a control point on its material point: weak, so that points may slide to save keyframes.
@@ -53,6 +56,12 @@ DECIDING_ARC_PX = 12.0
 """Residuals are averaged over this much arc before they decide about keyframes: pixel noise buys none."""
 
 _FARTHEST_FOOT_STEP = 0.25
+
+_WIDEST = 4
+"""Keyframes that a frame is a mixture of at most: two on each side under the smooth rule."""
+
+_CLAMPED_ROUNDS = 2
+"""Further solves in which slopes that the smooth rule holds back settle."""
 
 _RUNAWAY = 1.1
 """A round that raises the mean over frames of the largest error by this factor ends the alternation."""
@@ -229,24 +238,39 @@ class JointFit:
         right[:, corners, :2] = _CORNER_WEIGHT * points[:, self.knots.at[corners]]
         return left, right
 
-    def solve(self, shares: Floats, frames: slice = slice(None)) -> Floats:
-        """Return the best unknowns (K, D) on keyframes, when frame t is the mixture `shares` (T, K) of them.
+    def solve(self, mixing: Mixing, frames: slice = slice(None)) -> Floats:
+        """Return the best controls (K, N, 6) on keyframes that make the frames as `mixing` says.
 
-        Only neighbouring keyframes may share a frame. `frames` solves a part of the clip as if it were alone.
+        Held keyframes come back as they are. `frames` solves a part of the clip as if it were alone.
         """
-        keys, count = shares.shape[1], len(self.knots.at)
+        weights, free = mixing.weights, mixing.free
+        keyed = mixing.with_held(np.zeros((len(free), len(self.knots.at), 6)))
+        if not free.any():
+            return keyed
+        system = self._system(weights[:, free], frames)
+        clamps = mixing.interpolation is Interpolation.SMOOTH and len(free) > 2  # noqa: PLR2004 - two make a line
+        for number in range(1 + _CLAMPED_ROUNDS * clamps):
+            # What is not linear in the unknowns counts as known: held keyframes, and slopes that the rule held back.
+            known = mixed(weights[:, ~free], keyed[~free]) if not free.all() else None
+            if number:
+                known = mixing.apply(keyed) - mixed(weights[:, free], keyed[free])
+            keyed[free] = self.expand(system.solve(known))
+        return keyed
+
+    def _system(self, weights: Floats, frames: slice) -> _System:
+        """Return the normal equations of keyframes whose weights (T, K) make the frames."""
+        keys, count = weights.shape[1], len(self.knots.at)
         scales = self._scales()
-        mix = sp.csr_matrix(shares.T)
-        next_mix = sp.csr_matrix((shares[:, :-1] * shares[:, 1:]).T)
-        left = self._left[frames].reshape(len(shares), -1)
+        left, right = self._left[frames], self._right[frames]
+        flat = left.reshape(len(weights), -1)
         both = scales[:, :, None] * scales[:, None, :]
-        own = np.asarray(mix.power(2) @ left).reshape(keys, count, 8, 8) * both
-        cross = np.asarray(next_mix @ left).reshape(keys - 1, count, 8, 8) * both
-        right = np.asarray(mix @ self._right[frames].reshape(len(shares), -1)).reshape(keys, count, 8) * scales
+        bands = []
+        for apart in range(min(_WIDEST, keys)):
+            products = sp.csr_matrix((weights[:, : keys - apart] * weights[:, apart:]).T)
+            bands.append(np.asarray(products @ flat).reshape(keys - apart, count, 8, 8) * both)
         places = np.arange(keys)[:, None, None] * self.unknowns + self._columns
-        goal = np.bincount(places.ravel(), right.ravel(), keys * self.unknowns).astype(float)
-        solved: Floats = _solve_sparse(own, cross, places, goal)
-        return solved.reshape(keys, self.unknowns)
+        factors = _factors(bands, places, keys * self.unknowns)
+        return _System(weights, scales, left, right, places, factors, self._local)
 
     def expand(self, unknowns: Floats) -> Floats:
         """Return controls (..., N, 6) from unknowns (..., D)."""
@@ -254,13 +278,16 @@ class JointFit:
         into = np.where(self.knots.corner[:, None], unknowns[..., self._in], -self.ratio[:, None] * out)
         return np.concatenate([position, into, out], axis=-1)
 
-    def _values(self, controls: Floats, segment: NDArray[np.int64]) -> Floats:
-        """Return (T, M, 8): the segment's numbers that each sample's row multiplies."""
-        local = np.concatenate(
+    def _local(self, controls: Floats) -> Floats:
+        """Return (T, N, 8): each segment's own numbers, that rows and sums multiply."""
+        return np.concatenate(
             [controls[..., :2], controls[..., 4:6], controls[:, self._ahead, 2:4], controls[:, self._ahead, :2]],
             axis=-1,
         )
-        picked: Floats = np.take_along_axis(local, segment[..., None], axis=1)
+
+    def _values(self, controls: Floats, segment: NDArray[np.int64]) -> Floats:
+        """Return (T, M, 8): the segment's numbers that each sample's row multiplies."""
+        picked: Floats = np.take_along_axis(self._local(controls), segment[..., None], axis=1)
         return picked
 
     def deciding_errors(self, controls: Floats, frames: slice = slice(None)) -> Floats:
@@ -304,15 +331,7 @@ class JointFit:
         """Set each smooth knot's ratio to the best for the present controls: its residuals with all else fixed."""
         count = len(self.knots.at)
         left, right = self._left, self._right
-        values = np.concatenate(
-            [
-                self.controls[..., :2],
-                self.controls[..., 4:6],
-                self.controls[:, self._ahead, 2:4],
-                self.controls[:, self._ahead, :2],
-            ],
-            axis=-1,
-        )
+        values = self._local(self.controls)
         slope = right - np.einsum("tnab,tnb->tna", left, values)
         direction = -self.controls[:, self._ahead, 4:6]
         gain = np.einsum("tna,tna->n", slope[..., 4:6], direction)
@@ -321,12 +340,12 @@ class JointFit:
         change[self._ahead] = gain / np.maximum(curvature, 1e-6)
         self.ratio = np.clip(self.ratio + np.clip(change, -0.5 * self.ratio, self.ratio), *_RATIO_RANGE)
 
-    def refine(self, shares: Floats, rounds: int) -> float:
+    def refine(self, mixing: Mixing, rounds: int) -> float:
         """Alternate solving, feet and ratios while that helps; return the largest deciding error of the best state."""
         best, reached = np.inf, np.inf
         kept = (self.controls, self.feet.copy(), self.ratio.copy())
         for _ in range(rounds):
-            self.controls = mixed(shares, self.expand(self.solve(shares)))
+            self.controls = mixing.apply(self.solve(mixing))
             self.move_feet()
             self.gather()
             errors = np.abs(self.deciding_errors(self.controls)).max(axis=1)
@@ -372,27 +391,43 @@ def _running_sum(values: Floats, width: int) -> Floats:
     return running
 
 
-def _solve_sparse(own: Floats, cross: Floats, places: NDArray[np.signedinteger], goal: Floats) -> Floats:
-    """Solve the normal equations of all keyframes: segments' sums (K, N, 8, 8) and those with the next keyframe.
+@dataclass(frozen=True)
+class _System:
+    """Factored normal equations of some keyframes, for any part of the frames that is known already."""
+
+    weights: Floats
+    scales: Floats
+    left: Floats
+    right: Floats
+    places: NDArray[np.signedinteger]
+    factors: SuperLU
+    local: Callable[[Floats], Floats]
+
+    def solve(self, known: Floats | None) -> Floats:
+        """Return the unknowns (K, D) when controls `known` (T, N, 6) are added to every frame."""
+        right = self.right if known is None else self.right - np.einsum("tnab,tnb->tna", self.left, self.local(known))
+        goals = mixed(self.weights.T, right) * self.scales
+        keys, size = len(goals), self.factors.shape[0]
+        goal = np.bincount(self.places.ravel(), goals.ravel(), size).astype(float)
+        solved: Floats = self.factors.solve(goal)
+        return solved.reshape(keys, size // keys)
+
+
+def _factors(bands: list[Floats], places: NDArray[np.signedinteger], size: int) -> SuperLU:
+    """Factor the normal equations of keyframes: bands (K - d, N, 8, 8) of sums with the keyframe d further.
 
     Sparse on purpose: each knot meets only its neighbours along the outline and in time. And dense factorisations of
     this size run in threads that wait for each other a hundred times longer than the work takes when cores are busy.
     """
-    keys = len(own)
-    rows = np.broadcast_to(places[..., :, None], own.shape)
-    columns = np.broadcast_to(places[..., None, :], own.shape)
-    ahead = columns[1:] if keys > 1 else columns[:0]
-    size = len(goal)
-    upper = sp.csc_matrix((cross.ravel(), (rows[:-1].ravel(), ahead.ravel())), shape=(size, size))
-    matrix = sp.csc_matrix((own.ravel(), (rows.ravel(), columns.ravel())), shape=(size, size)) + upper + upper.T
+    keys = len(places)
+    matrix = sp.csc_matrix((size, size))
+    for apart, band in enumerate(bands):
+        if apart and not band.any():
+            continue
+        rows = np.broadcast_to(places[: keys - apart, :, :, None], band.shape)
+        columns = np.broadcast_to(places[apart:, :, None, :], band.shape)
+        one = sp.csc_matrix((band.ravel(), (rows.ravel(), columns.ravel())), shape=(size, size))
+        matrix = matrix + (one + one.T if apart else one)
     ridge = _STILL * (1 + float(matrix.diagonal().mean()))
     matrix = (matrix + ridge * sp.identity(size, format="csc")).tocsc()
-    factors = splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
-    solved: Floats = factors.solve(goal)
-    return solved
-
-
-def mixed(shares: Floats, values: Floats) -> Floats:
-    """Return (T, ...) mixtures of (K, ...) values, for shares (T, K) that are mostly zero."""
-    flat: Floats = np.asarray(sp.csr_matrix(shares) @ values.reshape(len(values), -1))
-    return flat.reshape(len(shares), *values.shape[1:])
+    return splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})

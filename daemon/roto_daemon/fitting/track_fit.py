@@ -10,9 +10,10 @@ from scipy.ndimage import gaussian_filter1d
 
 from roto_daemon.fitting.correspondence import Floats, Matched
 from roto_daemon.fitting.curve import Knots, choose_knots, knot_needs, spread
-from roto_daemon.fitting.keyframes import KeyframeSearch, linear_shares
+from roto_daemon.fitting.keyframes import KeyframeSearch
 from roto_daemon.fitting.measure import crossing_pieces
-from roto_daemon.fitting.solve import DECIDING_ARC_PX, KEYED_PULL, JointFit, arc_mean, mixed
+from roto_daemon.fitting.mixing import KeyRule, Mixing, every_frame
+from roto_daemon.fitting.solve import DECIDING_ARC_PX, KEYED_PULL, JointFit, arc_mean
 
 _NOISE_TOLERANCE = 4.0
 """Below this many sigmas of what noise is left in deciding errors, noise alone would buy keyframes: of the few
@@ -76,8 +77,9 @@ class TrackFit:
     noise_px: float
 
 
-def fit_samples(matched: Matched, tolerance_px: float) -> TrackFit:
-    """Return control points and keyframes for matched samples."""
+def fit_samples(matched: Matched, tolerance_px: float, rule: KeyRule | None = None) -> TrackFit:
+    """Return control points and keyframes for matched samples; `rule` says what is asked of the keyframes."""
+    rule = rule or KeyRule()
     arc_px = DECIDING_ARC_PX
     noise, smoothing = _noise(matched, arc_px), 0.0
     if noise >= _NOISE_SEEN_PX:
@@ -88,16 +90,16 @@ def fit_samples(matched: Matched, tolerance_px: float) -> TrackFit:
     tolerance = max(tolerance_px, _NOISE_TOLERANCE * noise)
     knots = _knots(matched, tolerance, smoothing, arc_px)
     fit = JointFit(matched, knots, deciding_px=arc_px)
-    fit.refine(np.eye(len(matched.frames)), _ROUNDS)
+    fit.refine(every_frame(len(matched.frames)), _ROUNDS)
     fit.pull = KEYED_PULL
     fit.gather()
-    keys = KeyframeSearch(fit, tolerance).search()
-    fit, keys = _settle(fit, keys, tolerance)
-    fit = _with_fewer_knots(fit, keys, tolerance)
-    fit = _without_crowding(fit, keys, tolerance)
-    shares = linear_shares(matched.frames.astype(float), keys)
-    controls = _untangled(_within_chords(fit.controls[keys]), shares)
-    reached = float(np.abs(fit.deciding_errors(mixed(shares, controls))).max())
+    keys = KeyframeSearch(fit, tolerance, rule=rule).search()
+    fit, keys = _settle(fit, keys, tolerance, rule)
+    mixing = rule.mixing(matched.frames, keys)
+    fit = _with_fewer_knots(fit, mixing, tolerance)
+    fit = _without_crowding(fit, mixing, tolerance)
+    controls = _untangled(_within_chords(fit.controls[keys]), mixing)
+    reached = float(np.abs(fit.deciding_errors(mixing.apply(controls))).max())
     return TrackFit(matched.frames[keys], controls, fit.knots.corner, max(tolerance, reached), edge_noise(matched))
 
 
@@ -125,7 +127,7 @@ def _knots(matched: Matched, tolerance_px: float, smoothing_px: float, arc_px: f
     """Choose knots, then add some where a fit of frames spread over the lifetime still misses the tolerance."""
     knots = choose_knots(matched, tolerance_px, smoothing_px)
     part = matched.part(spread(len(matched.frames)))
-    every = np.eye(len(part.frames))
+    every = every_frame(len(part.frames))
     for _ in range(_KNOT_ROUNDS):
         fit = JointFit(part, knots, deciding_px=arc_px)
         fit.refine(every, _ROUNDS)
@@ -154,27 +156,25 @@ def _worst_places(errors: Floats, knots: Knots, tolerance_px: float, apart: int)
     return found
 
 
-def _settle(fit: JointFit, keys: list[int], tolerance_px: float) -> tuple[JointFit, list[int]]:
+def _settle(fit: JointFit, keys: list[int], tolerance_px: float, rule: KeyRule) -> tuple[JointFit, list[int]]:
     """Refine with the keyframes found, and add or drop some as the feet settle."""
-    times = fit.matched.frames.astype(float)
     for _ in range(_FINAL_PASSES):
-        fit.refine(linear_shares(times, keys), _ROUNDS)
-        search = KeyframeSearch(fit, tolerance_px, _TRIAL_ROUNDS)
+        fit.refine(rule.mixing(fit.matched.frames, keys), _ROUNDS)
+        search = KeyframeSearch(fit, tolerance_px, _TRIAL_ROUNDS, rule)
         better = search.reduce(search.insert(keys, _LATE_INSERTIONS))
         if better == keys:
             break
         keys = better
-    fit.refine(linear_shares(times, keys), _ROUNDS)
+    fit.refine(rule.mixing(fit.matched.frames, keys), _ROUNDS)
     return fit, keys
 
 
-def _with_fewer_knots(fit: JointFit, keys: list[int], tolerance_px: float) -> JointFit:
+def _with_fewer_knots(fit: JointFit, mixing: Mixing, tolerance_px: float) -> JointFit:
     """Drop smooth knots that the outline can do without now that keyframes are known, the least needed first.
 
     Each frame on its own asks for more knots than all frames together: what one knot explains on one frame its
     neighbours explain on the others once they may slide.
     """
-    shares = linear_shares(fit.matched.frames.astype(float), keys)
     most, spread_px = _largest_and_spread(fit)
     most, spread_px = max(tolerance_px, most), _WORTH_KEEPING * spread_px
     refused: set[int] = set()
@@ -184,7 +184,7 @@ def _with_fewer_knots(fit: JointFit, keys: list[int], tolerance_px: float) -> Jo
         order = [number for number in order if int(fit.knots.at[number]) not in refused]
         if not order:
             break
-        trial = _refitted(fit, fit.knots.without(order[0]), shares)
+        trial = _refitted(fit, fit.knots.without(order[0]), mixing)
         reached = _largest_and_spread(trial)
         if reached[0] <= most and reached[1] <= spread_px:
             fit = trial
@@ -199,24 +199,23 @@ def _largest_and_spread(fit: JointFit) -> tuple[float, float]:
     return float(np.abs(errors).max()), float(np.sqrt(np.mean(errors**2)))
 
 
-def _refitted(fit: JointFit, knots: Knots, shares: Floats) -> JointFit:
+def _refitted(fit: JointFit, knots: Knots, mixing: Mixing) -> JointFit:
     trial = JointFit(fit.matched, knots, deciding_px=fit.deciding_px)
     trial.pull = fit.pull
     trial.gather()
-    trial.refine(shares, _ROUNDS)
+    trial.refine(mixing, _ROUNDS)
     return trial
 
 
-def _without_crowding(fit: JointFit, keys: list[int], tolerance_px: float) -> JointFit:
+def _without_crowding(fit: JointFit, mixing: Mixing, tolerance_px: float) -> JointFit:
     """Drop knots that come too near to a neighbour on a keyframe, where the outline can do without them."""
-    shares = linear_shares(fit.matched.frames.astype(float), keys)
     refused: set[int] = set()
     limit = max(tolerance_px, _WORTH_A_KNOT * float(np.abs(fit.deciding_errors(fit.controls)).max()))
     while len(fit.knots.at) > _FEWEST_KNOTS:
-        gone = _crowded_knot(fit, keys, refused)
+        gone = _crowded_knot(fit, list(mixing.keys), refused)
         if gone is None:
             break
-        trial = _refitted(fit, fit.knots.without(gone), shares)
+        trial = _refitted(fit, fit.knots.without(gone), mixing)
         if np.abs(trial.deciding_errors(trial.controls)).max() <= limit:
             fit = trial
         else:
@@ -248,22 +247,22 @@ def _within_chords(controls: Floats) -> Floats:
     return held
 
 
-def _untangled(controls: Floats, shares: Floats) -> Floats:
+def _untangled(controls: Floats, mixing: Mixing) -> Floats:
     """Return controls with the tangents shortened wherever the outline loops on a frame, in-betweens included.
 
     Where shorter tangents hardly help they stay as they were: the crossing is in the mattes, and is reported.
     """
     scale = np.ones(controls.shape[:2])
     for _ in range(_UNTANGLE_ROUNDS):
-        looped = _looped(_shortened(controls, scale), shares)
+        looped = _looped(_shortened(controls, scale), mixing)
         if not looped.any():
             return _shortened(controls, scale)
         scale[looped] *= _SHORTEN
     shortened = _shortened(controls, scale)
-    left = _looped(shortened, shares)
+    left = _looped(shortened, mixing)
     scale[left] = 1
     restored = _shortened(controls, scale)
-    return shortened if 2 * left.sum() <= _looped(restored, shares).sum() else restored
+    return shortened if 2 * left.sum() <= _looped(restored, mixing).sum() else restored
 
 
 def _shortened(controls: Floats, scale: Floats) -> Floats:
@@ -274,10 +273,10 @@ def _shortened(controls: Floats, scale: Floats) -> Floats:
     return shorter
 
 
-def _looped(controls: Floats, shares: Floats) -> NDArray[np.bool_]:
+def _looped(controls: Floats, mixing: Mixing) -> NDArray[np.bool_]:
     """Say for each keyframe and segment (K, N) whether it has a part in a loop on some frame."""
     found = np.zeros(controls.shape[:2], bool)
-    for share, outline in zip(shares, mixed(shares, controls), strict=True):
+    for share, outline in zip(mixing.weights, mixing.apply(controls), strict=True):
         segments = _looped_segments(outline)
         for key in np.flatnonzero(share):
             found[key, segments] = True

@@ -1,0 +1,133 @@
+"""How keyframes make the frames between them: weights of each keyframe, under the rule that a host interpolates by.
+
+Linear interpolation is a mixture of the two neighbours. Nuke's smooth rule is a mixture of up to four keyframes,
+except where it holds a slope back at an extreme or beside a flat interval: that depends on the values. `weights`
+leave this out, so that a least squares stays linear; `apply` never does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from roto_daemon.fitting.correspondence import Floats
+from roto_daemon.fitting.raster import smooth_slopes
+from roto_shapes.shape import Interpolation
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """Frames as mixtures of keyframes. Keyframes are rising indices into the frames."""
+
+    times: Floats
+    """(T,) frame numbers."""
+    keys: tuple[int, ...]
+    interpolation: Interpolation = Interpolation.LINEAR
+    held: dict[int, Floats] = field(default_factory=dict)
+    """Controls (N, 6) of keyframes that must not change, by index; those that are no keyframes have no say."""
+
+    @property
+    def weights(self) -> Floats:
+        """Return (T, K): how much of each keyframe each frame is, with no slope held back."""
+        return self._interpolated(np.eye(len(self.keys)), held_back=False)
+
+    @property
+    def free(self) -> NDArray[np.bool_]:
+        """Return (K,) which keyframes may change."""
+        return np.array([key not in self.held for key in self.keys])
+
+    def apply(self, keyed: Floats) -> Floats:
+        """Return (T, ...) what a host shows on each frame for (K, ...) values on keyframes; held outside them."""
+        return self._interpolated(keyed, held_back=True)
+
+    def with_held(self, keyed: Floats) -> Floats:
+        """Return (K, N, 6) controls on keyframes with the held ones in their places."""
+        whole = keyed.copy()
+        for number, key in enumerate(self.keys):
+            if key in self.held:
+                whole[number] = self.held[key]
+        return whole
+
+    def _interpolated(self, keyed: Floats, *, held_back: bool) -> Floats:
+        known = self.times[np.array(self.keys)]
+        if len(known) == 1:
+            return np.repeat(keyed, len(self.times), axis=0)
+        number = np.clip(np.searchsorted(known, self.times, side="right") - 1, 0, len(known) - 2)
+        span = (known[number + 1] - known[number]).reshape(-1, *([1] * (keyed.ndim - 1)))
+        begun = np.clip(self.times, known[0], known[-1]) - known[number]
+        s = begun.reshape(span.shape) / span
+        r = 1 - s
+        if self.interpolation is Interpolation.LINEAR:
+            linear: Floats = r * keyed[number] + s * keyed[number + 1]
+            return linear
+        slopes = smooth_slopes(known, keyed) if held_back else _plain_slopes(known, keyed)
+        leave, arrive = slopes[number] * span, slopes[number + 1] * span
+        values: Floats = (
+            keyed[number] * (1 + 2 * s) * r**2
+            + keyed[number + 1] * s**2 * (3 - 2 * s)
+            + leave * s * r**2
+            - arrive * s**2 * r
+        )
+        return values
+
+
+@dataclass(frozen=True)
+class KeyRule:
+    """What is asked of the keyframes of one shape, in frame numbers or in indices of its frames."""
+
+    interpolation: Interpolation = Interpolation.LINEAR
+    demanded: frozenset[int] = frozenset()
+    """Indices of frames that must be keyframes."""
+    held: dict[int, Floats] = field(default_factory=dict)
+    """Controls (N, 6) of keyframes that must not change, by index."""
+
+    def mixing(self, frames: NDArray[np.number], keys: list[int]) -> Mixing:
+        """Return how keyframes, as indices, make all frames."""
+        return Mixing(np.asarray(frames, float), tuple(keys), self.interpolation, self.held)
+
+    def window(self, times: Floats, keys: list[int], frames: slice) -> Mixing:
+        """Return the same for a part of the frames as if it were alone; `keys` count from the first of all frames."""
+        first = frames.start or 0
+        held = {key - first: controls for key, controls in self.held.items() if key >= first}
+        return Mixing(times[frames], tuple(key - first for key in keys), self.interpolation, held)
+
+    @property
+    def kept(self) -> frozenset[int]:
+        """Return the indices of keyframes that stay whatever else is found."""
+        return self.demanded | frozenset(self.held)
+
+
+def every_frame(count: int) -> Mixing:
+    """Return a mixing with a keyframe on each of a count of frames."""
+    return Mixing(np.arange(count, dtype=float), tuple(range(count)))
+
+
+def demanded_keys(frames: NDArray[np.int64], wanted: tuple[int, ...], step: int | None) -> frozenset[int]:
+    """Return the indices of frames that are to be keyframes: wanted ones, and every `step`-th from the first on.
+
+    Wanted frames that are not among the frames are passed over; a step that falls into a gap asks for nothing.
+    """
+    asked = set(wanted)
+    if step is not None:
+        asked |= set(range(int(frames[0]), int(frames[-1]) + 1, step))
+    return frozenset(int(index) for index in np.flatnonzero(np.isin(frames, sorted(asked))))
+
+
+def mixed(weights: Floats, values: Floats) -> Floats:
+    """Return (T, ...) mixtures of (K, ...) values, for weights (T, K) that are mostly zero."""
+    flat: Floats = np.asarray(sp.csr_matrix(weights) @ values.reshape(len(values), -1))
+    return flat.reshape(len(weights), *values.shape[1:])
+
+
+def _plain_slopes(times: Floats, values: Floats) -> Floats:
+    """Return the slopes of the smooth rule where nothing is held back: linear in the values."""
+    steps = np.diff(times).reshape(-1, *([1] * (values.ndim - 1)))
+    secants = np.diff(values, axis=0) / steps
+    if len(times) == 2:  # noqa: PLR2004 - two keyframes have one secant
+        return np.repeat(secants, 2, axis=0)
+    inner = (values[2:] - values[:-2]) / (steps[1:] + steps[:-1])
+    ends = [(3 * secants[:1] - inner[:1]) / 2, (3 * secants[-1:] - inner[-1:]) / 2]
+    return np.concatenate([ends[0], inner, ends[1]])
