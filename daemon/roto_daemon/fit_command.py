@@ -41,6 +41,15 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
     ] = _DEFAULT_TOLERANCE_PX,
     threshold: Annotated[float, typer.Option(metavar="LEVEL", help="The coverage, 0 to 1, that is the edge.")] = 0.5,
     name: Annotated[str, typer.Option(metavar="TEXT", help="The object's name; shapes are named after it.")] = "object",
+    interpolation: Annotated[
+        Interpolation, typer.Option(help="How points move between keyframes: on lines, or as Nuke's smooth keys do.")
+    ] = Interpolation.LINEAR,
+    keyframes: Annotated[
+        str, typer.Option(metavar="FRAMES", help="Frames that must be keyframes, such as 1001,1010.")
+    ] = "",
+    every: Annotated[
+        int | None, typer.Option(metavar="N", help="Also a keyframe at every so many frames of a shape.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Turn a mask or matte sequence (8 or 16 bit, float) into animated shapes. No daemon is needed.
@@ -49,7 +58,14 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
     """
     try:
         _require_places(out)
-        options = FitOptions(tolerance_px=tolerance, threshold=threshold, name=name, interpolation=Interpolation.LINEAR)
+        options = FitOptions(
+            tolerance_px=tolerance,
+            threshold=threshold,
+            name=name,
+            interpolation=interpolation,
+            keyframes_at=_frames_named(keyframes),
+            keyframe_step=every,
+        )
         result = _fitted(masks, _range(frames), options)
         notes = _write(result, out)
     except OutputError as error:
@@ -75,6 +91,13 @@ def _range(text: str) -> FrameRange | None:
         return FrameRange.parse(text) if text else None
     except ValueError as error:
         raise FitError(str(error)) from error
+
+
+def _frames_named(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(",")) if text.strip() else ()
+    except ValueError as error:
+        raise FitError(f"'{text}' names no frames: write whole numbers with commas, such as 1001,1010") from error
 
 
 def _require_places(files: Sequence[str]) -> None:

@@ -1,0 +1,116 @@
+"""What artists ask of keyframes: demanded frames and steps, and the host's own interpolation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from roto_daemon.errors import FitError
+from roto_daemon.fitting import FitOptions, FitResult, control_point_polyline, coverage, fit_shapes
+from roto_daemon.fitting.measure import boundary_error
+from roto_shapes.curve import evaluate
+from roto_shapes.shape import Interpolation, Shape
+from roto_shapes.shot import FrameRange, Plate
+
+Points = NDArray[np.float64]
+WIDTH, HEIGHT = 200, 160
+
+
+def blob(x: float, y: float, radius: float, turn: float = 0.0) -> Points:
+    angle = np.linspace(0, 2 * math.pi, 240, endpoint=False)
+    reach = radius * (1 + 0.2 * np.cos(2 * angle) + 0.12 * np.sin(3 * angle))
+    return np.stack([x + reach * np.cos(angle + turn), y + reach * np.sin(angle + turn)], axis=1)
+
+
+def drifting(frame: int) -> Points:
+    return blob(70 + 3 * frame, 80, 40)
+
+
+def arcing(frame: int) -> Points:
+    angle = 0.11 * frame
+    return blob(100 + 45 * math.cos(angle), 75 + 30 * math.sin(angle), 30)
+
+
+def fit(outline: Callable[[int], Points], frames: range, options: FitOptions) -> FitResult:
+    def mattes() -> Iterator[tuple[int, NDArray[np.float32]]]:
+        for frame in frames:
+            yield frame, coverage(outline(frame), WIDTH, HEIGHT)
+
+    return fit_shapes(mattes(), Plate(WIDTH, HEIGHT, FrameRange(frames[0], frames[-1])), options)
+
+
+def keys(shape: Shape) -> list[int]:
+    return [key.frame for key in shape.keyframes]
+
+
+def worst_px(shape: Shape, outline: Callable[[int], Points], frames: range) -> float:
+    """Measure by the interpolation that exporters and hosts use, which is not the fitter's own."""
+    found = []
+    for frame in frames:
+        drawn = control_point_polyline(evaluate(shape, frame))
+        error = boundary_error([drawn], [outline(frame)], (WIDTH, HEIGHT))
+        assert error is not None
+        found.append(error.max_px)
+    return max(found)
+
+
+@given(demanded=st.sets(st.integers(5, 15), max_size=4), interpolation=st.sampled_from(Interpolation))
+@settings(max_examples=6, deadline=None)
+def test_demanded_frames_are_keyframes(demanded: set[int], interpolation: Interpolation) -> None:
+    options = FitOptions(0.5, keyframes_at=tuple(demanded), interpolation=interpolation)
+    (shape,) = fit(drifting, range(5, 16), options).roto.shapes
+    assert keys(shape) == sorted({5, 15} | demanded)
+    assert worst_px(shape, drifting, range(5, 16)) < 1
+
+
+def test_a_step_is_counted_from_the_first_frame_of_the_lifetime() -> None:
+    (shape,) = fit(drifting, range(3, 17), FitOptions(0.5, keyframe_step=5)).roto.shapes
+    assert keys(shape) == [3, 8, 13, 16]
+
+
+def test_further_keyframes_stand_between_demanded_ones_where_the_bound_asks() -> None:
+    (free,) = fit(arcing, range(24), FitOptions(0.5)).roto.shapes
+    (shape,) = fit(arcing, range(24), FitOptions(0.5, keyframes_at=(2,))).roto.shapes
+    assert 2 in keys(shape)
+    assert len(keys(shape)) >= len(keys(free))
+    assert worst_px(shape, arcing, range(24)) < 1
+
+
+def test_demanded_frames_outside_a_lifetime_are_ignored_for_that_shape() -> None:
+    def mattes() -> Iterator[tuple[int, NDArray[np.float32]]]:
+        for frame in range(12):
+            matte = coverage(blob(60, 80, 30), WIDTH, HEIGHT)
+            yield frame, matte + coverage(blob(150, 80, 20), WIDTH, HEIGHT) * (frame < 6)
+
+    result = fit_shapes(mattes(), Plate(WIDTH, HEIGHT, FrameRange(0, 11)), FitOptions(0.5, keyframes_at=(4, 9)))
+    assert [keys(shape) for shape in result.roto.shapes] == [[0, 4, 9, 11], [0, 4, 5]]
+
+
+def test_a_demanded_frame_outside_the_range_is_refused() -> None:
+    with pytest.raises(FitError, match=r"no keyframe on frame 40: .* 11 frames from 5 to 15"):
+        fit(drifting, range(5, 16), FitOptions(0.5, keyframes_at=(7, 40)))
+
+
+@pytest.mark.parametrize("step", [0, -5])
+def test_a_step_that_leads_nowhere_is_refused(step: int) -> None:
+    with pytest.raises(FitError, match="step of 1 or more"):
+        FitOptions(keyframe_step=step)
+
+
+@given(rate=st.floats(0.02, 0.09), speed=st.floats(-2, 2))
+@settings(max_examples=4, deadline=None)
+def test_smooth_shapes_hold_the_bound_as_hosts_interpolate_them(rate: float, speed: float) -> None:
+    def turning(frame: int) -> Points:
+        return blob(100 + speed * frame, 80, 50, rate * frame)
+
+    result = fit(turning, range(16), FitOptions(0.5, interpolation=Interpolation.SMOOTH))
+    (shape,) = result.roto.shapes
+    assert shape.interpolation is Interpolation.SMOOTH
+    assert result.report.effective_tolerance_px < 0.75
+    assert worst_px(shape, turning, range(16)) < 1.3
