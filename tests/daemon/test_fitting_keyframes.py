@@ -114,3 +114,13 @@ def test_smooth_shapes_hold_the_bound_as_hosts_interpolate_them(rate: float, spe
     assert shape.interpolation is Interpolation.SMOOTH
     assert result.report.effective_tolerance_px < 0.75
     assert worst_px(shape, turning, range(16)) < 1.3
+
+
+def test_slopes_that_nuke_holds_back_at_a_turning_point_are_judged_as_they_are_drawn() -> None:
+    def swinging(frame: int) -> Points:
+        return blob(float(np.interp(frame, [0, 5, 15], [50, 140, 120])), 80, 40)
+
+    result = fit(swinging, range(16), FitOptions(0.5, interpolation=Interpolation.SMOOTH))
+    (shape,) = result.roto.shapes
+    assert result.report.effective_tolerance_px < 0.75
+    assert worst_px(shape, swinging, range(16)) < 1.3
