@@ -143,19 +143,16 @@ def fit_shapes(
     reader = _Reader(plate, options, progress)
     for frame, matte in mattes:
         reader.add(frame, matte)
-    tracks, fits = [], []
-    whole = reader.finish()
-    work = sum(len(track.frames) for track in whole)
+    fits = []
+    tracks = reader.finish()
+    work = sum(len(track.frames) for track in tracks)
     done = 0
-    for track in whole:
-        first = 0
-        for piece in match(track, plate.width, plate.height):
-            tracks.append(track.part(first, first + len(piece.frames)))
-            demanded = demanded_keys(piece.frames, options.keyframes_at, options.keyframe_step)
-            fits.append(fit_samples(piece, options.tolerance_px, KeyRule(options.interpolation, demanded)))
-            first += len(piece.frames)
-            done += len(piece.frames)
-            progress(_READING_SHARE + (1 - _READING_SHARE) * 0.95 * done / work)
+    for track in tracks:
+        samples = match(track, plate.width, plate.height)
+        demanded = demanded_keys(samples.frames, options.keyframes_at, options.keyframe_step)
+        fits.append(fit_samples(samples, options.tolerance_px, KeyRule(options.interpolation, demanded)))
+        done += len(track.frames)
+        progress(_READING_SHARE + (1 - _READING_SHARE) * 0.95 * done / work)
     ordered = paint_order(tracks, options.name)
     shapes = tuple(_shape(name, tracks[index], fits[index], options.interpolation) for name, index in ordered)
     roto = Roto(plate, shapes)

@@ -1,0 +1,65 @@
+"""Which samples of a track are corners, and where exactly each corner is on every frame."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roto_daemon.fitting.ring import Floats, Ring
+
+_SHARE = 0.6
+"""Share of frames on which a corner must show to be one."""
+
+_DRIFT = 6
+"""Points of the ring to both sides of a sample within which a corner belongs to it."""
+
+_LEAST_GAP = 0.3
+"""Points of the ring by which neighbours stay apart when a sample is moved onto its corner."""
+
+
+def near_peaks(ring: Ring, places: Floats) -> tuple[Floats, NDArray[np.int64]]:
+    """Return for each sample the turning at the sharpest corner near it, 0 for none, and that corner's place.
+
+    A match hits a corner to a sample or so, and not the same way on every frame. Nearer corners count a little more.
+    """
+    offsets = np.arange(-_DRIFT, _DRIFT + 1)
+    around = (np.round(places).astype(np.int64)[:, None] + offsets) % len(ring.points)
+    found = ring.peaks[around] * (1 - 0.3 * np.abs(offsets) / _DRIFT)
+    best = np.abs(found).argmax(axis=1)
+    own = np.arange(len(places))
+    return found[own, best], around[own, best]
+
+
+def choose_corners(turning: Floats, peaks: NDArray[np.int64], shown: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the samples that are corners on most of the frames that show them; a corner belongs to one sample.
+
+    Turning and places of the corner near each sample and whether the sample is shown are all (T, M).
+    """
+    seen = np.maximum(shown.sum(axis=0), 1)
+    often = shown.sum(axis=0) >= max(1, 0.3 * len(shown))
+    left = turning.copy()
+    kept: list[int] = []
+    while True:
+        share = np.where(often, ((left != 0) & shown).sum(axis=0) / seen, 0)
+        strength = np.where(share >= _SHARE, share * np.abs(left).mean(axis=0), 0)
+        if not strength.any():
+            return np.array(sorted(kept), np.int64)
+        best = int(np.argmax(strength))
+        kept.append(best)
+        left[peaks == peaks[:, best, None]] = 0
+
+
+def onto_corners(places: Floats, corners: NDArray[np.int64], peaks: NDArray[np.int64], candidates: int) -> Floats:
+    """Return places with the corners' samples on their corners, and those that this passes over pushed along."""
+    moved = places.copy()
+    count = len(places)
+    moved[corners] = peaks[corners]
+    for corner in corners:
+        for side in (-1, 1):
+            for step in range(1, 2 * _DRIFT):
+                here, there = (corner + side * (step - 1)) % count, (corner + side * step) % count
+                gap = side * (moved[there] - moved[here])
+                if (gap + candidates / 2) % candidates - candidates / 2 >= _LEAST_GAP:
+                    break
+                moved[there] = (moved[here] + side * _LEAST_GAP) % candidates
+    return moved

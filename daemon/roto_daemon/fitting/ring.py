@@ -1,0 +1,144 @@
+"""An outline at even spacing, with its directions and corners: what samples are matched with on one frame.
+
+Places along a ring are numbers of its points, cyclic; whole ones are candidates for a sample, others lie between two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+from roto_daemon.fitting.outline import Points
+
+Floats = NDArray[np.float64]
+
+TURNING_REACH_PX = 4.0
+"""Turning is measured between the directions to the points this far before and behind."""
+
+_CORNER_APART_PX = 8.0
+_CORNER_TURNING = np.radians(40.0)
+"""Above the 30 degrees of sharp mattes: on blurred masks every tip of 6 px radius turns that much."""
+
+_ROUND = 1.6
+"""Twice as far out an arc turns twice as much, and a corner no more than before."""
+
+_APEX_FROM_PX, _APEX_TO_PX = 2.5, 9.0
+_APEX_MOVES_PX = 2.0
+"""An apex further from its sample than this is no rounded corner but a mistake of the lines."""
+
+_TANGENT_SMOOTHING_PX = 1.5
+"""Takes the ripple of a pixel grid off the directions and leaves corners their place."""
+
+
+@dataclass(frozen=True)
+class Ring:
+    """An outline at even spacing with its directions."""
+
+    points: Points
+    tangents: Points
+    turning: Floats
+    """Angle in radians by which the outline turns at each point."""
+    spacing: float
+    """Distance in px of neighbouring points along the outline."""
+
+    def at(self, places: Floats) -> Points:
+        """Return the points at places, between neighbours on the straight line."""
+        return _between(self.points, places)
+
+    def tangents_at(self, places: Floats) -> Points:
+        """Return unit tangents at places."""
+        return unit(_between(self.tangents, places))
+
+    def some(self, places: Floats) -> Ring:
+        """Return what the ring has at some of its places: no even spacing is kept."""
+        whole = np.round(places).astype(np.int64) % len(self.points)
+        return Ring(self.at(places), self.tangents_at(places), self.turning[whole], self.spacing)
+
+    @cached_property
+    def peaks(self) -> Floats:
+        """The turning where it is the largest within reach and sharp enough for a corner, else 0."""
+        reach = self.steps(_CORNER_APART_PX / 2)
+        sharp = np.abs(self.turning)
+        round_too = np.abs(_turning(self.points, self.steps(2 * TURNING_REACH_PX))) > _ROUND * sharp
+        wrapped = np.concatenate([sharp[-reach:], sharp, sharp[:reach]])
+        highest = sliding_window_view(wrapped, 2 * reach + 1).max(axis=1)
+        return np.where((sharp >= highest) & (sharp >= _CORNER_TURNING) & ~round_too, self.turning, 0.0)
+
+    def steps(self, length_px: float) -> int:
+        """Return how many points a length spans, at least one and never a large part of the outline."""
+        return _steps(length_px, self.spacing, len(self.points))
+
+    def apex(self, place: int) -> Points:
+        """Return where the lines on both sides of a corner meet; antialiasing rounds the outline itself by 0.3 px."""
+        count = len(self.points)
+        own: Points = self.points[place]
+        steps = np.arange(self.steps(_APEX_FROM_PX), self.steps(_APEX_TO_PX) + 1)
+        if len(steps) < 3:  # noqa: PLR2004 - two points are too few for a line that antialiasing bends
+            return own
+        (first, run), (second, other) = (_line(self.points[(place + side * steps) % count]) for side in (-1, 1))
+        across = float(cross(run, other))
+        if abs(across) < 0.2:  # noqa: PLR2004 - lines nearly parallel meet anywhere
+            return own
+        apex: Points = first + run * float(cross(second - first, other)) / across
+        if np.linalg.norm(apex - own) > _APEX_MOVES_PX:
+            return own
+        return apex
+
+
+def trace_ring(polyline: Points, count: int) -> Ring:
+    """Return a closed polyline at `count` evenly spaced points."""
+    closed = np.vstack([polyline, polyline[:1]])
+    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(closed, axis=0), axis=1))])
+    places = np.linspace(0, along[-1], count, endpoint=False)
+    points = np.stack([np.interp(places, along, closed[:, axis]) for axis in (0, 1)], axis=1)
+    spacing = float(along[-1]) / count
+    smooth = gaussian_filter1d(points, max(_TANGENT_SMOOTHING_PX / spacing, 0.3), axis=0, mode="wrap")
+    tangents = unit(np.roll(smooth, -1, axis=0) - np.roll(smooth, 1, axis=0))
+    turning = _turning(points, _steps(TURNING_REACH_PX, spacing, count))
+    return Ring(points, tangents, turning, spacing)
+
+
+def length(polyline: Points) -> float:
+    """Return the length in px of a closed polyline."""
+    return float(np.linalg.norm(polyline - np.roll(polyline, 1, axis=0), axis=1).sum())
+
+
+def cross(a: Floats, b: Floats) -> Floats:
+    """Return the cross products of vectors (..., 2)."""
+    crossed: Floats = a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+    return crossed
+
+
+def unit(vectors: Points) -> Points:
+    """Return vectors (..., 2) at length 1."""
+    units: Points = vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
+    return units
+
+
+def _turning(points: Points, reach: int) -> Floats:
+    back, ahead = points - np.roll(points, reach, axis=0), np.roll(points, -reach, axis=0) - points
+    turning: Floats = np.arctan2(cross(back, ahead), np.sum(back * ahead, axis=1))
+    return turning
+
+
+def _steps(length_px: float, spacing: float, count: int) -> int:
+    return int(np.clip(round(length_px / spacing), 1, count // 8))
+
+
+def _between(values: Points, places: Floats) -> Points:
+    whole = np.floor(places)
+    share = (places - whole)[..., None]
+    first = whole.astype(np.int64) % len(values)
+    between: Points = (1 - share) * values[first] + share * values[(first + 1) % len(values)]
+    return between
+
+
+def _line(points: Points) -> tuple[Points, Points]:
+    middle = points.mean(axis=0)
+    _, _, directions = np.linalg.svd(points - middle)
+    return middle, directions[0]
