@@ -13,6 +13,9 @@ _SHARE = 0.6
 _DRIFT = 6
 """Points of the ring to both sides of a sample within which a corner belongs to it."""
 
+_APART_PX = 8.0
+"""Control points nearer than that are hard to pick apart; the sharper corner stays."""
+
 _LEAST_GAP = 0.3
 """Points of the ring by which neighbours stay apart when a sample is moved onto its corner."""
 
@@ -30,7 +33,9 @@ def near_peaks(ring: Ring, places: Floats) -> tuple[Floats, NDArray[np.int64]]:
     return found[own, best], around[own, best]
 
 
-def choose_corners(turning: Floats, peaks: NDArray[np.int64], shown: NDArray[np.bool_]) -> NDArray[np.int64]:
+def choose_corners(
+    turning: Floats, peaks: NDArray[np.int64], shown: NDArray[np.bool_], spacing_px: float
+) -> NDArray[np.int64]:
     """Return the samples that are corners on most of the frames that show them; a corner belongs to one sample.
 
     Turning and places of the corner near each sample and whether the sample is shown are all (T, M).
@@ -38,6 +43,7 @@ def choose_corners(turning: Floats, peaks: NDArray[np.int64], shown: NDArray[np.
     seen = np.maximum(shown.sum(axis=0), 1)
     often = shown.sum(axis=0) >= max(1, 0.3 * len(shown))
     left = turning.copy()
+    apart = np.arange(1 - max(round(_APART_PX / spacing_px), 1), max(round(_APART_PX / spacing_px), 1))
     kept: list[int] = []
     while True:
         share = np.where(often, ((left != 0) & shown).sum(axis=0) / seen, 0)
@@ -47,6 +53,7 @@ def choose_corners(turning: Floats, peaks: NDArray[np.int64], shown: NDArray[np.
         best = int(np.argmax(strength))
         kept.append(best)
         left[peaks == peaks[:, best, None]] = 0
+        left[:, (best + apart) % left.shape[1]] = 0
 
 
 def onto_corners(places: Floats, corners: NDArray[np.int64], peaks: NDArray[np.int64], candidates: int) -> Floats:

@@ -213,13 +213,14 @@ def _first_places(ring: Ring, count: int) -> Floats:
 def _assemble(track: Track, rings: list[Ring], places: Floats, size: tuple[int, int]) -> Matched:
     near = [near_peaks(ring, at) for ring, at in zip(rings, places, strict=True)]
     shown = visible(np.stack([ring.at(at) for ring, at in zip(rings, places, strict=True)]), *size)
-    corners = choose_corners(np.stack([turning for turning, _ in near]), np.stack([peaks for _, peaks in near]), shown)
     candidates = len(rings[0].points)
-    onto = [onto_corners(at, corners, peaks, candidates) for at, (_, peaks) in zip(places, near, strict=True)]
+    spacing = float(np.mean([ring.spacing for ring in rings])) * candidates / places.shape[1]
+    turning, peaks = (np.stack(each) for each in zip(*near, strict=True))
+    corners = choose_corners(turning, peaks, shown, spacing)
+    onto = [onto_corners(at, corners, own, candidates) for at, own in zip(places, peaks, strict=True)]
     points = np.stack([ring.at(at) for ring, at in zip(rings, onto, strict=True)])
     tangents = np.stack([ring.tangents_at(at) for ring, at in zip(rings, onto, strict=True)])
     for frame, (ring, at) in enumerate(zip(rings, onto, strict=True)):
         for corner in corners:
             points[frame, corner] = ring.apex(round(at[corner]) % candidates)
-    spacing = float(np.mean([ring.spacing for ring in rings])) * candidates / places.shape[1]
     return Matched(np.array(track.frames), points, tangents, visible(points, *size), corners, spacing)

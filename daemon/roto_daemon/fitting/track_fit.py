@@ -195,7 +195,7 @@ def _with_fewer_knots(fit: JointFit, mixing: Mixing, tolerance_px: float) -> Joi
 
 def _largest_and_spread(fit: JointFit) -> tuple[float, float]:
     """Return the largest deciding error and the root of their mean square, in px."""
-    errors = fit.deciding_errors(fit.controls)
+    errors = fit.deciding_errors(_within_chords(fit.controls))
     return float(np.abs(errors).max()), float(np.sqrt(np.mean(errors**2)))
 
 
