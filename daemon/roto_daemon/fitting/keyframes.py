@@ -22,6 +22,9 @@ _AROUND = 3
 _SPIKE = 3.0
 """A second time difference this many medians high is a frame where the motion breaks: the animator's own keyframe."""
 
+_NO_DOUBT = 4.0
+"""Without a keyframe the present feet may miss the tolerance this many times before new feet could not mend it."""
+
 _CYCLES = 2
 _INSIDE = 0.25
 """Share of a span from its ends within which errors count less when a keyframe is to be inserted."""
@@ -65,15 +68,16 @@ class KeyframeSearch:
         found = [self.reduce(self.insert(start)) for start in starts]
         return min(found, key=lambda keys: (len(keys), float(self.errors(keys).max())))
 
-    def errors(self, keys: list[int], frames: slice = slice(None)) -> Floats:
+    def errors(self, keys: list[int], frames: slice = slice(None), rounds: int | None = None) -> Floats:
         """Return (T,) the largest deciding error in px of each frame after a refit with some keyframes.
 
         What a keyframe on every frame leaves above the tolerance is taken off: only what keyframes can mend counts.
         """
         mixing = self.rule.window(self._times, keys, frames)
-        if self.rounds:
+        rounds = self.rounds if rounds is None else rounds
+        if rounds:
             window = self.fit.window(frames)
-            window.refine(mixing, self.rounds)
+            window.refine(mixing, rounds)
             deciding = window.deciding_errors(window.controls)
         else:
             controls = mixing.apply(self.fit.solve(mixing, frames))
@@ -134,14 +138,21 @@ class KeyframeSearch:
                 return keys
             for key in order:
                 fewer = [other for other in keys if other != key]
-                error = self._local_error(fewer, key)
-                if error <= self.tolerance_px or error <= self._local_error(keys, key):
+                if self._can_do_without(keys, fewer, key):
                     keys = fewer
                     refused = {
                         other for other in refused if abs(keys.index(other) - np.searchsorted(keys, key)) > _AROUND
                     }
                 else:
                     refused.add(key)
+
+    def _can_do_without(self, keys: list[int], fewer: list[int], key: int) -> bool:
+        """Judge by the present feet where they leave no doubt, else by feet found anew."""
+        error = self._local_error(fewer, key, 0)
+        if error <= self.tolerance_px or error > _NO_DOUBT * self.tolerance_px:
+            return error <= self.tolerance_px
+        error = self._local_error(fewer, key, self.rounds)
+        return error <= self.tolerance_px or error <= self._local_error(keys, key, self.rounds)
 
     def _least_needed(self, keys: list[int]) -> list[int]:
         """Return the inner keyframes, those first that lie nearest to the line between their neighbours."""
@@ -159,23 +170,23 @@ class KeyframeSearch:
         for number in range(1, len(keys) - 1):
             if keys[number] in self.rule.kept:
                 continue
-            best = self._local_error(keys, keys[number])
+            best = self._local_error(keys, keys[number], 0)
             for step in (-1, 1, -2, 2):
                 moved = keys[number] + step
                 if not keys[number - 1] < moved < keys[number + 1]:
                     continue
                 trial = [*keys[:number], moved, *keys[number + 1 :]]
-                error = self._local_error(trial, moved)
+                error = self._local_error(trial, moved, 0)
                 if error < 0.98 * best:
                     best, keys = error, trial
         return keys
 
-    def _local_error(self, keys: list[int], changed: int) -> float:
+    def _local_error(self, keys: list[int], changed: int, rounds: int) -> float:
         """Return the worst error within a keyframe of a changed frame, refitting the keyframes around it alone."""
         place = int(np.searchsorted(keys, changed))
         near = keys[max(place - _AROUND, 0) : place + _AROUND + 1]
         frames = slice(near[0], near[-1] + 1)
-        errors = self.errors(near, frames)
+        errors = self.errors(near, frames, rounds)
         low = max(place - 1, 0)
         high = min(place + 1, len(keys) - 1)
         first, last = max(keys[low], near[0]) - near[0], min(keys[high], near[-1]) - near[0]

@@ -43,6 +43,12 @@ class Mixing:
         """Return (T, ...) what a host shows on each frame for (K, ...) values on keyframes; held outside them."""
         return self._interpolated(keyed, held_back=True)
 
+    def at(self, frames: NDArray[np.int64]) -> Mixing:
+        """Return the same for some of the frames, given as rising indices; the keyframes must be among them."""
+        number = {int(frame): place for place, frame in enumerate(frames)}
+        held = {number[key]: controls for key, controls in self.held.items() if key in number}
+        return Mixing(self.times[frames], tuple(number[key] for key in self.keys), self.interpolation, held)
+
     def with_held(self, keyed: Floats) -> Floats:
         """Return (K, N, 6) controls on keyframes with the held ones in their places."""
         whole = keyed.copy()

@@ -66,6 +66,10 @@ _CLAMPED_ROUNDS = 2
 _RUNAWAY = 1.1
 """A round that raises the mean over frames of the largest error by this factor ends the alternation."""
 
+FEWEST_KNOTS = 4
+ROUNDS = 5
+"""Rounds of solving and finding feet that a fit takes to settle."""
+
 _CHUNK = 64
 """Frames handled at once, to bound memory."""
 
@@ -372,6 +376,15 @@ def deciding_errors(residuals: Floats, weight: Floats, samples: float) -> Floats
     ahead, behind = np.vstack([mean[1:], mean[-1:]]), np.vstack([mean[:1], mean[:-1]])
     middle: Floats = np.maximum(np.minimum(mean, ahead), np.minimum(np.maximum(mean, ahead), behind))
     return middle
+
+
+def refitted(fit: JointFit, matched: Matched, knots: Knots, mixing: Mixing) -> JointFit:
+    """Return a fit with other knots, on all or some frames, refined for keyframes; set as `fit` is."""
+    trial = JointFit(matched, knots, deciding_px=fit.deciding_px)
+    trial.pull = fit.pull
+    trial.gather()
+    trial.refine(mixing, ROUNDS)
+    return trial
 
 
 def arc_mean(values: Floats, weight: Floats, samples: float) -> Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +12,9 @@ from scipy.ndimage import gaussian_filter1d
 from roto_daemon.fitting.correspondence import Floats, Matched
 from roto_daemon.fitting.curve import Knots, choose_knots, knot_needs, spread
 from roto_daemon.fitting.keyframes import KeyframeSearch
-from roto_daemon.fitting.measure import crossing_pieces
 from roto_daemon.fitting.mixing import KeyRule, Mixing, every_frame
-from roto_daemon.fitting.solve import DECIDING_ARC_PX, KEYED_PULL, JointFit, arc_mean
+from roto_daemon.fitting.solve import DECIDING_ARC_PX, FEWEST_KNOTS, KEYED_PULL, ROUNDS, JointFit, arc_mean, refitted
+from roto_daemon.fitting.tidy import looped, tidied
 
 _NOISE_TOLERANCE = 4.0
 """Below this many sigmas of what noise is left in deciding errors, noise alone would buy keyframes: of the few
@@ -34,7 +35,6 @@ _FOURTH_DIFFERENCE = (1.0, -4.0, 6.0, -4.0, 1.0)
 """Blind to steady motion and acceleration; unit noise gives it a variance of 70."""
 
 _NOISE_REACH_PX = 40.0
-_ROUNDS = 5
 _FINAL_PASSES = 3
 _LATE_INSERTIONS = 2
 _TRIAL_ROUNDS = 2
@@ -45,21 +45,10 @@ than with the points that the outline was drawn with."""
 _NEEDED = 6.0
 """A knot without which the outline would err by this many times the bound is not tried to be dropped."""
 
-_NEAREST_PX = 2.2
-"""Control points nearer than this on a keyframe cannot be picked apart: one of them goes."""
-
-_FEWEST_KNOTS = 4
-_WORTH_A_KNOT = 1.1
-"""A crowded knot stays where the error without it grows by this factor above the tolerance."""
-
 _KNOT_ROUNDS = 6
 _KNOTS_AT_ONCE = 4
 _MOST_KNOTS = 48
 """An outline that needs more is broken by its mattes; points without end would not mend it."""
-
-_PIECES = 12
-_SHORTEN = 0.8
-_UNTANGLE_ROUNDS = 8
 
 
 @dataclass(frozen=True)
@@ -90,15 +79,14 @@ def fit_samples(matched: Matched, tolerance_px: float, rule: KeyRule | None = No
     tolerance = max(tolerance_px, _NOISE_TOLERANCE * noise)
     knots = _knots(matched, tolerance, smoothing, arc_px)
     fit = JointFit(matched, knots, deciding_px=arc_px)
-    fit.refine(every_frame(len(matched.frames)), _ROUNDS)
+    fit.refine(every_frame(len(matched.frames)), ROUNDS)
     fit.pull = KEYED_PULL
     fit.gather()
     keys = KeyframeSearch(fit, tolerance, rule=rule).search()
     fit, keys = _settle(fit, keys, tolerance, rule)
     mixing = rule.mixing(matched.frames, keys)
     fit = _with_fewer_knots(fit, mixing, tolerance)
-    fit = _without_crowding(fit, mixing, tolerance)
-    controls = _untangled(_within_chords(fit.controls[keys]), mixing)
+    fit, controls = tidied(fit, mixing, tolerance)
     reached = float(np.abs(fit.deciding_errors(mixing.apply(controls))).max())
     return TrackFit(matched.frames[keys], controls, fit.knots.corner, max(tolerance, reached), edge_noise(matched))
 
@@ -130,7 +118,7 @@ def _knots(matched: Matched, tolerance_px: float, smoothing_px: float, arc_px: f
     every = every_frame(len(part.frames))
     for _ in range(_KNOT_ROUNDS):
         fit = JointFit(part, knots, deciding_px=arc_px)
-        fit.refine(every, _ROUNDS)
+        fit.refine(every, ROUNDS)
         errors = np.abs(fit.deciding_errors(fit.controls)).max(axis=0)
         room = _MOST_KNOTS - len(knots.at)
         places = _worst_places(errors, knots, tolerance_px, max(round(6.0 / matched.spacing_px), 2))
@@ -159,13 +147,13 @@ def _worst_places(errors: Floats, knots: Knots, tolerance_px: float, apart: int)
 def _settle(fit: JointFit, keys: list[int], tolerance_px: float, rule: KeyRule) -> tuple[JointFit, list[int]]:
     """Refine with the keyframes found, and add or drop some as the feet settle."""
     for _ in range(_FINAL_PASSES):
-        fit.refine(rule.mixing(fit.matched.frames, keys), _ROUNDS)
+        fit.refine(rule.mixing(fit.matched.frames, keys), ROUNDS)
         search = KeyframeSearch(fit, tolerance_px, _TRIAL_ROUNDS, rule)
         better = search.reduce(search.insert(keys, _LATE_INSERTIONS))
         if better == keys:
             break
         keys = better
-    fit.refine(rule.mixing(fit.matched.frames, keys), _ROUNDS)
+    fit.refine(rule.mixing(fit.matched.frames, keys), ROUNDS)
     return fit, keys
 
 
@@ -177,130 +165,38 @@ def _with_fewer_knots(fit: JointFit, mixing: Mixing, tolerance_px: float) -> Joi
     """
     most, spread_px = _largest_and_spread(fit)
     most, spread_px = max(tolerance_px, most), _WORTH_KEEPING * spread_px
+    # Trials look at keyframes and two frames of each span: enough to tell, and the work grows with keyframes alone.
+    some = _keys_and_betweens(mixing.keys)
+    part, few = fit.matched.part(some), mixing.at(some)
+    trials = [refitted(fit, part, fit.knots, few)]
+    loops = looped(trials[0].controls).sum()
     refused: set[int] = set()
-    while len(fit.knots.at) > _FEWEST_KNOTS:
-        needed = knot_needs(fit.matched, fit.knots)
+    while len(trials[-1].knots.at) > FEWEST_KNOTS:
+        knots = trials[-1].knots
+        needed = knot_needs(part, knots)
         order = [int(n) for n in np.argsort(needed, kind="stable") if needed[n] <= _NEEDED * most]
-        order = [number for number in order if int(fit.knots.at[number]) not in refused]
+        order = [number for number in order if int(knots.at[number]) not in refused]
         if not order:
             break
-        trial = _refitted(fit, fit.knots.without(order[0]), mixing)
+        trial = refitted(fit, part, knots.without(order[0]), few)
         reached = _largest_and_spread(trial)
-        if reached[0] <= most and reached[1] <= spread_px:
-            fit = trial
+        if reached[0] <= most and reached[1] <= spread_px and looped(trial.controls).sum() <= loops:
+            trials.append(trial)
         else:
-            refused.add(int(fit.knots.at[order[0]]))
+            refused.add(int(knots.at[order[0]]))
+    for trial in reversed(trials[1:]):
+        whole = refitted(fit, fit.matched, trial.knots, mixing)
+        if _largest_and_spread(whole)[0] <= most:
+            return whole
     return fit
+
+
+def _keys_and_betweens(keys: tuple[int, ...]) -> NDArray[np.int64]:
+    between = [round(a + (b - a) * share) for a, b in pairwise(keys) for share in (1 / 3, 2 / 3)]
+    return np.unique(np.array([*keys, *between], np.int64))
 
 
 def _largest_and_spread(fit: JointFit) -> tuple[float, float]:
     """Return the largest deciding error and the root of their mean square, in px."""
     errors = fit.deciding_errors(_within_chords(fit.controls))
     return float(np.abs(errors).max()), float(np.sqrt(np.mean(errors**2)))
-
-
-def _refitted(fit: JointFit, knots: Knots, mixing: Mixing) -> JointFit:
-    trial = JointFit(fit.matched, knots, deciding_px=fit.deciding_px)
-    trial.pull = fit.pull
-    trial.gather()
-    trial.refine(mixing, _ROUNDS)
-    return trial
-
-
-def _without_crowding(fit: JointFit, mixing: Mixing, tolerance_px: float) -> JointFit:
-    """Drop knots that come too near to a neighbour on a keyframe, where the outline can do without them."""
-    refused: set[int] = set()
-    limit = max(tolerance_px, _WORTH_A_KNOT * float(np.abs(fit.deciding_errors(fit.controls)).max()))
-    while len(fit.knots.at) > _FEWEST_KNOTS:
-        gone = _crowded_knot(fit, list(mixing.keys), refused)
-        if gone is None:
-            break
-        trial = _refitted(fit, fit.knots.without(gone), mixing)
-        if np.abs(trial.deciding_errors(trial.controls)).max() <= limit:
-            fit = trial
-        else:
-            refused.add(int(fit.knots.at[gone]))
-    return fit
-
-
-def _crowded_knot(fit: JointFit, keys: list[int], refused: set[int]) -> int | None:
-    """Return the knot to try without: of the two nearest ones a smooth one before a corner."""
-    position = fit.controls[keys][..., :2]
-    gaps = np.linalg.norm(np.roll(position, -1, axis=1) - position, axis=-1).min(axis=0)
-    for number in np.argsort(gaps, kind="stable"):
-        if gaps[number] >= _NEAREST_PX:
-            return None
-        pair = sorted((int(number), (int(number) + 1) % len(gaps)), key=lambda knot: bool(fit.knots.corner[knot]))
-        for knot in pair:
-            if int(fit.knots.at[knot]) not in refused:
-                return knot
-    return None
-
-
-def _within_chords(controls: Floats) -> Floats:
-    """Return controls with no tangent longer than the chord of the segment it steers."""
-    held = controls.copy()
-    chord = np.linalg.norm(np.roll(controls[..., :2], -1, axis=1) - controls[..., :2], axis=-1)
-    for place, limit in ((slice(4, 6), chord), (slice(2, 4), np.roll(chord, 1, axis=1))):
-        length = np.maximum(np.linalg.norm(held[..., place], axis=-1), 1e-9)
-        held[..., place] *= np.minimum(1, limit / length)[..., None]
-    return held
-
-
-def _untangled(controls: Floats, mixing: Mixing) -> Floats:
-    """Return controls with the tangents shortened wherever the outline loops on a frame, in-betweens included.
-
-    Where shorter tangents hardly help they stay as they were: the crossing is in the mattes, and is reported.
-    """
-    scale = np.ones(controls.shape[:2])
-    for _ in range(_UNTANGLE_ROUNDS):
-        looped = _looped(_shortened(controls, scale), mixing)
-        if not looped.any():
-            return _shortened(controls, scale)
-        scale[looped] *= _SHORTEN
-    shortened = _shortened(controls, scale)
-    left = _looped(shortened, mixing)
-    scale[left] = 1
-    restored = _shortened(controls, scale)
-    return shortened if 2 * left.sum() <= _looped(restored, mixing).sum() else restored
-
-
-def _shortened(controls: Floats, scale: Floats) -> Floats:
-    """Return controls with both tangents of each segment (K, N) scaled."""
-    shorter = controls.copy()
-    shorter[..., 4:6] *= scale[..., None]
-    shorter[..., 2:4] *= np.roll(scale, 1, axis=1)[..., None]
-    return shorter
-
-
-def _looped(controls: Floats, mixing: Mixing) -> NDArray[np.bool_]:
-    """Say for each keyframe and segment (K, N) whether it has a part in a loop on some frame."""
-    found = np.zeros(controls.shape[:2], bool)
-    for share, outline in zip(mixing.weights, mixing.apply(controls), strict=True):
-        segments = _looped_segments(outline)
-        for key in np.flatnonzero(share):
-            found[key, segments] = True
-    return found
-
-
-def _looped_segments(outline: Floats) -> list[int]:
-    """Return segments of one outline (N, 6) that cross themselves or the next but one."""
-    count = len(outline)
-    polyline = _even_polyline(outline)
-    crossing = crossing_pieces(polyline) // _PIECES
-    found = set()
-    for first, second in crossing:
-        gap = min(abs(int(first) - int(second)), count - abs(int(first) - int(second)))
-        if gap <= 2:  # noqa: PLR2004 - further ones are limbs that touch, which shorter tangents do not part
-            found |= {int(first), int(second)}
-    return sorted(found)
-
-
-def _even_polyline(outline: Floats) -> Floats:
-    start = outline[:, :2]
-    end = np.roll(start, -1, axis=0)
-    s = (np.arange(_PIECES) / _PIECES)[None, :, None]
-    r = 1 - s
-    leave, arrive = start + outline[:, 4:6], end + np.roll(outline[:, 2:4], -1, axis=0)
-    curve = r**3 * start[:, None] + 3 * r**2 * s * leave[:, None] + 3 * r * s**2 * arrive[:, None] + s**3 * end[:, None]
-    return curve.reshape(-1, 2)
