@@ -33,7 +33,7 @@ def tidied(fit: JointFit, mixing: Mixing, tolerance_px: float) -> tuple[JointFit
     """Return the fit, with fewer knots where that takes it, and the controls (K, N, 6) of its keyframes."""
     fit = _without_crowding(fit, mixing, tolerance_px)
     keys = list(mixing.keys)
-    held = _within_chords(fit.controls[keys])
+    held = within_chords(fit.controls[keys])
     limit_px = _WORTH_A_LOOP * max(tolerance_px, _error(fit, held, mixing))
     controls = _untangled(fit, held, mixing, limit_px)
     loops = _looped(controls, mixing)
@@ -43,7 +43,7 @@ def tidied(fit: JointFit, mixing: Mixing, tolerance_px: float) -> tuple[JointFit
         if gone is None:
             break
         trial = refitted(fit, fit.matched, fit.knots.without(gone), mixing)
-        tried = _untangled(trial, _within_chords(trial.controls[keys]), mixing, limit_px)
+        tried = _untangled(trial, within_chords(trial.controls[keys]), mixing, limit_px)
         left = _looped(tried, mixing)
         if left.sum() < loops.sum() and _error(trial, tried, mixing) <= limit_px:
             fit, controls, loops = trial, tried, left
@@ -95,7 +95,7 @@ def _crowded_knot(fit: JointFit, keys: list[int], refused: set[int]) -> int | No
     return None
 
 
-def _within_chords(controls: Floats) -> Floats:
+def within_chords(controls: Floats) -> Floats:
     """Return controls with no tangent longer than the chord of the segment it steers."""
     held = controls.copy()
     chord = np.linalg.norm(np.roll(controls[..., :2], -1, axis=1) - controls[..., :2], axis=-1)

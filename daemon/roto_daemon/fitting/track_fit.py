@@ -14,7 +14,7 @@ from roto_daemon.fitting.curve import Knots, choose_knots, knot_needs, spread
 from roto_daemon.fitting.keyframes import KeyframeSearch
 from roto_daemon.fitting.mixing import KeyRule, Mixing, every_frame
 from roto_daemon.fitting.solve import DECIDING_ARC_PX, FEWEST_KNOTS, KEYED_PULL, ROUNDS, JointFit, arc_mean, refitted
-from roto_daemon.fitting.tidy import looped, tidied
+from roto_daemon.fitting.tidy import looped, tidied, within_chords
 
 _NOISE_TOLERANCE = 4.0
 """Below this many sigmas of what noise is left in deciding errors, noise alone would buy keyframes: of the few
@@ -198,5 +198,5 @@ def _keys_and_betweens(keys: tuple[int, ...]) -> NDArray[np.int64]:
 
 def _largest_and_spread(fit: JointFit) -> tuple[float, float]:
     """Return the largest deciding error and the root of their mean square, in px."""
-    errors = fit.deciding_errors(_within_chords(fit.controls))
+    errors = fit.deciding_errors(within_chords(fit.controls))
     return float(np.abs(errors).max()), float(np.sqrt(np.mean(errors**2)))
