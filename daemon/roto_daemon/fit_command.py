@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, NoReturn
 
 import typer
@@ -14,6 +14,7 @@ from rich.table import Table
 from roto_daemon.errors import FitError, OutputError, RotoError
 from roto_daemon.fitting import FitOptions, FitResult, fit_shapes
 from roto_daemon.plates.mattes import open_mattes
+from roto_daemon.plates.reader import open_plate, whatever_reads
 from roto_shapes.exporters import ENDINGS, write_roto
 from roto_shapes.files import make_folder_ready
 from roto_shapes.shape import Interpolation
@@ -50,6 +51,9 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
     every: Annotated[
         int | None, typer.Option(metavar="N", help="Also a keyframe at every so many frames of a shape.")
     ] = None,
+    plate: Annotated[
+        str, typer.Option(metavar="PLATE", help="The footage of the masks: points then stick to what moves in it.")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Turn a mask or matte sequence (8 or 16 bit, float) into animated shapes. No daemon is needed.
@@ -66,7 +70,7 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
             keyframes_at=_frames_named(keyframes),
             keyframe_step=every,
         )
-        result = _fitted(masks, _range(frames), options)
+        result = _fitted(masks, _range(frames), options, plate)
         notes = _write(result, out)
     except OutputError as error:
         _fail(error, _NO_OUTPUT)
@@ -78,12 +82,23 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
         _print(result, out, notes)
 
 
-def _fitted(masks: str, frames: FrameRange | None, options: FitOptions) -> FitResult:
+def _fitted(masks: str, frames: FrameRange | None, options: FitOptions, plate: str) -> FitResult:
     mattes = open_mattes(masks, frames)
+    if not plate:
+        return _with_bars(lambda tell: fit_shapes(mattes, mattes.plate, options, tell))
+    with open_plate(plate) as footage:
+        if footage.size != (mattes.plate.width, mattes.plate.height):
+            sizes = ["x".join(map(str, size)) for size in (footage.size, (mattes.plate.width, mattes.plate.height))]
+            raise FitError(f"the plate is {sizes[0]} pixels and the masks {sizes[1]}: give the footage they belong to")
+        pictures = whatever_reads(footage.picture)
+        return _with_bars(lambda tell: fit_shapes(mattes, mattes.plate, options, tell, pictures))
+
+
+def _with_bars(work: Callable[[Callable[[float], None]], FitResult]) -> FitResult:
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal) as bars:
         task = bars.add_task("fit", total=1.0)
-        return fit_shapes(mattes, mattes.plate, options, lambda share: bars.update(task, completed=share))
+        return work(lambda share: bars.update(task, completed=share))
 
 
 def _range(text: str) -> FrameRange | None:

@@ -278,6 +278,7 @@ class Sessions:
         args = {
             "folder": str(session.folder),
             "plate": pack_plate(session.plate.plate),
+            "footage": session.plate.order.pack(),
             "object_id": object_id,
             "frames": _frames_with_mattes(session, object_id, order.frames),
             "name": target.name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from scipy.spatial import cKDTree
 
 from roto_daemon.fitting import FitOptions, coverage, fit_shapes
 from roto_daemon.fitting.correspondence import Matched, match
+from roto_daemon.fitting.flow import PlateFlow
 from roto_daemon.fitting.outline import trace_outlines
 from roto_daemon.fitting.tracks import TrackLinker
 from roto_shapes.shot import FrameRange, Plate
@@ -122,3 +124,54 @@ def test_samples_of_a_hidden_limb_crowd_on_the_outline_in_order_and_none_fall_to
         (largest, *_) = trace_outlines(passing(frame))
         away, _ = cKDTree(largest.points).query(samples.points[frame])
         assert np.median(away) < 0.5
+
+
+def textured(seed: int) -> NDArray[np.float32]:
+    noise = np.random.default_rng(seed).uniform(0, 255, (400, 400)).astype(np.float32)
+    smooth = np.asarray(cv2.GaussianBlur(noise, (0, 0), 2.5), np.float32)
+    return np.clip((smooth - 127) * 5 + 127, 0, 255)
+
+
+SURFACE, BACKGROUND = textured(3), textured(4)
+
+
+def centre(frame: int) -> Points:
+    placed: Points = MIDDLE + np.array([frame, 0])
+    return placed
+
+
+def ball(frame: int) -> Points:
+    return centre(frame) + polar(lambda angle: 80 + 0 * angle)
+
+
+def spinning(frame: int, degrees: float) -> NDArray[np.uint8]:
+    """Draw a ball that rolls before a textured background, as the camera would see it."""
+    move = cv2.getRotationMatrix2D((200, 200), -degrees * frame, 1)
+    move[:, 2] = move[:, 2] + centre(frame) - 200.5
+    surface = cv2.warpAffine(SURFACE, move, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT)
+    shown = coverage(ball(frame), WIDTH, HEIGHT)
+    grey = surface * shown + BACKGROUND[:HEIGHT, :WIDTH] * (1 - shown)
+    return np.dstack([grey] * 3).astype(np.uint8)
+
+
+@pytest.mark.parametrize("degrees", [3.0, -6.0])
+def test_with_the_plate_points_follow_a_spin_that_the_outline_does_not_show(degrees: float) -> None:
+    def truth(frame: int) -> Points:
+        return centre(frame) + turned(ball(frame) - centre(frame), degrees * frame)
+
+    linker = TrackLinker()
+    for frame in range(FRAMES):
+        linker.add(frame, trace_outlines(coverage(ball(frame), WIDTH, HEIGHT)))
+    (track,) = linker.finish()
+    flow = PlateFlow(lambda frame: spinning(frame, degrees), (WIDTH, HEIGHT))
+    assert slip_px(match(track, WIDTH, HEIGHT, flow), truth) < 3
+    assert slip_px(match(track, WIDTH, HEIGHT), truth) > 10
+
+
+def test_a_plate_without_frames_changes_nothing() -> None:
+    plate = Plate(WIDTH, HEIGHT, FrameRange(0, 3))
+    mattes = [(frame, coverage(ball(frame), WIDTH, HEIGHT)) for frame in range(4)]
+    alone = fit_shapes(mattes, plate).roto
+    assert fit_shapes(mattes, plate, pictures=lambda _: None).roto == alone
+    spun = fit_shapes(mattes, plate, pictures=lambda frame: spinning(frame, 6.0)).roto
+    assert spun != alone

@@ -95,6 +95,12 @@ def test_masks_that_are_empty(roto: Roto, tmp_path: Path) -> None:
     refused(roto("fit", str(tmp_path / "m.####.png"), "--out", "b.json"), BAD_INPUT, "empty")
 
 
+def test_a_plate_that_is_not_the_masks(roto: Roto, plate: str, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "m.1001.png"), np.full((20, 30), 255, np.uint8))
+    done = roto("fit", str(tmp_path / "m.####.png"), "--plate", plate, "--out", "b.json")
+    refused(done, BAD_INPUT, "30x20", "plate")
+
+
 def test_a_port_in_use(daemon: Daemon, tmp_path: Path) -> None:
     (tmp_path / "work").mkdir()
     done = subprocess.run(

@@ -107,6 +107,13 @@ def test_a_fit_tells_scripts_what_it_came_to(roto: Roto, plate: str) -> None:
     assert FIRST <= facts["worst_frame"] <= FIRST + 3
 
 
+def test_a_fit_may_look_at_the_plate(roto: Roto, plate: str) -> None:
+    frames = f"{FIRST}-{FIRST + 3}"
+    done = roto("fit", plate, "--plate", plate, "--frames", frames, "--json", "--out", "fit.json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["shapes"] == 1
+
+
 def test_a_part_of_the_range_is_tracked_from_a_click_in_its_middle(roto: Roto, plate: str, tmp_path: Path) -> None:
     x, y = centre(FIRST + 4)
     done = roto(

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from roto_daemon.errors import FitError
 from roto_daemon.fitting.correspondence import match
+from roto_daemon.fitting.flow import Pictures, PlateFlow
 from roto_daemon.fitting.measure import BoundaryError, boundary_error, self_crossings
 from roto_daemon.fitting.mixing import KeyRule, demanded_keys
 from roto_daemon.fitting.naming import paint_order
@@ -40,6 +41,9 @@ __all__ = [
 
 _MOST_IGNORED = 0.25
 """With specks of more than this share of what the mattes cover, shapes would not show what the mattes show."""
+
+_WORTH_FLOW = 0.05
+"""Optical flow is looked at for outlines of at least this share of the largest: small ones hold little texture."""
 
 _READING_SHARE = 0.3
 """Part of the progress that reading mattes stands for."""
@@ -130,12 +134,16 @@ def fit_shapes(
     plate: Plate,
     options: FitOptions | None = None,
     progress: Callable[[float], None] | None = None,
+    pictures: Pictures | None = None,
 ) -> FitResult:
     """Return animated shapes for (frame, matte) pairs in rising frame order; frame numbers may have gaps.
 
     Mattes are (height, width) coverage from 0 to 1 of the plate's size, and are let go one by one. `progress` hears
     0 to 1. One shape per outline and lifetime, one cutting shape per hole. Raises FitError when there is nothing to
     draw or a matte cannot be used.
+
+    `pictures` returns frames of the plate, (height, width, 3) of its size, or None; with it, control points stick to
+    a surface that moves along its own outline. It is asked for one frame after the other, once or twice an outline.
     """
     options = options or FitOptions()
     progress = progress or _unheard
@@ -145,10 +153,12 @@ def fit_shapes(
         reader.add(frame, matte)
     fits = []
     tracks = reader.finish()
+    flow = PlateFlow(pictures, (plate.width, plate.height)) if pictures else None
     work = sum(len(track.frames) for track in tracks)
     done = 0
     for track in tracks:
-        samples = match(track, plate.width, plate.height)
+        guide = flow if track.weight >= _WORTH_FLOW * tracks[0].weight else None
+        samples = match(track, plate.width, plate.height, guide)
         demanded = demanded_keys(samples.frames, options.keyframes_at, options.keyframe_step)
         fits.append(fit_samples(samples, options.tolerance_px, KeyRule(options.interpolation, demanded)))
         done += len(track.frames)

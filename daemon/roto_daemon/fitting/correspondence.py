@@ -18,12 +18,15 @@ from scipy.spatial import cKDTree
 
 from roto_daemon.fitting.alignment import CANDIDATES_PER_SAMPLE, Expected, align, snap
 from roto_daemon.fitting.corners import choose_corners, near_peaks, onto_corners
+from roto_daemon.fitting.flow import Guidance, PlateFlow
 from roto_daemon.fitting.outline import Points, visible
 from roto_daemon.fitting.registration import carry_locally, register, turn_between, turned
 from roto_daemon.fitting.ring import Ring, length, trace_ring, unit
 from roto_daemon.fitting.tracks import Track
 
 Floats = NDArray[np.float64]
+Motion = tuple[Floats, Points]
+"""A (2, 2) turn about the middle of the samples, and a shift in px."""
 
 _SAMPLE_SPACING_PX = 3.0
 _FEWEST_SAMPLES = 32
@@ -32,6 +35,9 @@ _MOST_SAMPLES = 320
 
 _BAND, _NARROW_BAND = 0.15, 0.06
 """Share of the outline by which a sample may leave its place of the frame before, and of the first match."""
+
+_GUIDED_SHARE = 0.15
+"""Mean trust in flow from which it says how the outline moves as a whole."""
 
 _STRIDE = 8
 """Frames that the second match goes at once: errors along the outline add up so much more slowly."""
@@ -86,13 +92,16 @@ class Matched:
         return np.stack([self.tangents[..., 1], -self.tangents[..., 0]], axis=-1)
 
 
-def match(track: Track, width: int, height: int) -> Matched:
-    """Return the samples of a track on a plate of a size in pixels: one set of samples for all frames."""
+def match(track: Track, width: int, height: int, flow: PlateFlow | None = None) -> Matched:
+    """Return the samples of a track on a plate of a size in pixels: one set of samples for all frames.
+
+    `flow` says how the plate moves along the outlines; outlines alone do not show how a ball spins.
+    """
     lengths = [length(points) for points in track.outlines]
     count = int(np.clip(max(lengths) / _SAMPLE_SPACING_PX, _FEWEST_SAMPLES, _MOST_SAMPLES))
     rings = [trace_ring(points, count * CANDIDATES_PER_SAMPLE) for points in track.outlines]
     start = int(np.argmax(lengths))
-    chain = _Chain(rings, start)
+    chain = _Chain(rings, start, track.frames, flow)
     chain.follow()
     chain.correct()
     return _assemble(track, rings, _denser(chain.places, rings[0]), (width, height))
@@ -101,9 +110,11 @@ def match(track: Track, width: int, height: int) -> Matched:
 class _Chain:
     """Places (T, M) of the samples on the rings of all frames, as they become known; rising, past the end of a ring."""
 
-    def __init__(self, rings: list[Ring], start: int) -> None:
+    def __init__(self, rings: list[Ring], start: int, frames: list[int], flow: PlateFlow | None) -> None:
         self.rings = rings
         self.start = start
+        self._frames = frames
+        self._flow = flow
         self.candidates = len(rings[start].points)
         self.places = np.zeros((len(rings), self.candidates // CANDIDATES_PER_SAMPLE))
         self.places[start] = _first_places(rings[start], self.places.shape[1])
@@ -114,13 +125,24 @@ class _Chain:
             motion = np.eye(2), np.zeros(2)
             for last, index in pairwise(order):
                 samples = self._samples(last)
+                guidance = self._guidance(last, index, samples)
+                if guidance:
+                    motion = _motion(samples.points, guidance.points, guidance.confidence, motion)
                 middle = samples.points.mean(axis=0)
-                guess = (samples.points - middle) @ motion[0].T + middle + motion[1]
-                moved = register(guess, samples.tangents @ motion[0].T, self.rings[index])
+                start = (samples.points - middle) @ motion[0].T + middle + motion[1]
+                moved = register(start, samples.tangents @ motion[0].T, self.rings[index])
+                if guidance:
+                    moved = _along(moved, guidance), moved[1]
                 guess = self.places[last] + _pace(moved[0], self.places[last], self.rings[index])
                 self._match(index, last, moved, guess, _BAND)
                 found, weight = self._samples(index).points, self._shown(last) * self._shown(index)
                 motion = turn_between(samples.points, found, weight), np.median(found - samples.points, axis=0)
+
+    def _guidance(self, last: int, index: int, samples: Ring) -> Guidance | None:
+        if self._flow is None:
+            return None
+        frames = self._frames[last], self._frames[index]
+        return self._flow.follow(frames, samples, (self.rings[last], self.rings[index]))
 
     def correct(self) -> None:
         """Match over strides, and the frames in between with the strides' ends."""
@@ -161,6 +183,26 @@ class _Chain:
 
     def _shown(self, frame: int) -> Floats:
         return _shown(self.places[frame], self.candidates)
+
+
+def _motion(start: Points, end: Points, weight: Floats, otherwise: Motion) -> Motion:
+    """Return the turn and shift that flow sees as a whole, or what is thought otherwise where it sees too little."""
+    if weight.sum() < _GUIDED_SHARE * len(weight):
+        return otherwise
+    shift: Points = weight @ (end - start) / weight.sum()
+    turn = turn_between(start, end, weight)
+    middle = start.mean(axis=0)
+    centre = weight @ start / weight.sum()
+    # The turn is about the middle of what flow sees, which need not be that of all samples.
+    return turn, shift + (middle - centre) @ turn.T - (middle - centre)
+
+
+def _along(moved: tuple[Points, Points], guidance: Guidance) -> Points:
+    """Return moved samples slid along the edge to where flow sees them, as far as it can be trusted."""
+    points, tangents = moved
+    slide = np.sum((guidance.points - points) * tangents, axis=1) * guidance.confidence
+    slid: Points = points + slide[:, None] * tangents
+    return slid
 
 
 def _pace(points: Points, places: Floats, ring: Ring) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -108,6 +109,21 @@ def open_plate(
     else:
         footage = _Movie(found, frames, first_frame or 0, colour_space, limit_pixels)
     return PlateReader(footage, cache_bytes)
+
+
+def whatever_reads(picture: Callable[[int], Picture]) -> Callable[[int], Picture | None]:
+    """Return a reader of frames that answers None for those that are missing or damaged.
+
+    For uses that a frame helps and that do without it.
+    """
+
+    def read(frame: int) -> Picture | None:
+        try:
+            return picture(frame)
+        except PlateError:
+            return None
+
+    return read
 
 
 class _Images:

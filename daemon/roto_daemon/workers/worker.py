@@ -24,6 +24,7 @@ from roto_daemon.errors import RotoError, UnavailableError
 from roto_daemon.fitting import FitOptions, FitReport, FitResult, fit_shapes
 from roto_daemon.fitting.raster import coverage
 from roto_daemon.plates.matte_store import MatteStore
+from roto_daemon.plates.reader import whatever_reads
 from roto_daemon.workers.files import write_files
 from roto_daemon.workers.footage import Reader, open_footage
 from roto_daemon.workers.orders import ObjectOrder, PlateOrder, SessionOrder, pack_plate, unpack_plate
@@ -196,7 +197,13 @@ def _fit(args: Message) -> Steps:
     )
     store, object_id, frames = MatteStore(Path(args["folder"])), args["object_id"], args["frames"]
     mattes = ((frame, store.read(object_id, frame).matte()) for frame in frames)
-    with _Thread(lambda progress: fit_shapes(mattes, unpack_plate(args["plate"]), options, progress)) as work:
+    plate = unpack_plate(args["plate"])
+
+    def fit(progress: Callable[[float], None]) -> FitResult:
+        with open_footage(PlateOrder.unpack(args["footage"])) as reader:
+            return fit_shapes(mattes, plate, options, progress, whatever_reads(reader.picture))
+
+    with _Thread(fit) as work:
         for share in work.progress():
             yield {"done": round(share * len(frames)), "total": len(frames)}
         result = work.result()
