@@ -22,6 +22,7 @@ from roto_daemon.fitting.mixing import KeyRule, demanded_keys
 from roto_daemon.fitting.naming import paint_order
 from roto_daemon.fitting.outline import trace_outlines
 from roto_daemon.fitting.raster import control_point_polyline, coverage, render_shapes, shape_polyline
+from roto_daemon.fitting.refit import Refitted, outlines_of_shapes, refit_shape
 from roto_daemon.fitting.track_fit import TrackFit, fit_samples
 from roto_daemon.fitting.tracks import Track, TrackLinker
 from roto_shapes.shape import ControlPoint, Interpolation, Roto, Shape, ShapeKeyframe
@@ -35,6 +36,7 @@ __all__ = [
     "control_point_polyline",
     "coverage",
     "fit_shapes",
+    "refit_shapes",
     "render_shapes",
     "shape_polyline",
 ]
@@ -174,6 +176,50 @@ def fit_shapes(
     )
     progress(1.0)
     return FitResult(roto, report)
+
+
+def refit_shapes(
+    roto: Roto,
+    mattes: Iterable[tuple[int, NDArray[np.float32]]],
+    options: FitOptions | None = None,
+    edited: Iterable[int] = (),
+    progress: Callable[[float], None] | None = None,
+) -> FitResult:
+    """Return the shapes with their free keyframes fitted anew to mattes, given as to `fit_shapes`.
+
+    Locked keyframes, and those on the `edited` frames, come back bit for bit. With edited frames only what lies
+    between the next locked keyframes on both sides of them changes. Names, lifetimes, control points and their order
+    stay; keyframes come where the bound asks for them and go where nothing needs them. Raises FitError for mattes that
+    cannot be used, an open shape, or an edited frame on which no shape has a keyframe.
+    """
+    options = options or FitOptions()
+    progress = progress or _unheard
+    began = time.monotonic()
+    frames_edited = frozenset(edited)
+    strange = sorted(frames_edited - {key.frame for shape in roto.shapes for key in shape.keyframes})
+    if strange:
+        raise FitError(f"no shape has a keyframe on frame {', '.join(map(str, strange))}: name frames that were edited")
+    reader = _Reader(roto.plate, options, progress)
+    for frame, matte in mattes:
+        reader.add(frame, matte)
+    tracks = reader.finish()
+    results = []
+    for number, outlines in enumerate(outlines_of_shapes(roto.shapes, tracks)):
+        shape, size = roto.shapes[number], (roto.plate.width, roto.plate.height)
+        touched = frames_edited & {key.frame for key in shape.keyframes}
+        if frames_edited and not touched:
+            results.append(Refitted(shape, 0.0, 0.0))
+        else:
+            results.append(refit_shape(shape, outlines, size, options.tolerance_px, touched))
+        progress(_READING_SHARE + (1 - _READING_SHARE) * 0.95 * (number + 1) / len(roto.shapes))
+    refitted = replace(roto, shapes=tuple(result.shape for result in results))
+    report = replace(_report(refitted, tracks, reader, options), seconds=time.monotonic() - began)
+    progress(1.0)
+    reached = max((result.tolerance_px for result in results), default=0.0)
+    noise = max((result.noise_px for result in results), default=0.0)
+    return FitResult(
+        refitted, replace(report, effective_tolerance_px=max(reached, options.tolerance_px), noise_px=noise)
+    )
 
 
 def _unheard(share: float) -> None:

@@ -107,6 +107,39 @@ def match(track: Track, width: int, height: int, flow: PlateFlow | None = None) 
     return _assemble(track, rings, _denser(chain.places, rings[0]), (width, height))
 
 
+def match_curves(
+    frames: list[int], curves: Floats, outlines: list[Points | None], corners: NDArray[np.int64], size: tuple[int, int]
+) -> Matched:
+    """Return where samples of a known shape lie on outlines: curves (T, M, 2), in order, and one outline a frame.
+
+    Where there is no outline the samples stay on the curve and count as hidden.
+    """
+    candidates = curves.shape[1] * CANDIDATES_PER_SAMPLE
+    points, tangents = curves.copy(), np.empty_like(curves)
+    shown = np.zeros(curves.shape[:2], bool)
+    spacings = []
+    for frame, (curve, outline) in enumerate(zip(curves, outlines, strict=True)):
+        known = trace_ring(curve, candidates)
+        steps = np.linalg.norm(np.diff(curve, axis=0), axis=1)
+        along = np.concatenate([[0.0], np.cumsum(steps)]) / known.spacing
+        tangents[frame] = known.tangents_at(along)
+        spacings.append(known.spacing * CANDIDATES_PER_SAMPLE)
+        if outline is None:
+            continue
+        ring, samples = trace_ring(outline, candidates), known.some(along)
+        moved = register(samples.points, samples.tangents, ring)
+        guess = along + _pace(moved[0], along, ring)
+        guess -= np.floor(guess[0] / candidates) * candidates
+        sharp = np.zeros(len(along))
+        sharp[corners] = samples.turning[corners]
+        found = snap(align(Expected(*moved, samples.turning, guess, _BAND), ring), sharp, ring).astype(float)
+        points[frame], tangents[frame] = ring.at(found), ring.tangents_at(found)
+        for corner in corners:
+            points[frame, corner] = ring.apex(round(found[corner]) % candidates)
+        shown[frame] = visible(points[frame], *size)
+    return Matched(np.array(frames), points, tangents, shown, corners, float(np.mean(spacings)))
+
+
 class _Chain:
     """Places (T, M) of the samples on the rings of all frames, as they become known; rising, past the end of a ring."""
 

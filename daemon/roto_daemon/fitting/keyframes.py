@@ -51,9 +51,11 @@ class KeyframeSearch:
     def __post_init__(self) -> None:
         """Note what error is left with a keyframe on every frame: more of them cannot buy that off."""
         self._times = self.fit.matched.frames.astype(float)
-        best = self.fit.solve(every_frame(len(self._times)))
+        every = every_frame(len(self._times), self.rule.held)
+        best = self.fit.solve(every)
         left = np.abs(self.fit.deciding_errors(best))
         self._allowance = np.maximum(left - _OVER_BEST * self.tolerance_px, 0)
+        self._allowance[sorted(self.rule.still)] = np.inf
 
     def search(self) -> list[int]:
         """Return the cheapest keyframes found from two starts: the ends alone, and where the motion breaks."""

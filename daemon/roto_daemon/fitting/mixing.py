@@ -89,6 +89,8 @@ class KeyRule:
     """Indices of frames that must be keyframes."""
     held: dict[int, Floats] = field(default_factory=dict)
     """Controls (N, 6) of keyframes that must not change, by index."""
+    still: frozenset[int] = frozenset()
+    """Indices of frames between keyframes that must not change, on which no further ones are wanted."""
 
     def mixing(self, frames: NDArray[np.number], keys: list[int]) -> Mixing:
         """Return how keyframes, as indices, make all frames."""
@@ -106,9 +108,9 @@ class KeyRule:
         return self.demanded | frozenset(self.held)
 
 
-def every_frame(count: int) -> Mixing:
-    """Return a mixing with a keyframe on each of a count of frames."""
-    return Mixing(np.arange(count, dtype=float), tuple(range(count)))
+def every_frame(count: int, held: dict[int, Floats] | None = None) -> Mixing:
+    """Return a mixing with a keyframe on each of a count of frames, some of them held."""
+    return Mixing(np.arange(count, dtype=float), tuple(range(count)), held=held or {})
 
 
 def demanded_keys(frames: NDArray[np.int64], wanted: tuple[int, ...], step: int | None) -> frozenset[int]:

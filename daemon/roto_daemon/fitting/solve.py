@@ -116,6 +116,14 @@ class JointFit:
         self._layout()
         self.gather()
 
+    def start_from(self, controls: Floats, ratio: Floats, home: Floats) -> None:
+        """Go on from known controls (T, N, 6), ratios (N,) and material places (M,) of the samples."""
+        self.controls, self.ratio, self.home = controls, np.clip(ratio, *_RATIO_RANGE), home
+        self.feet = np.repeat(home[None], len(controls), axis=0)
+        self.pull = KEYED_PULL
+        self.move_feet()
+        self.gather()
+
     def _feet_by_arc(self, along: Floats, ends: NDArray[np.int64]) -> Floats:
         samples, at = self.matched.points.shape[1], self.knots.at
         number = np.arange(samples)

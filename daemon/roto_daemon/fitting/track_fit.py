@@ -69,14 +69,7 @@ class TrackFit:
 def fit_samples(matched: Matched, tolerance_px: float, rule: KeyRule | None = None) -> TrackFit:
     """Return control points and keyframes for matched samples; `rule` says what is asked of the keyframes."""
     rule = rule or KeyRule()
-    arc_px = DECIDING_ARC_PX
-    noise, smoothing = _noise(matched, arc_px), 0.0
-    if noise >= _NOISE_SEEN_PX:
-        smoothing = min(_NOISE_SMOOTHING * noise, _MOST_NOISE_SMOOTHING_PX)
-        outline_px = matched.spacing_px * matched.points.shape[1]
-        arc_px += min(_NOISY_ARC * noise, _NOISY_ARC_PX, _NOISY_ARC_SHARE * outline_px)
-        noise = _noise(matched, arc_px)
-    tolerance = max(tolerance_px, _NOISE_TOLERANCE * noise)
+    arc_px, smoothing, tolerance = _deciding(matched, tolerance_px)
     knots = _knots(matched, tolerance, smoothing, arc_px)
     fit = JointFit(matched, knots, deciding_px=arc_px)
     fit.refine(every_frame(len(matched.frames)), ROUNDS)
@@ -89,6 +82,33 @@ def fit_samples(matched: Matched, tolerance_px: float, rule: KeyRule | None = No
     fit, controls = tidied(fit, mixing, tolerance)
     reached = float(np.abs(fit.deciding_errors(mixing.apply(controls))).max())
     return TrackFit(matched.frames[keys], controls, fit.knots.corner, max(tolerance, reached), edge_noise(matched))
+
+
+def refit_samples(fit: JointFit, keys: list[int], tolerance_px: float, rule: KeyRule) -> TrackFit:
+    """Return control points and keyframes of a fit that was started from a known shape with some keyframes.
+
+    Control points stay the same; held keyframes come back bit for bit.
+    """
+    arc_px, _, tolerance = _deciding(fit.matched, tolerance_px)
+    fit.deciding_px = arc_px
+    fit, keys = _settle(fit, keys, tolerance, rule)
+    mixing = rule.mixing(fit.matched.frames, keys)
+    controls = mixing.with_held(_untangled(_within_chords(fit.controls[keys]), mixing))
+    errors = np.abs(fit.deciding_errors(mixing.apply(controls)))
+    noise = edge_noise(fit.matched)
+    return TrackFit(fit.matched.frames[keys], controls, fit.knots.corner, max(tolerance, float(errors.max())), noise)
+
+
+def _deciding(matched: Matched, tolerance_px: float) -> tuple[float, float, float]:
+    """Return in px the arc of deciding errors, the smoothing of outlines, and the bound that noise leaves."""
+    arc_px = DECIDING_ARC_PX
+    noise, smoothing = _noise(matched, arc_px), 0.0
+    if noise >= _NOISE_SEEN_PX:
+        smoothing = min(_NOISE_SMOOTHING * noise, _MOST_NOISE_SMOOTHING_PX)
+        outline_px = matched.spacing_px * matched.points.shape[1]
+        arc_px += min(_NOISY_ARC * noise, _NOISY_ARC_PX, _NOISY_ARC_SHARE * outline_px)
+        noise = _noise(matched, arc_px)
+    return arc_px, smoothing, max(tolerance_px, _NOISE_TOLERANCE * noise)
 
 
 def edge_noise(matched: Matched) -> float:

@@ -168,10 +168,11 @@ def _overlap(first: Points, second: Points) -> float:
     size = max(float((boxes[0][1] - boxes[0][0]).max()), float((boxes[1][1] - boxes[1][0]).max()))
     if float(np.abs(motion).max()) > size:
         return 0.0
-    return max(_overlap_in_place(first, second), _overlap_in_place(first + motion, second))
+    return max(overlap_in_place(first, second), overlap_in_place(first + motion, second))
 
 
-def _overlap_in_place(first: Points, second: Points) -> float:
+def overlap_in_place(first: Points, second: Points) -> float:
+    """Return intersection over union of what two closed polylines bound."""
     low = np.minimum(first.min(axis=0), second.min(axis=0))
     high = np.maximum(first.max(axis=0), second.max(axis=0))
     scale = min(1.0, _PICTURE_SIZE / float((high - low).max()))
