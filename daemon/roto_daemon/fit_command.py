@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -12,10 +13,11 @@ from rich.progress import Progress
 from rich.table import Table
 
 from roto_daemon.errors import FitError, OutputError, RotoError
-from roto_daemon.fitting import FitOptions, FitResult, fit_shapes
+from roto_daemon.fitting import FitOptions, FitResult, fit_shapes, refit_shapes
 from roto_daemon.plates.mattes import open_mattes
 from roto_daemon.plates.reader import open_plate, whatever_reads
 from roto_shapes.exporters import ENDINGS, write_roto
+from roto_shapes.exporters.rotolink_json import read_roto
 from roto_shapes.files import make_folder_ready
 from roto_shapes.shape import Interpolation
 from roto_shapes.shot import FrameRange
@@ -54,6 +56,13 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
     plate: Annotated[
         str, typer.Option(metavar="PLATE", help="The footage of the masks: points then stick to what moves in it.")
     ] = "",
+    shapes: Annotated[
+        str, typer.Option(metavar="SHAPES.json", help="Fit these shapes anew instead; locked keyframes stay.")
+    ] = "",
+    edited: Annotated[
+        list[int] | None,
+        typer.Option(metavar="FRAME", help="With --shapes: an edited keyframe that stays. Repeat for more."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Turn a mask or matte sequence (8 or 16 bit, float) into animated shapes. No daemon is needed.
@@ -70,7 +79,12 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
             keyframes_at=_frames_named(keyframes),
             keyframe_step=every,
         )
-        result = _fitted(masks, _range(frames), options, plate)
+        if shapes:
+            result = _fitted_anew(masks, _range(frames), options, shapes, edited or [])
+        elif edited:
+            raise FitError("--edited tells which keyframes of --shapes were edited: give --shapes SHAPES.json too")
+        else:
+            result = _fitted(masks, _range(frames), options, plate)
         notes = _write(result, out)
     except OutputError as error:
         _fail(error, _NO_OUTPUT)
@@ -99,6 +113,19 @@ def _with_bars(work: Callable[[Callable[[float], None]], FitResult]) -> FitResul
     with Progress(console=console, disable=not console.is_terminal) as bars:
         task = bars.add_task("fit", total=1.0)
         return work(lambda share: bars.update(task, completed=share))
+
+
+def _fitted_anew(
+    masks: str, frames: FrameRange | None, options: FitOptions, shapes: str, edited: Sequence[int]
+) -> FitResult:
+    try:
+        roto = read_roto(Path(shapes).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FitError(f"'{shapes}' cannot be read: {error.strerror or error}.") from error
+    except ValueError as error:
+        raise FitError(f"'{shapes}' holds no shapes: {error}") from error
+    mattes = open_mattes(masks, frames)
+    return _with_bars(lambda tell: refit_shapes(roto, mattes, options, edited, tell))
 
 
 def _range(text: str) -> FrameRange | None:

@@ -98,6 +98,23 @@ def test_masks_become_shapes_without_a_daemon(roto: Roto, tmp_path: Path) -> Non
     assert np.minimum(drawn, wanted).sum() / np.maximum(drawn, wanted).sum() > 0.97
 
 
+def test_shapes_are_fitted_anew_round_keyframes_that_were_locked(roto: Roto, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    (work / "masks").mkdir()
+    for frame in range(FIRST, LAST + 1):
+        cv2.imwrite(str(work / "masks" / f"mask.{frame}.png"), np.round(truth(frame) * 255).astype(np.uint8))
+    assert roto("fit", "masks", "--keyframes", str(FIRST + 2), "--out", "a.json").returncode == 0
+    document = json.loads((work / "a.json").read_text())
+    keys = document["shapes"][0]["keyframes"]
+    assert FIRST + 2 in [key["frame"] for key in keys]
+    keys[0]["locked"] = True
+    keys[0]["points"][0]["x"] += 3.25
+    (work / "b.json").write_text(json.dumps(document))
+    done = roto("fit", "masks", "--shapes", "b.json", "--edited", str(FIRST), "--out", "c.json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((work / "c.json").read_text())["shapes"][0]["keyframes"][0] == keys[0]
+
+
 def test_a_fit_tells_scripts_what_it_came_to(roto: Roto, plate: str) -> None:
     done = roto("fit", plate, "--frames", f"{FIRST}-{FIRST + 3}", "--json", "--out", "fit.json", "--out", "fit.nk")
     assert done.returncode == 0, done.stderr

@@ -52,6 +52,13 @@ def tidied(fit: JointFit, mixing: Mixing, tolerance_px: float) -> tuple[JointFit
     return fit, controls
 
 
+def tidied_in_place(fit: JointFit, mixing: Mixing, tolerance_px: float) -> Floats:
+    """Return the controls (K, N, 6) of the keyframes with all control points, held ones as they are."""
+    within = mixing.with_held(within_chords(fit.controls[list(mixing.keys)]))
+    limit_px = _WORTH_A_LOOP * max(tolerance_px, _error(fit, within, mixing))
+    return mixing.with_held(_untangled(fit, within, mixing, limit_px))
+
+
 def _looping_knot(fit: JointFit, controls: Floats, loops: NDArray[np.bool_], refused: set[int]) -> int | None:
     """Return the knot to try without: at a looped segment, smooth before a corner, the most crowded first."""
     if not loops.any() or len(fit.knots.at) <= FEWEST_KNOTS:

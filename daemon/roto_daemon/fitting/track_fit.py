@@ -14,7 +14,7 @@ from roto_daemon.fitting.curve import Knots, choose_knots, knot_needs, spread
 from roto_daemon.fitting.keyframes import KeyframeSearch
 from roto_daemon.fitting.mixing import KeyRule, Mixing, every_frame
 from roto_daemon.fitting.solve import DECIDING_ARC_PX, FEWEST_KNOTS, KEYED_PULL, ROUNDS, JointFit, arc_mean, refitted
-from roto_daemon.fitting.tidy import looped, tidied, within_chords
+from roto_daemon.fitting.tidy import looped, tidied, tidied_in_place, within_chords
 
 _NOISE_TOLERANCE = 4.0
 """Below this many sigmas of what noise is left in deciding errors, noise alone would buy keyframes: of the few
@@ -93,7 +93,7 @@ def refit_samples(fit: JointFit, keys: list[int], tolerance_px: float, rule: Key
     fit.deciding_px = arc_px
     fit, keys = _settle(fit, keys, tolerance, rule)
     mixing = rule.mixing(fit.matched.frames, keys)
-    controls = mixing.with_held(_untangled(_within_chords(fit.controls[keys]), mixing))
+    controls = tidied_in_place(fit, mixing, tolerance)
     errors = np.abs(fit.deciding_errors(mixing.apply(controls)))
     noise = edge_noise(fit.matched)
     return TrackFit(fit.matched.frames[keys], controls, fit.knots.corner, max(tolerance, float(errors.max())), noise)
