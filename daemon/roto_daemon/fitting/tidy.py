@@ -16,7 +16,7 @@ _NEAREST_PX = 2.2
 _WORTH_A_KNOT = 1.1
 """A crowded knot stays where the error without it grows by this factor above the tolerance."""
 
-_PIECES = 12
+_PIECES = 20
 
 _SHORTEN = 0.8
 
@@ -162,7 +162,7 @@ def looped(controls: Floats) -> NDArray[np.bool_]:
 def _looped_segments(outline: Floats) -> list[int]:
     """Return segments of one outline (N, 6) that cross themselves or the next but one."""
     count = len(outline)
-    polyline = _even_polyline(outline)
+    polyline = _polyline(outline)
     crossing = crossing_pieces(polyline) // _PIECES
     found = set()
     for first, second in crossing:
@@ -172,11 +172,15 @@ def _looped_segments(outline: Floats) -> list[int]:
     return sorted(found)
 
 
-def _even_polyline(outline: Floats) -> Floats:
+def _polyline(outline: Floats) -> Floats:
     start = outline[:, :2]
     end = np.roll(start, -1, axis=0)
-    s = (np.arange(_PIECES) / _PIECES)[None, :, None]
+    # Loops are small and sit at the knots: look closer there.
+    s = ((1 - np.cos(np.arange(_PIECES) * (np.pi / _PIECES))) / 2)[None, :, None]
     r = 1 - s
     leave, arrive = start + outline[:, 4:6], end + np.roll(outline[:, 2:4], -1, axis=0)
-    curve = r**3 * start[:, None] + 3 * r**2 * s * leave[:, None] + 3 * r * s**2 * arrive[:, None] + s**3 * end[:, None]
-    return curve.reshape(-1, 2)
+    curve: Floats = (
+        r**3 * start[:, None] + 3 * r**2 * s * leave[:, None] + 3 * r * s**2 * arrive[:, None] + s**3 * end[:, None]
+    )
+    flat: Floats = curve.reshape(-1, 2)
+    return flat
