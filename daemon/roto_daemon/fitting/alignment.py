@@ -37,12 +37,14 @@ class Expected:
     """(M,) rising places on the frame's ring, from 0 to less than two rounds: the middle of the band searched."""
     band: float
     """Share of the outline by which a sample may lie ahead of or behind its expected place."""
+    is_sure: bool = False
+    """Whether the sample that matches most clearly needs no second look."""
 
 
 def align(expected: Expected, ring: Ring) -> NDArray[np.int64]:
     """Return the cheapest order-preserving candidates (M,) of all samples.
 
-    The programme runs twice: round from the sample that matches most clearly, then from the one opposite to it.
+    Unless `expected` is sure the programme runs twice: round from the sample that matches most clearly, then from the one opposite to it.
     """
     width = expected.band
     while (found := _twice_round(expected, _Band(expected, ring, width))) is None:
@@ -55,8 +57,8 @@ def _twice_round(expected: Expected, band: _Band) -> NDArray[np.int64] | None:
     count = len(expected.points)
     anchor = int(np.argmin(band.local.min(axis=1) - np.abs(expected.turning)))
     first = band.round_from(anchor, int(band.columns[anchor, np.argmin(band.local[anchor])]))
-    if first is None:
-        return None
+    if first is None or expected.is_sure:
+        return first
     opposite = (anchor + count // 2) % count
     return band.round_from(opposite, int(first[opposite]))
 
@@ -85,11 +87,12 @@ class _Band:
         distance = np.where(apart > 1, 2 * np.sqrt(apart) - 1, apart)
         turn = (expected.turning[:, None].astype(np.float32) - ring.turning.astype(np.float32)[around]) ** 2
         self.local = distance + np.float32(_NORMAL_COST) * disagree + np.float32(_TURNING_COST) * turn
-        self._reach = np.arange(_SHORTEST_STEP, _LONGEST_STEP + 1)
+        self._points = ((ring.points - ring.points.mean(axis=0)) / self._scale).astype(np.float32)
         ahead = np.arange(candidates)
-        runs = (ring.points[ahead] - ring.points[(ahead - self._reach[:, None]) % candidates]) / self._scale
-        self._runs = runs.astype(np.float32)
-        self._squares = (self._runs**2).sum(axis=2)
+        # Squares of the runs to each place from the ones behind it, the longest run first.
+        behind = self._points[(ahead - np.arange(_LONGEST_STEP, _SHORTEST_STEP - 1, -1)[:, None]) % candidates]
+        squares = ((self._points[ahead] - behind) ** 2).sum(axis=2)
+        self._squares = np.concatenate([squares] * (2 + (2 * half) // candidates), axis=1)
         self._candidates = candidates
 
     def round_from(self, anchor: int, place: int) -> NDArray[np.int64] | None:
@@ -103,23 +106,26 @@ class _Band:
         costs[[0, count]] = np.inf
         costs[[0, count], offset + half] = 0
         steps = (np.diff(self._expected.points[order % count], axis=0) / self._scale).astype(np.float32)
-        best = costs[0].copy()
-        chosen = np.zeros((count + 1, width), np.int8)
+        # A run differs from a sample's step by |run|^2 - 2 run.step + |step|^2, and run.step by end and start alone.
+        ends = self._points[self.columns[order % count] % self._candidates]
+        leaving = 2 * np.einsum("mbd,md->mb", ends[:-1], steps)
+        costs[1:] -= 2 * np.einsum("mbd,md->mb", ends[1:], steps)
         shifts = np.diff(centre)
         padding = int(max(shifts.max(), 0)) + _LONGEST_STEP
         padded = np.full(width + 2 * padding + _LONGEST_STEP, np.inf, np.float32)
-        wrapped = np.arange(-half, half + 1)
-        for i in range(1, count + 1):
-            padded[padding : padding + width] = best
-            here = (int(centre[i]) + wrapped) % self._candidates
-            # Column c of this row lies `shift` further along than column c of the last one.
-            first = padding + int(shifts[i - 1]) - _LONGEST_STEP
-            earlier = sliding_window_view(padded[first : first + width + len(self._reach) - 1], len(self._reach))[
-                :, ::-1
-            ].T
-            total = earlier + self._squares[:, here] - self._runs[:, here] @ (2 * steps[i - 1])
-            chosen[i] = total.argmin(axis=0)
-            best = total.min(axis=0) + costs[i]
+        inner = padded[padding : padding + width]
+        windows = sliding_window_view(padded, _LONGEST_STEP - _SHORTEST_STEP + 1).T
+        # Column c of a row lies `shift` further along than column c of the last one.
+        firsts = (padding + shifts - _LONGEST_STEP).tolist()
+        begins = ((centre[1:] - half) % self._candidates).tolist()
+        chosen = np.zeros((count + 1, width), np.int8)
+        best = costs[0]
+        for i in range(count):
+            np.add(best, leaving[i], out=inner)
+            total = windows[:, firsts[i] : firsts[i] + width] + self._squares[:, begins[i] : begins[i] + width]
+            chosen[i + 1] = total.argmin(axis=0)
+            best = total.min(axis=0)
+            best += costs[i + 1]
         if not np.isfinite(best[offset + half]):
             return None
         return self._walk_back(chosen, shifts, anchor, (offset + half, centre))
@@ -131,7 +137,7 @@ class _Band:
         count = len(shifts)
         found = np.empty(count, np.int64)
         for i in range(count, 0, -1):
-            column += int(shifts[i - 1]) - int(chosen[i, column]) - _SHORTEST_STEP
+            column += int(shifts[i - 1]) + int(chosen[i, column]) - _LONGEST_STEP
             sample = i - 1 + anchor
             found[sample % count] = centre[i - 1] + column - self._half - self._candidates * (sample // count)
         return found

@@ -33,7 +33,7 @@ _FEWEST_SAMPLES = 32
 _MOST_SAMPLES = 320
 """Bounds the work on long outlines; samples of a UHD outline stand further apart."""
 
-_BAND, _NARROW_BAND = 0.15, 0.06
+_BAND, _NARROW_BAND = 0.12, 0.05
 """Share of the outline by which a sample may leave its place of the frame before, and of the first match."""
 
 _GUIDED_SHARE = 0.15
@@ -206,7 +206,7 @@ class _Chain:
 
     def _match(self, index: int, last: int, moved: tuple[Points, Points], guess: Floats, band: float) -> None:
         ring, earlier = self.rings[index], self._samples(last)
-        found = align(Expected(*moved, earlier.turning, guess, band), ring)
+        found = align(Expected(*moved, earlier.turning, guess, band, band == _NARROW_BAND), ring)
         corners = self.rings[last].peaks[np.round(self.places[last]).astype(np.int64) % self.candidates]
         found = snap(found, corners, ring)
         self.places[index] = found[0] + (found - found[0]) % self.candidates
