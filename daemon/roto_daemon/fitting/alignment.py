@@ -44,7 +44,8 @@ class Expected:
 def align(expected: Expected, ring: Ring) -> NDArray[np.int64]:
     """Return the cheapest order-preserving candidates (M,) of all samples.
 
-    Unless `expected` is sure the programme runs twice: round from the sample that matches most clearly, then from the one opposite to it.
+    The programme goes round from the sample that matches most clearly, and unless `expected` is sure once more from
+    the one opposite to it.
     """
     width = expected.band
     while (found := _twice_round(expected, _Band(expected, ring, width))) is None:

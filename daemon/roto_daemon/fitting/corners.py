@@ -13,6 +13,9 @@ _SHARE = 0.6
 _DRIFT = 6
 """Points of the ring to both sides of a sample within which a corner belongs to it."""
 
+_DRIFT_PX = 6.0
+"""The same in px, for long outlines whose ring is coarse."""
+
 _APART_PX = 8.0
 """Control points nearer than that are hard to pick apart; the sharper corner stays."""
 
@@ -21,14 +24,15 @@ _LEAST_GAP = 0.3
 
 
 def near_peaks(ring: Ring, places: Floats) -> tuple[Floats, NDArray[np.int64]]:
-    """Return for each sample the turning at the sharpest corner near it, 0 for none, and that corner's place.
+    """Return for each sample the turning at the sharpest corner near it, 0 for none, and the corner's place or its own.
 
     A match hits a corner to a sample or so, and not the same way on every frame. Nearer corners count a little more.
     """
-    offsets = np.arange(-_DRIFT, _DRIFT + 1)
+    reach = min(_DRIFT, max(round(_DRIFT_PX / ring.spacing), 1))
+    offsets = np.arange(-reach, reach + 1)
     around = (np.round(places).astype(np.int64)[:, None] + offsets) % len(ring.points)
-    found = ring.peaks[around] * (1 - 0.3 * np.abs(offsets) / _DRIFT)
-    best = np.abs(found).argmax(axis=1)
+    found = ring.peaks[around] * (1 - 0.3 * np.abs(offsets) / reach)
+    best = np.where(found.any(axis=1), np.abs(found).argmax(axis=1), reach)
     own = np.arange(len(places))
     return found[own, best], around[own, best]
 
@@ -56,11 +60,25 @@ def choose_corners(
         left[:, (best + apart) % left.shape[1]] = 0
 
 
+def _gap(one: float, other: float, candidates: int) -> float:
+    return abs((one - other + candidates / 2) % candidates - candidates / 2)
+
+
+def _beaten(places: Floats, corners: NDArray[np.int64], peaks: NDArray[np.int64], candidates: int) -> NDArray[np.int64]:
+    """Return corners' samples whose peak is nearer to another corner's sample on this frame."""
+    nearest: dict[int, int] = {}
+    for corner in sorted(corners.tolist(), key=lambda one: _gap(float(places[one]), float(peaks[one]), candidates)):
+        nearest.setdefault(int(peaks[corner]), corner)
+    return np.array([one for one in corners.tolist() if nearest[int(peaks[one])] != one], np.int64)
+
+
 def onto_corners(places: Floats, corners: NDArray[np.int64], peaks: NDArray[np.int64], candidates: int) -> Floats:
     """Return places with the corners' samples on their corners, and those that this passes over pushed along."""
     moved = places.copy()
     count = len(places)
     moved[corners] = peaks[corners]
+    beaten = _beaten(places, corners, peaks, candidates)
+    moved[beaten] = places[beaten]
     for corner in corners:
         for side in (-1, 1):
             for step in range(1, 2 * _DRIFT):
