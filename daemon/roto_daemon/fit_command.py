@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, TypedDict
 
 import typer
 from rich.console import Console
@@ -27,6 +27,13 @@ _BAD_INPUT, _NO_OUTPUT = 3, 6
 _DEFAULT_TOLERANCE_PX = 1.0
 
 
+class _Bound(TypedDict, total=False):
+    """Which of the two bounds was asked for."""
+
+    tolerance_px: float
+    points: int
+
+
 def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
     masks: Annotated[
         str,
@@ -40,8 +47,12 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
     ],
     frames: Annotated[str, typer.Option(metavar="A-B", help="The frames to fit (default: all).")] = "",
     tolerance: Annotated[
-        float, typer.Option(metavar="PX", help="How far the shape may lie from the masks' edge, in pixels.")
-    ] = _DEFAULT_TOLERANCE_PX,
+        float | None,
+        typer.Option(metavar="PX", help="How far the shape may lie from the masks' edge, in pixels (default: 1)."),
+    ] = None,
+    points: Annotated[
+        int | None, typer.Option(metavar="N", help="At most so many points a shape, instead of a tolerance.")
+    ] = None,
     threshold: Annotated[float, typer.Option(metavar="LEVEL", help="The coverage, 0 to 1, that is the edge.")] = 0.5,
     name: Annotated[str, typer.Option(metavar="TEXT", help="The object's name; shapes are named after it.")] = "object",
     interpolation: Annotated[
@@ -72,7 +83,7 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
     try:
         _require_places(out)
         options = FitOptions(
-            tolerance_px=tolerance,
+            **_bound(tolerance, points),
             threshold=threshold,
             name=name,
             interpolation=interpolation,
@@ -93,7 +104,7 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
     if as_json:
         typer.echo(json.dumps(_facts(result), indent=2))
     else:
-        _print(result, out, notes)
+        _print(result, out, notes, points)
 
 
 def _fitted(masks: str, frames: FrameRange | None, options: FitOptions, plate: str) -> FitResult:
@@ -133,6 +144,14 @@ def _range(text: str) -> FrameRange | None:
         return FrameRange.parse(text) if text else None
     except ValueError as error:
         raise FitError(str(error)) from error
+
+
+def _bound(tolerance: float | None, points: int | None) -> _Bound:
+    if points is None:
+        return {"tolerance_px": _DEFAULT_TOLERANCE_PX if tolerance is None else tolerance}
+    if tolerance is not None:
+        raise FitError(f"--points {points} and --tolerance {tolerance:g} cannot both be held: give one of the two")
+    return {"points": points}
 
 
 def _frames_named(text: str) -> tuple[int, ...]:
@@ -178,7 +197,7 @@ def _facts(result: FitResult) -> dict[str, object]:
     }
 
 
-def _print(result: FitResult, files: Sequence[str], notes: Sequence[str]) -> None:
+def _print(result: FitResult, files: Sequence[str], notes: Sequence[str], points: int | None) -> None:
     console, report, worst = Console(), result.report, result.report.worst_frame
     table = Table(title="Result", title_justify="left", show_header=False)
     table.add_row("shapes", str(report.shapes))
@@ -187,7 +206,11 @@ def _print(result: FitResult, files: Sequence[str], notes: Sequence[str]) -> Non
     table.add_row("boundary error", f"{report.mean_px:.2f} px mean")
     if worst:
         table.add_row("", f"{worst.max_px:.2f} px at worst, on frame {worst.frame}")
-    if report.effective_tolerance_px > report.tolerance_px:
+    if points is not None:
+        table.add_row(
+            "bound that holds", f"{report.effective_tolerance_px:.2f} px with {points} points a shape at most"
+        )
+    elif report.effective_tolerance_px > report.tolerance_px:
         asked = f"{report.tolerance_px:g} px could not be held"
         table.add_row("bound that holds", f"{report.effective_tolerance_px:.2f} px: {asked}")
     table.add_row("time", f"{report.seconds:.1f} s")

@@ -128,6 +128,8 @@ def test_an_address_that_others_can_reach(tmp_path: Path) -> None:
         (("--threshold", "7"), BAD_INPUT, "threshold"),
         (("--keyframes", "1,x"), BAD_INPUT, "'1,x'"),
         (("--keyframes", "-7"), BAD_INPUT, "no keyframe on frame -7"),
+        (("--points", "9", "--tolerance", "1"), BAD_INPUT, "one of the two"),
+        (("--points", "3"), BAD_INPUT, "too few"),
         (("--every", "0"), BAD_INPUT, "step of 1"),
         (("--edited", "3"), BAD_INPUT, "--shapes"),
         (("--shapes", "none.json"), BAD_INPUT, "none.json"),
@@ -135,7 +137,7 @@ def test_an_address_that_others_can_reach(tmp_path: Path) -> None:
         (("--out", "/proc/no/b.json"), OUTPUT, "/proc/no/b.json"),
     ],
 )
-def test_a_fit_that_cannot_be(roto: Roto, plate: str, options: tuple[str, str], code: int, words: str) -> None:
+def test_a_fit_that_cannot_be(roto: Roto, plate: str, options: tuple[str, ...], code: int, words: str) -> None:
     refused(roto("fit", plate, "--out", "a.json", *options), code, words)
 
 

@@ -23,6 +23,7 @@ from roto_daemon.fitting.naming import paint_order
 from roto_daemon.fitting.outline import trace_outlines
 from roto_daemon.fitting.raster import control_point_polyline, coverage, render_shapes, shape_polyline
 from roto_daemon.fitting.refit import Refitted, outlines_of_shapes, refit_shape
+from roto_daemon.fitting.solve import FEWEST_KNOTS
 from roto_daemon.fitting.track_fit import TrackFit, fit_samples
 from roto_daemon.fitting.tracks import Track, TrackLinker
 from roto_shapes.shape import ControlPoint, Interpolation, Roto, Shape, ShapeKeyframe
@@ -47,6 +48,8 @@ _MOST_IGNORED = 0.25
 _WORTH_FLOW = 0.05
 """Optical flow is looked at for outlines of at least this share of the largest: small ones hold little texture."""
 
+_DEFAULT_TOLERANCE_PX = 0.5
+
 _READING_SHARE = 0.3
 """Part of the progress that reading mattes stands for."""
 
@@ -55,7 +58,7 @@ _READING_SHARE = 0.3
 class FitOptions:
     """What the artist asks of the shapes."""
 
-    tolerance_px: float = 0.5
+    tolerance_px: float = _DEFAULT_TOLERANCE_PX
     """Largest distance between the shapes' outline and the mattes' own, on every frame, as the fitter judges it."""
     threshold: float = 0.5
     """Coverage at which a matte's outline runs."""
@@ -66,6 +69,8 @@ class FitOptions:
     """Frames that must be keyframes of every shape that lives on them."""
     keyframe_step: int | None = None
     """A keyframe at every so many frames, counted from the first of a shape's lifetime."""
+    points: int | None = None
+    """At most so many control points a shape instead of a tolerance; the bound that they can hold is reported."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be fitted."""
@@ -75,8 +80,18 @@ class FitOptions:
             )
         if not 0 < self.threshold < 1:
             raise FitError(f"a threshold of {self.threshold:g} finds no outline: give a coverage between 0 and 1")
+        if self.points is not None:
+            self._check_points(self.points)
         if self.keyframe_step is not None and self.keyframe_step < 1:
             raise FitError(f"a keyframe at every {self.keyframe_step} frames cannot be: give a step of 1 or more")
+
+    def _check_points(self, points: int) -> None:
+        if points < FEWEST_KNOTS:
+            raise FitError(f"{points} points are too few for an outline: give {FEWEST_KNOTS} or more")
+        if self.tolerance_px != _DEFAULT_TOLERANCE_PX:
+            raise FitError(
+                f"{points} points and a tolerance of {self.tolerance_px:g} px cannot both be held: give one of the two"
+            )
 
 
 @dataclass(frozen=True)
@@ -162,7 +177,8 @@ def fit_shapes(
         guide = flow if track.weight >= _WORTH_FLOW * tracks[0].weight else None
         samples = match(track, plate.width, plate.height, guide)
         demanded = demanded_keys(samples.frames, options.keyframes_at, options.keyframe_step)
-        fits.append(fit_samples(samples, options.tolerance_px, KeyRule(options.interpolation, demanded)))
+        rule = KeyRule(options.interpolation, demanded)
+        fits.append(fit_samples(samples, options.tolerance_px, rule, options.points))
         done += len(track.frames)
         progress(_READING_SHARE + (1 - _READING_SHARE) * 0.95 * done / work)
     ordered = paint_order(tracks, options.name)
@@ -193,6 +209,8 @@ def refit_shapes(
     cannot be used, an open shape, or an edited frame on which no shape has a keyframe.
     """
     options = options or FitOptions()
+    if options.points is not None:
+        raise FitError("shapes that are fitted anew keep their control points: give a tolerance instead of points")
     progress = progress or _unheard
     began = time.monotonic()
     frames_edited = frozenset(edited)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from roto_daemon.fitting.budget import knots_within
 from roto_daemon.fitting.correspondence import Floats, Matched
 from roto_daemon.fitting.curve import Knots, choose_knots, knot_needs, spread
 from roto_daemon.fitting.keyframes import KeyframeSearch
@@ -66,13 +67,22 @@ class TrackFit:
     noise_px: float
 
 
-def fit_samples(matched: Matched, tolerance_px: float, rule: KeyRule | None = None) -> TrackFit:
-    """Return control points and keyframes for matched samples; `rule` says what is asked of the keyframes."""
+def fit_samples(
+    matched: Matched, tolerance_px: float, rule: KeyRule | None = None, points: int | None = None
+) -> TrackFit:
+    """Return control points and keyframes for matched samples; `rule` says what is asked of the keyframes.
+
+    At most `points` control points raise the tolerance to what they can hold.
+    """
     rule = rule or KeyRule()
     arc_px, smoothing, tolerance = _deciding(matched, tolerance_px)
-    knots = _knots(matched, tolerance, smoothing, arc_px)
+    if points is None:
+        knots = _knots(matched, tolerance, smoothing, arc_px)
+    else:
+        knots = knots_within(matched, points, tolerance, smoothing)
     fit = JointFit(matched, knots, deciding_px=arc_px)
-    fit.refine(every_frame(len(matched.frames)), ROUNDS)
+    reached = fit.refine(every_frame(len(matched.frames)), ROUNDS)
+    tolerance = tolerance if points is None else max(tolerance, reached)
     fit.pull = KEYED_PULL
     fit.gather()
     keys = KeyframeSearch(fit, tolerance, rule=rule).search()
