@@ -76,7 +76,7 @@ def test_samples_keep_to_their_spot_of_an_object_that_turns(reach: Callable[[Poi
     def outlines(frame: int) -> Points:
         return MIDDLE + turned(polar(reach), degrees * frame)
 
-    assert slip_px(matched(outlines), outlines) < 1.5
+    assert slip_px(matched(outlines), outlines) < 0.7
 
 
 def test_samples_keep_to_their_spot_of_an_object_that_grows_and_wanders() -> None:
@@ -84,7 +84,7 @@ def test_samples_keep_to_their_spot_of_an_object_that_grows_and_wanders() -> Non
         wandered: Points = MIDDLE + np.array([40 * math.sin(0.4 * frame), 20 * math.cos(0.3 * frame)])
         return wandered + polar(lobed) * (0.6 + 0.02 * frame)
 
-    assert slip_px(matched(outlines), outlines) < 1.5
+    assert slip_px(matched(outlines), outlines) < 0.7
 
 
 def test_the_measure_of_slip_sees_samples_that_stay_while_the_object_turns() -> None:

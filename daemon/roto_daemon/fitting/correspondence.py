@@ -14,6 +14,7 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 from scipy.spatial import cKDTree
 
 from roto_daemon.fitting.alignment import CANDIDATES_PER_SAMPLE, Expected, align, snap
@@ -35,6 +36,9 @@ _MOST_SAMPLES = 320
 
 _BAND, _NARROW_BAND = 0.12, 0.05
 """Share of the outline by which a sample may leave its place of the frame before, and of the first match."""
+
+_WHOLE, _MOST_REST, _REST_SAMPLES = 2.0, 0.45, 4.0
+"""Candidates further off than rounding explains say nothing; a rest keeps the order; samples that share it."""
 
 _GUIDED_SHARE = 0.15
 """Mean trust in flow from which it says how the outline moves as a whole."""
@@ -209,13 +213,22 @@ class _Chain:
         found = align(Expected(*moved, earlier.turning, guess, band, band == _NARROW_BAND), ring)
         corners = self.rings[last].peaks[np.round(self.places[last]).astype(np.int64) % self.candidates]
         found = snap(found, corners, ring)
-        self.places[index] = found[0] + (found - found[0]) % self.candidates
+        rising = found[0] + (found - found[0]) % self.candidates
+        self.places[index] = rising + _rest(rising, moved[0], ring)
 
     def _samples(self, frame: int) -> Ring:
         return self.rings[frame].some(self.places[frame])
 
     def _shown(self, frame: int) -> Floats:
         return _shown(self.places[frame], self.candidates)
+
+
+def _rest(places: Floats, points: Points, ring: Ring) -> Floats:
+    """Return by how much places, whole ones, miss samples along the edge: what neighbours share, less than one."""
+    missed = np.sum((points - ring.at(places)) * ring.tangents_at(places), axis=1) / ring.spacing
+    within = np.clip(missed, -_WHOLE, _WHOLE)
+    shared = gaussian_filter1d(within, _REST_SAMPLES, mode="wrap")
+    return np.clip(shared, -_MOST_REST, _MOST_REST)
 
 
 def _motion(start: Points, end: Points, weight: Floats, otherwise: Motion) -> Motion:
