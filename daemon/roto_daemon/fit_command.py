@@ -74,6 +74,10 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
         list[int] | None,
         typer.Option(metavar="FRAME", help="With --shapes: an edited keyframe that stays. Repeat for more."),
     ] = None,
+    layers: Annotated[  # noqa: FBT002 - a flag
+        bool,
+        typer.Option("--layers", help="Key motion that a whole outline shares on a layer above its points."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Turn a mask or matte sequence (8 or 16 bit, float) into animated shapes. No daemon is needed.
@@ -89,6 +93,7 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
             interpolation=interpolation,
             keyframes_at=_frames_named(keyframes),
             keyframe_step=every,
+            layers=layers,
         )
         if shapes:
             result = _fitted_anew(masks, _range(frames), options, shapes, edited or [])
@@ -188,6 +193,8 @@ def _facts(result: FitResult) -> dict[str, object]:
         "shapes": report.shapes,
         "control_points": report.points,
         "keyframes": report.keyframes,
+        "layer_keyframes": report.layer_keyframes,
+        "baked_keyframes": report.baked_keyframes,
         "tolerance_px": report.tolerance_px,
         "effective_tolerance_px": report.effective_tolerance_px,
         "mean_error_px": report.mean_px,
@@ -203,6 +210,8 @@ def _print(result: FitResult, files: Sequence[str], notes: Sequence[str], points
     table.add_row("shapes", str(report.shapes))
     table.add_row("control points", str(report.points))
     table.add_row("keyframes", str(report.keyframes))
+    if report.layer_keyframes:
+        table.add_row("", f"and {report.layer_keyframes} of layers; {report.baked_keyframes} without layers")
     table.add_row("boundary error", f"{report.mean_px:.2f} px mean")
     if worst:
         table.add_row("", f"{worst.max_px:.2f} px at worst, on frame {worst.frame}")

@@ -14,6 +14,7 @@ import zstandard
 
 from roto_proto.v1 import values_pb2 as pb
 from roto_shapes import coverage
+from roto_shapes.layers import bake
 from roto_shapes.prompt import BoxPrompt, MaskPrompt, PointPrompt, Prompt
 from roto_shapes.shape import ControlPoint, Interpolation, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate
@@ -126,7 +127,8 @@ def interpolation_from_wire(number: pb.Interpolation.ValueType) -> Interpolation
 
 
 def shape_to_wire(shape: Shape) -> pb.Shape:
-    """Return a shape as a message."""
+    """Return a shape as a message. The wire knows no layers: one on a layer is baked (`roto_shapes.layers.bake`)."""
+    shape = bake(shape)
     red, green, blue = shape.colour
     return pb.Shape(
         name=shape.name,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple, Optional
 
 from roto_shapes.curve import SlopeRule, nuke_slope, plain_slope
@@ -54,15 +55,8 @@ def _rekeyed(shape: Shape, slope: Optional[SlopeRule], tolerance_px: float) -> S
     keys.refine(shape.name)
     keys.thin()
     own = {key.frame: key for key in shape.keyframes}
-    return Shape(
-        name=shape.name,
-        keyframes=tuple(own.get(frame) or motion.keyframe(frame) for frame in keys.frames),
-        lifetime=shape.lifetime,
-        closed=shape.closed,
-        invert=shape.invert,
-        interpolation=Interpolation.SMOOTH,
-        colour=shape.colour,
-    )
+    keyframes = tuple(own.get(frame) or motion.keyframe(frame) for frame in keys.frames)
+    return replace(shape, keyframes=keyframes, interpolation=Interpolation.SMOOTH)
 
 
 class _Knot(NamedTuple):

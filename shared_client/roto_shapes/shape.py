@@ -58,6 +58,56 @@ class ShapeKeyframe:
 
 
 @dataclass(frozen=True)
+class LayerKeyframe:
+    """Where a layer stands at one frame, against the rest position of what lies in it.
+
+    `x` and `y` move the pivot, in plate pixels; `rotation_deg` turns about it, clockwise on screen, and counts whole
+    turns; `scale` is a factor above zero.
+    """
+
+    frame: int
+    x: float = 0.0
+    y: float = 0.0
+    rotation_deg: float = 0.0
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that no host can draw."""
+        numbers = (self.x, self.y, self.rotation_deg, self.scale)
+        if not (all(map(math.isfinite, numbers)) and self.scale > 0):
+            message = f"layer keyframe {self.frame} needs finite numbers and a scale above zero, not {numbers}"
+            raise ValueError(message)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One animated transform that carries whole shapes: scaled and turned about the pivot, then moved.
+
+    Hosts animate x, y, rotation and scale each on its own, by the layer's interpolation. Scale is the same across
+    and down, so that the order of turning and scaling cannot matter. Before the first and after the last keyframe
+    the layer holds.
+    """
+
+    name: str
+    keyframes: tuple[LayerKeyframe, ...]
+    pivot: tuple[float, float] = (0.0, 0.0)
+    interpolation: Interpolation = Interpolation.LINEAR
+
+    def __post_init__(self) -> None:
+        """Refuse a layer that hosts would draw wrongly."""
+        if not self.name:
+            message = "a layer needs a name"
+            raise ValueError(message)
+        frames = [key.frame for key in self.keyframes]
+        if not frames or any(later <= earlier for earlier, later in zip(frames, frames[1:])):
+            message = f"the keyframes of layer '{self.name}' must rise, and there must be one: {frames}"
+            raise ValueError(message)
+        if not all(map(math.isfinite, self.pivot)):
+            message = f"the pivot of layer '{self.name}' is not finite: {self.pivot}"
+            raise ValueError(message)
+
+
+@dataclass(frozen=True)
 class Shape:
     """An animated outline.
 
@@ -74,6 +124,8 @@ class Shape:
     invert: bool = False
     interpolation: Interpolation = Interpolation.LINEAR
     colour: RGB = (1.0, 1.0, 1.0)
+    layer: Optional[Layer] = None
+    """What carries the shape: its points are then those before the layer's transform (`layers.evaluate_on_plate`)."""
 
     def __post_init__(self) -> None:
         """Refuse a shape that hosts would draw wrongly."""
@@ -109,9 +161,18 @@ class Roto:
     shapes: tuple[Shape, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse two shapes of one name: hosts and edits address shapes by name."""
+        """Refuse two shapes, or two different layers, of one name: hosts and edits address them by name."""
         names = [shape.name for shape in self.shapes]
         doubles = sorted({name for name in names if names.count(name) > 1})
         if doubles:
             message = f"shape names must differ; these stand twice: {', '.join(doubles)}"
             raise ValueError(message)
+        layers = {shape.layer for shape in self.shapes if shape.layer is not None}
+        if len({layer.name for layer in layers}) < len(layers):
+            message = f"layers of one name must be the same: {', '.join(sorted(layer.name for layer in layers))}"
+            raise ValueError(message)
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """Return the layers that carry shapes, each once, in the order in which shapes name them."""
+        return tuple(dict.fromkeys(shape.layer for shape in self.shapes if shape.layer is not None))

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from roto_daemon.errors import FitError
 from roto_daemon.fitting.correspondence import match
 from roto_daemon.fitting.flow import Pictures, PlateFlow
+from roto_daemon.fitting.layers import fit_layered
 from roto_daemon.fitting.measure import BoundaryError, boundary_error, self_crossings
 from roto_daemon.fitting.mixing import KeyRule, demanded_keys
 from roto_daemon.fitting.naming import paint_order
@@ -26,6 +27,7 @@ from roto_daemon.fitting.refit import Refitted, outlines_of_shapes, refit_shape
 from roto_daemon.fitting.solve import FEWEST_KNOTS
 from roto_daemon.fitting.track_fit import TrackFit, fit_samples
 from roto_daemon.fitting.tracks import Track, TrackLinker
+from roto_shapes.layers import baked
 from roto_shapes.shape import ControlPoint, Interpolation, Roto, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate
 
@@ -71,6 +73,8 @@ class FitOptions:
     """A keyframe at every so many frames, counted from the first of a shape's lifetime."""
     points: int | None = None
     """At most so many control points a shape instead of a tolerance; the bound that they can hold is reported."""
+    layers: bool = False
+    """Whether motion that a whole outline shares may go to a layer above its points, where that takes fewer numbers."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be fitted."""
@@ -123,6 +127,10 @@ class FitReport:
     """Control points summed over shapes."""
     keyframes: int
     """Keyframes summed over shapes."""
+    layer_keyframes: int
+    """Keyframes summed over layers."""
+    baked_keyframes: int
+    """Keyframes summed over shapes where a host knows no layers; the points are the same."""
     ignored_outlines: int
     """Specks and the smallest of too many pieces, summed over frames."""
     seconds: float
@@ -178,7 +186,8 @@ def fit_shapes(
         samples = match(track, plate.width, plate.height, guide)
         demanded = demanded_keys(samples.frames, options.keyframes_at, options.keyframe_step)
         rule = KeyRule(options.interpolation, demanded)
-        fits.append(fit_samples(samples, options.tolerance_px, rule, options.points))
+        fitted = fit_layered if options.layers else fit_samples
+        fits.append(fitted(samples, options.tolerance_px, rule, options.points))
         done += len(track.frames)
         progress(_READING_SHARE + (1 - _READING_SHARE) * 0.95 * done / work)
     ordered = paint_order(tracks, options.name)
@@ -304,7 +313,8 @@ def _shape(name: str, track: Track, fit: TrackFit, interpolation: Interpolation)
         for frame, rows in zip(fit.frames, fit.controls, strict=True)
     )
     lifetime = FrameRange(track.frames[0], track.frames[-1])
-    return Shape(name, keyframes, lifetime, invert=track.hole, interpolation=interpolation)
+    layer = None if fit.layer is None else replace(fit.layer, name=f"{name}.layer")
+    return Shape(name, keyframes, lifetime, invert=track.hole, interpolation=interpolation, layer=layer)
 
 
 def _point(row: NDArray[np.float64], corner: bool) -> ControlPoint:  # noqa: FBT001 - a point's own flag
@@ -337,6 +347,8 @@ def _report(roto: Roto, tracks: list[Track], reader: _Reader, options: FitOption
         shapes=len(roto.shapes),
         points=sum(shape.point_count for shape in roto.shapes),
         keyframes=sum(len(shape.keyframes) for shape in roto.shapes),
+        layer_keyframes=sum(len(layer.keyframes) for layer in roto.layers),
+        baked_keyframes=sum(len(shape.keyframes) for shape in baked(roto).shapes),
         ignored_outlines=reader.linker.ignored_outlines,
         seconds=0.0,
     )

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roto_daemon.fitting.outline import Points
+from roto_shapes.layers import placement
 from roto_shapes.shape import ControlPoint, Interpolation, Roto, Shape
 
 _STEP_PX = 1.5
@@ -60,7 +61,21 @@ def control_point_polyline(points: Sequence[ControlPoint]) -> Points:
 
 
 def shape_controls(shape: Shape, frame: float) -> NDArray[np.float64]:
-    """Return the interpolated points as (n, 6): x, y, in x, in y, out x, out y; held outside the keyframes."""
+    """Return the interpolated points as (n, 6): x, y, in x, in y, out x, out y; held outside the keyframes.
+
+    They are plate pixels: a shape on a layer is where the layer puts it.
+    """
+    controls = _own_controls(shape, frame)
+    if shape.layer is None:
+        return controls
+    place = placement(shape.layer, frame)
+    linear = np.array([[place.xx, place.xy], [place.yx, place.yy]])
+    placed: NDArray[np.float64] = (controls.reshape(-1, 3, 2) @ linear.T).reshape(-1, 6)
+    placed[:, :2] += (place.x0, place.y0)
+    return placed
+
+
+def _own_controls(shape: Shape, frame: float) -> NDArray[np.float64]:
     frames = np.array([key.frame for key in shape.keyframes], float)
     values = np.array([[point[:6] for point in key.points] for key in shape.keyframes], float)
     if frame <= frames[0] or len(frames) == 1:

@@ -16,6 +16,7 @@ from roto_daemon.fitting.keyframes import KeyframeSearch
 from roto_daemon.fitting.mixing import KeyRule, Mixing, every_frame
 from roto_daemon.fitting.solve import DECIDING_ARC_PX, FEWEST_KNOTS, KEYED_PULL, ROUNDS, JointFit, arc_mean, refitted
 from roto_daemon.fitting.tidy import looped, tidied, tidied_in_place, within_chords
+from roto_shapes.shape import Layer
 
 _NOISE_TOLERANCE = 4.0
 """Below this many sigmas of what noise is left in deciding errors, noise alone would buy keyframes: of the few
@@ -65,6 +66,8 @@ class TrackFit:
     tolerance_px: float
     """The bound that holds on every frame of the track: the one asked for, or the least that was reached."""
     noise_px: float
+    layer: Layer | None = None
+    """What carries the points; `controls` are then those before its transform."""
 
 
 def fit_samples(

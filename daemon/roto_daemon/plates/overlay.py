@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from roto_daemon.pictures import Matte, Picture
 from roto_daemon.plates.codec import covered_box
-from roto_shapes.curve import evaluate, flatten
+from roto_shapes.curve import flatten
+from roto_shapes.layers import evaluate_on_plate
 from roto_shapes.shape import ControlPoint, Roto, Shape
 
 Colour = tuple[int, int, int]
@@ -98,8 +99,8 @@ def tint(picture: Picture, matte: Matte, colour: Colour = TINT) -> None:
 
 
 def shapes_at(roto: Roto, frame: int) -> list[tuple[Shape, tuple[ControlPoint, ...]]]:
-    """Return the shapes that are drawn on a frame, each with its control points there."""
-    return [(shape, evaluate(shape, frame)) for shape in roto.shapes if frame in shape.lifetime]
+    """Return the shapes that are drawn on a frame, each with its control points there in plate pixels."""
+    return [(shape, evaluate_on_plate(shape, frame)) for shape in roto.shapes if frame in shape.lifetime]
 
 
 def is_keyed(shape: Shape, frame: int) -> bool:
