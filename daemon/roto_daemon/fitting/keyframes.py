@@ -16,7 +16,7 @@ from roto_daemon.fitting.correspondence import Floats
 from roto_daemon.fitting.mixing import KeyRule, every_frame
 from roto_daemon.fitting.solve import JointFit
 
-_AROUND = 3
+_AROUND = 2
 """Keyframes on each side of a change that a trial refits."""
 
 _SPIKE = 3.0
@@ -54,6 +54,7 @@ class KeyframeSearch:
         every = every_frame(len(self._times), self.rule.held)
         best = self.fit.solve(every)
         left = np.abs(self.fit.deciding_errors(best))
+        self._tried: dict[tuple[tuple[int, ...], int], Floats] = {}
         self._allowance = np.maximum(left - _OVER_BEST * self.tolerance_px, 0)
         self._allowance[sorted(self.rule.still)] = np.inf
 
@@ -188,7 +189,10 @@ class KeyframeSearch:
         place = int(np.searchsorted(keys, changed))
         near = keys[max(place - _AROUND, 0) : place + _AROUND + 1]
         frames = slice(near[0], near[-1] + 1)
-        errors = self.errors(near, frames, rounds)
+        known = (tuple(near), rounds)
+        errors = self._tried.get(known)
+        if errors is None:
+            errors = self._tried[known] = self.errors(near, frames, rounds)
         low = max(place - 1, 0)
         high = min(place + 1, len(keys) - 1)
         first, last = max(keys[low], near[0]) - near[0], min(keys[high], near[-1]) - near[0]

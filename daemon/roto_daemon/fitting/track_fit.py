@@ -44,7 +44,8 @@ _WORTH_KEEPING = 1.15
 """Dropping knots may raise the errors' spread by this factor in all: beyond it the bound holds, but looser everywhere
 than with the points that the outline was drawn with."""
 
-_NEEDED = 6.0
+_PRUNING_ROUNDS = 3
+_NEEDED = 5.0
 """A knot without which the outline would err by this many times the bound is not tried to be dropped."""
 
 _KNOT_ROUNDS = 6
@@ -201,7 +202,7 @@ def _with_fewer_knots(fit: JointFit, mixing: Mixing, tolerance_px: float) -> Joi
     # Trials look at keyframes and two frames of each span: enough to tell, and the work grows with keyframes alone.
     some = _keys_and_betweens(mixing.keys)
     part, few = fit.matched.part(some), mixing.at(some)
-    trials = [refitted(fit, part, fit.knots, few)]
+    trials = [refitted(fit, part, fit.knots, few, _PRUNING_ROUNDS)]
     loops = looped(trials[0].controls).sum()
     refused: set[int] = set()
     while len(trials[-1].knots.at) > FEWEST_KNOTS:
@@ -211,7 +212,7 @@ def _with_fewer_knots(fit: JointFit, mixing: Mixing, tolerance_px: float) -> Joi
         order = [number for number in order if int(knots.at[number]) not in refused]
         if not order:
             break
-        trial = refitted(fit, part, knots.without(order[0]), few)
+        trial = refitted(fit, part, knots.without(order[0]), few, _PRUNING_ROUNDS)
         reached = _largest_and_spread(trial)
         if reached[0] <= most and reached[1] <= spread_px and looped(trial.controls).sum() <= loops:
             trials.append(trial)
