@@ -78,6 +78,9 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
         bool,
         typer.Option("--layers", help="Key motion that a whole outline shares on a layer above its points."),
     ] = False,
+    offset: Annotated[
+        float, typer.Option(metavar="PX", help="Move the edge by so much on every frame; negative shrinks.")
+    ] = 0.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Turn a mask or matte sequence (8 or 16 bit, float) into animated shapes. No daemon is needed.
@@ -94,6 +97,7 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
             keyframes_at=_frames_named(keyframes),
             keyframe_step=every,
             layers=layers,
+            offset_px=offset,
         )
         if shapes:
             result = _fitted_anew(masks, _range(frames), options, shapes, edited or [])

@@ -21,6 +21,7 @@ from roto_daemon.fitting.layers import fit_layered
 from roto_daemon.fitting.measure import BoundaryError, boundary_error, self_crossings
 from roto_daemon.fitting.mixing import KeyRule, demanded_keys
 from roto_daemon.fitting.naming import paint_order
+from roto_daemon.fitting.offset import EdgeOffset, require_offset
 from roto_daemon.fitting.outline import trace_outlines
 from roto_daemon.fitting.raster import control_point_polyline, coverage, render_shapes, shape_polyline
 from roto_daemon.fitting.refit import Refitted, outlines_of_shapes, refit_shape
@@ -75,6 +76,8 @@ class FitOptions:
     """At most so many control points a shape instead of a tolerance; the bound that they can hold is reported."""
     layers: bool = False
     """Whether motion that a whole outline shares may go to a layer above its points, where that takes fewer numbers."""
+    offset_px: float = 0.0
+    """How far the edge is moved on every frame; positive grows, negative shrinks."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be fitted."""
@@ -88,6 +91,7 @@ class FitOptions:
             self._check_points(self.points)
         if self.keyframe_step is not None and self.keyframe_step < 1:
             raise FitError(f"a keyframe at every {self.keyframe_step} frames cannot be: give a step of 1 or more")
+        require_offset(self.offset_px)
 
     def _check_points(self, points: int) -> None:
         if points < FEWEST_KNOTS:
@@ -262,11 +266,12 @@ class _Reader:
         self._plate = plate
         self._options = options
         self._progress = progress
+        self._offset = EdgeOffset(options.offset_px, plate.width, plate.height)
 
     def add(self, frame: int, matte: NDArray[np.float32]) -> None:
         self._check(frame, matte)
         self.frames.append(frame)
-        self.linker.add(frame, trace_outlines(matte, self._options.threshold))
+        self.linker.add(frame, self._offset.moved(trace_outlines(matte, self._options.threshold)))
         self._progress(_READING_SHARE * min(len(self.frames) / len(self._plate.frames), 1.0))
 
     def finish(self) -> list[Track]:
@@ -279,6 +284,7 @@ class _Reader:
                 f"{len(self.frames)} frames from {self.frames[0]} to {self.frames[-1]}"
             )
         tracks = self.linker.finish()
+        self._offset.require_some()
         if not tracks and not self.linker.covered_px2:
             raise FitError(
                 f"the mattes are empty on all {len(self.frames)} frames: there is no edge at a coverage of "
