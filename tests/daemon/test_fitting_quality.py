@@ -1,0 +1,129 @@
+"""Quality numbers say what is wrong with shapes whose faults are known by construction."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from roto_daemon.fitting import coverage
+from roto_daemon.fitting.quality import Quality, measure_quality
+from roto_shapes.shape import ControlPoint, Roto, Shape, ShapeKeyframe
+from roto_shapes.shot import FrameRange, Plate
+
+WIDTH, HEIGHT = 200, 160
+FRAMES = range(1, 10)
+ARC = 4 / 3 * math.tan(math.pi / 16)
+"""Of the radius: the tangents of an eighth of a circle."""
+
+
+def ring(x: float, y: float, radius: float, turn: float = 0.0) -> tuple[ControlPoint, ...]:
+    points = []
+    for k in range(8):
+        c, s = math.cos(turn + k * math.pi / 4), math.sin(turn + k * math.pi / 4)
+        along = radius * ARC
+        points.append(ControlPoint(x + radius * c, y + radius * s, along * s, -along * c, -along * s, along * c))
+    return tuple(points)
+
+
+def circle(x: float, y: float, radius: float) -> NDArray[np.float32]:
+    angle = np.linspace(0, 2 * math.pi, 720, endpoint=False)
+    return coverage(np.stack([x + radius * np.cos(angle), y + radius * np.sin(angle)], axis=1), WIDTH, HEIGHT)
+
+
+def measured(points: Callable[[int], tuple[ControlPoint, ...]], tolerance_px: float = 0.5) -> Quality:
+    """Measure an animated outline, keyed on every frame, against a circle of radius 40 at 100, 80."""
+    plate = Plate(WIDTH, HEIGHT, FrameRange(FRAMES[0], FRAMES[-1]))
+    keys = tuple(ShapeKeyframe(frame, points(frame)) for frame in FRAMES)
+    return measure_quality(Roto(plate, (Shape("disc", keys, plate.frames),)), masks(), tolerance_px)
+
+
+def masks() -> Iterator[tuple[int, NDArray[np.float32]]]:
+    yield from ((frame, circle(100.3, 80.6, 40)) for frame in FRAMES)
+
+
+def test_a_good_shape_has_small_numbers_and_no_frame_to_look_at() -> None:
+    quality = measured(lambda _: ring(100.3, 80.6, 40))
+    assert quality.largest("max_px") == pytest.approx(0, abs=0.12)
+    assert quality.mean("bias_px") == pytest.approx(0, abs=0.02)
+    assert quality.rms("flicker_px") < 0.01
+    assert quality.look_first == ()
+    (shape,) = quality.shapes
+    assert (shape.kinks, shape.too_close, shape.long_handles, shape.flips) == (0, 0, 0, 0)
+    assert shape.control_jitter_px == 0
+    assert shape.slide_px == 0
+
+
+def test_a_fat_shape_is_told_by_its_bias() -> None:
+    quality = measured(lambda _: ring(100.3, 80.6, 42))
+    assert quality.mean("bias_px") == pytest.approx(2 * 41 / 40, abs=0.05)
+    assert quality.mean("mean_px") == pytest.approx(2, abs=0.05)
+    assert quality.mean("overlap") == pytest.approx((40 / 42) ** 2, abs=0.003)
+
+
+def test_a_shape_that_shakes_flickers_by_as_much_as_it_shakes() -> None:
+    rng = np.random.default_rng(5)
+    radii = {frame: 40 + rng.normal(0, 0.5) for frame in FRAMES}
+    quality = measured(lambda frame: ring(100.3, 80.6, radii[frame]))
+    r = np.array([radii[frame] for frame in FRAMES])
+    expected = math.sqrt(float(np.mean(np.diff(r, 2) ** 2)) / 6)
+    inner = [frame.flicker_px for frame in quality.frames[1:-1]]
+    assert math.sqrt(float(np.mean(np.square(inner)))) == pytest.approx(expected, rel=0.03)
+    assert quality.rms("mask_flicker_px") < 0.01
+    assert quality.shapes[0].control_jitter_px == pytest.approx(expected / math.sqrt(2), rel=0.03)
+
+
+def test_a_point_that_runs_along_the_edge_slides() -> None:
+    def one_slides(frame: int) -> tuple[ControlPoint, ...]:
+        points = list(ring(100.3, 80.6, 40))
+        points[2] = ring(100.3, 80.6, 40, 0.1 * (frame % 2))[2]
+        return tuple(points)
+
+    assert measured(one_slides).shapes[0].slide_px > 0.3
+
+
+def test_the_worst_frame_comes_first_with_its_reason_in_words() -> None:
+    def one_bad(frame: int) -> tuple[ControlPoint, ...]:
+        points = list(ring(100.3, 80.6, 40))
+        if frame == 4:
+            points[0] = points[0]._replace(x=points[0].x + 6)
+        if frame == 7:
+            points[0], points[1] = points[1], points[0]
+        return tuple(points)
+
+    quality = measured(one_bad)
+    assert [one.frame for one in quality.look_first] == [7, 4]
+    assert any("crosses itself" in reason for reason in quality.look_first[0].reasons)
+    assert any("px off" in reason for reason in quality.look_first[1].reasons)
+
+
+def test_kinks_crowded_points_long_handles_and_flips_are_counted() -> None:
+    def faulty(frame: int) -> tuple[ControlPoint, ...]:
+        points = list(ring(100.3, 80.6, 40))
+        kink = points[3]
+        c, s = math.cos(math.radians(10)), math.sin(math.radians(10))
+        points[3] = kink._replace(out_x=kink.out_x * c - kink.out_y * s, out_y=kink.out_x * s + kink.out_y * c)
+        points[5] = points[5]._replace(out_x=points[5].out_x * 4, out_y=points[5].out_y * 4)
+        points.append(points[7]._replace(x=points[7].x + 1.5))
+        return tuple(points if frame != 6 else points[::-1])
+
+    (shape,) = measured(faulty).shapes
+    assert shape.kinks >= 8
+    assert shape.too_close == 9
+    assert shape.long_handles >= 8
+    assert shape.flips == 1
+
+
+def test_a_shape_missing_and_a_ghost_are_told() -> None:
+    plate = Plate(WIDTH, HEIGHT, FrameRange(1, 3))
+    shape = Shape("disc", (ShapeKeyframe(1, ring(100, 80, 40)),), FrameRange(1, 2))
+    mattes = [(1, np.zeros((HEIGHT, WIDTH), np.float32)), (2, circle(100, 80, 40)), (3, circle(100, 80, 40))]
+    quality = measure_quality(Roto(plate, (shape,)), mattes, 0.5)
+    told = {one.frame: one.reasons for one in quality.look_first}
+    assert "masks are empty" in told[1][0]
+    assert "nothing is drawn" in told[3][0]
+    assert 2 not in told
+    assert quality.frames[0].max_px is None
