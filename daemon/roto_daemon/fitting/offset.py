@@ -100,7 +100,7 @@ def _signed_distance(lines: list[Points], width: int, height: int, reach: float)
     rows, columns = np.indices((height, width))
     centres = np.stack([columns.ravel(), rows.ravel()], axis=1) + 0.5
     apart, near = cKDTree(start).query(centres, distance_upper_bound=reach)
-    known = np.flatnonzero(np.isfinite(apart))
+    near, known = np.asarray(near), np.flatnonzero(np.isfinite(apart))
     distance = np.full(len(centres), reach, float)
     offset = centres[known] - start[near[known]]
     distance[known] = np.minimum(_from_piece(offset, runs[near[known]]), _from_piece(offset, back[near[known]]))
