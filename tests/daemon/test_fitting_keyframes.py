@@ -139,3 +139,22 @@ def test_weights_mix_as_hosts_do_where_no_slope_is_held_back(values: list[float]
     at, rising = [0, 3, 5, 9], np.cumsum(values) * (1.0, 1.2, 1.4, 1.8)
     mixing = KeyRule(rule).mixing(np.arange(10), at)
     assert mixing.weights @ rising == pytest.approx(mixing.apply(rising[:, None])[:, 0])
+
+
+@given(seed=st.integers(0, 2**16))
+@settings(max_examples=20, deadline=None)
+def test_weights_that_hold_slopes_back_as_the_values_ask_mix_exactly_as_hosts_do(seed: int) -> None:
+    values = np.random.default_rng(seed).normal(size=(5, 3, 6))
+    mixing = KeyRule(Interpolation.SMOOTH).mixing(np.arange(16), [0, 3, 4, 9, 15])
+    mixed = np.einsum("tknc,knc->tnc", mixing.weights_at(values), values)
+    assert mixed == pytest.approx(mixing.apply(values), abs=1e-9)
+
+
+def test_smooth_shapes_follow_a_turning_object_more_closely_with_no_more_keyframes() -> None:
+    def turning(frame: int) -> Points:
+        return blob(100, 80, 45, 0.1 * frame)
+
+    both = [fit(turning, range(16), FitOptions(0.5, interpolation=rule)).roto.shapes[0] for rule in Interpolation]
+    linear, smooth = both
+    assert len(keys(smooth)) <= len(keys(linear))
+    assert worst_px(smooth, turning, range(16)) < worst_px(linear, turning, range(16))

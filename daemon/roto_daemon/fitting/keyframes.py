@@ -101,6 +101,12 @@ class KeyframeSearch:
             keys = more
         return keys
 
+    def mend(self, keys: list[int]) -> list[int]:
+        """Return keyframes with one more in each span where the fit, as it stands, misses the tolerance."""
+        errors: Floats = (np.abs(self.fit.deciding_errors(self.fit.controls)) - self._allowance).max(axis=1)
+        new = {self._worst_between(errors, a, b) for a, b in pairwise(keys)}
+        return sorted(set(keys) | {frame for frame in new if frame is not None})
+
     def reduce(self, keys: list[int]) -> list[int]:
         """Return fewer keyframes that still hold the tolerance, or the error that is left if that is larger."""
         for _ in range(_CYCLES):

@@ -49,6 +49,28 @@ class Mixing:
         held = {number[key]: controls for key, controls in self.held.items() if key in number}
         return Mixing(self.times[frames], tuple(number[key] for key in self.keys), self.interpolation, held)
 
+    def weights_at(self, keyed: Floats) -> Floats:
+        """Return (T, K, ...): how much of each keyframe each number of each frame is, slopes held back as they are.
+
+        `apply(keyed)` is the mixture of `keyed` by these: the rule is linear as long as the same slopes are held back.
+        """
+        known = self.times[np.array(self.keys)]
+        ones = (1,) * (keyed.ndim - 1)
+        plain = _plain_slopes(known, np.eye(len(known))).reshape(len(known), len(known), *ones)
+        slopes = np.broadcast_to(plain, (len(known), *keyed.shape)).copy()
+        secants = (np.diff(np.eye(len(known)), axis=0) / np.diff(known)[:, None]).reshape(-1, len(known), *ones)
+        steep = np.diff(keyed, axis=0) / np.diff(known).reshape(-1, *ones)
+        before, after = steep[:-1], steep[1:]
+        flatter = np.where((np.abs(before) <= np.abs(after))[:, None], secants[:-1], secants[1:])
+        through = smooth_slopes(known, keyed)[1:-1]
+        held = np.abs(through) >= 3 * np.minimum(np.abs(before), np.abs(after))
+        inner = np.where(held[:, None], 3 * flatter, slopes[1:-1])
+        slopes[1:-1] = np.where((before * after <= 0)[:, None], 0.0, inner)
+        slopes[0] = (3 * secants[0] - slopes[1]) / 2
+        slopes[-1] = (3 * secants[-1] - slopes[-2]) / 2
+        identity = np.broadcast_to(np.eye(len(known)).reshape(len(known), len(known), *ones), slopes.shape)
+        return self._between(known, identity, slopes)
+
     def with_held(self, keyed: Floats) -> Floats:
         """Return (K, N, 6) controls on keyframes with the held ones in their places."""
         whole = keyed.copy()
@@ -61,15 +83,23 @@ class Mixing:
         known = self.times[np.array(self.keys)]
         if len(known) == 1:
             return np.repeat(keyed, len(self.times), axis=0)
-        number = np.clip(np.searchsorted(known, self.times, side="right") - 1, 0, len(known) - 2)
-        span = (known[number + 1] - known[number]).reshape(-1, *([1] * (keyed.ndim - 1)))
-        begun = np.clip(self.times, known[0], known[-1]) - known[number]
-        s = begun.reshape(span.shape) / span
-        r = 1 - s
         if self.interpolation is Interpolation.LINEAR:
-            linear: Floats = r * keyed[number] + s * keyed[number + 1]
+            number, s, _ = self._places(known, keyed.ndim)
+            linear: Floats = (1 - s) * keyed[number] + s * keyed[number + 1]
             return linear
         slopes = smooth_slopes(known, keyed) if held_back else _plain_slopes(known, keyed)
+        return self._between(known, keyed, slopes)
+
+    def _places(self, known: Floats, dimensions: int) -> tuple[NDArray[np.int64], Floats, Floats]:
+        """Return for each frame the keyframe before it, how far it is to the next one, 0 to 1, and how far that is."""
+        number = np.clip(np.searchsorted(known, self.times, side="right") - 1, 0, len(known) - 2)
+        span = (known[number + 1] - known[number]).reshape(-1, *([1] * (dimensions - 1)))
+        begun = np.clip(self.times, known[0], known[-1]) - known[number]
+        return number, begun.reshape(span.shape) / span, span
+
+    def _between(self, known: Floats, keyed: Floats, slopes: Floats) -> Floats:
+        number, s, span = self._places(known, keyed.ndim)
+        r = 1 - s
         leave, arrive = slopes[number] * span, slopes[number + 1] * span
         values: Floats = (
             keyed[number] * (1 + 2 * s) * r**2

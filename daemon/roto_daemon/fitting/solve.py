@@ -266,15 +266,48 @@ class JointFit:
         keyed = mixing.with_held(np.zeros((len(free), len(self.knots.at), 6)))
         if not free.any():
             return keyed
-        system = self._system(weights[:, free], frames)
-        clamps = mixing.interpolation is Interpolation.SMOOTH and len(free) > 2  # noqa: PLR2004 - two make a line
-        for number in range(1 + _CLAMPED_ROUNDS * clamps):
-            # What is not linear in the unknowns counts as known: held keyframes, and slopes that the rule held back.
-            known = mixed(weights[:, ~free], keyed[~free]) if not free.all() else None
-            if number:
-                known = mixing.apply(keyed) - mixed(weights[:, free], keyed[free])
-            keyed[free] = self.expand(system.solve(known))
-        return keyed
+        known = mixed(weights[:, ~free], keyed[~free]) if not free.all() else None
+        keyed[free] = self.expand(self._system(weights[:, free], frames).solve(known))
+        if mixing.interpolation is Interpolation.LINEAR or len(free) < 3:  # noqa: PLR2004 - two make a line
+            return keyed
+        best, least = keyed, self._cost(mixing.apply(keyed), frames)
+        for _ in range(_CLAMPED_ROUNDS):
+            keyed = keyed.copy()
+            keyed[free] = self.expand(self._solve_held_back(mixing.weights_at(keyed), free, keyed, frames))
+            cost = self._cost(mixing.apply(keyed), frames)
+            if cost < least:
+                best, least = keyed, cost
+        return best
+
+    def _cost(self, controls: Floats, frames: slice) -> float:
+        """Return what the sums of the frames make of controls (T, N, 6), less what no controls can change."""
+        local, left = self._local(controls), self._left[frames]
+        return float(np.sum(local * (np.einsum("tnab,tnb->tna", left, local) - 2 * self._right[frames])))
+
+    def _solve_held_back(self, weights: Floats, free: NDArray[np.bool_], keyed: Floats, frames: slice) -> Floats:
+        """Return the unknowns (K, D) of free keyframes for weights (T, K, N, 6) that differ from number to number."""
+        left, scales = self._left[frames], self._scales()
+        right = self._right[frames]
+        if not free.all():
+            known = np.einsum("tknc,knc->tnc", weights[:, ~free], keyed[~free])
+            right = right - np.einsum("tnab,tnb->tna", left, self._local(known))
+        some = weights[:, free]
+        local = self._local(some.reshape(-1, *some.shape[2:])).reshape(*some.shape[:3], 8)
+        keys = local.shape[1]
+        bands = []
+        for apart in range(min(_WIDEST, keys)):
+            band = [
+                np.einsum("tna,tnb,tnab->nab", local[used, key], local[used, key + apart], left[used])
+                if (used := (local[:, key] != 0).any(axis=(1, 2)) & (local[:, key + apart] != 0).any(axis=(1, 2))).any()
+                else np.zeros_like(left[0])
+                for key in range(keys - apart)
+            ]
+            bands.append(np.array(band) * scales[:, :, None] * scales[:, None, :])
+        places = np.arange(keys)[:, None, None] * self.unknowns + self._columns
+        goals = np.einsum("tkna,tna->kna", local, right) * scales
+        goal = np.bincount(places.ravel(), goals.ravel(), keys * self.unknowns).astype(float)
+        solved: Floats = _factors(bands, places, keys * self.unknowns).solve(goal)
+        return solved.reshape(keys, self.unknowns)
 
     def _system(self, weights: Floats, frames: slice) -> _System:
         """Return the normal equations of keyframes whose weights (T, K) make the frames."""

@@ -16,7 +16,7 @@ from roto_daemon.fitting.keyframes import KeyframeSearch
 from roto_daemon.fitting.mixing import KeyRule, Mixing, every_frame
 from roto_daemon.fitting.solve import DECIDING_ARC_PX, FEWEST_KNOTS, KEYED_PULL, ROUNDS, JointFit, arc_mean, refitted
 from roto_daemon.fitting.tidy import looped, tidied, tidied_in_place, within_chords
-from roto_shapes.shape import Layer
+from roto_shapes.shape import Interpolation, Layer
 
 _NOISE_TOLERANCE = 4.0
 """Below this many sigmas of what noise is left in deciding errors, noise alone would buy keyframes: of the few
@@ -40,6 +40,7 @@ _NOISE_REACH_PX = 40.0
 _FINAL_PASSES = 3
 _LATE_INSERTIONS = 2
 _TRIAL_ROUNDS = 2
+_MENDING_ROUNDS = 4
 _WORTH_KEEPING = 1.15
 """Dropping knots may raise the errors' spread by this factor in all: beyond it the bound holds, but looser everywhere
 than with the points that the outline was drawn with."""
@@ -188,6 +189,13 @@ def _settle(fit: JointFit, keys: list[int], tolerance_px: float, rule: KeyRule) 
             break
         keys = better
     fit.refine(rule.mixing(fit.matched.frames, keys), ROUNDS)
+    # Slopes held back make trials judge the smooth rule too well: what the fit itself misses gets keyframes.
+    for _ in range(_MENDING_ROUNDS if rule.interpolation is Interpolation.SMOOTH else 0):
+        better = KeyframeSearch(fit, tolerance_px, 0, rule).mend(keys)
+        if better == keys:
+            break
+        keys = better
+        fit.refine(rule.mixing(fit.matched.frames, keys), ROUNDS)
     return fit, keys
 
 
