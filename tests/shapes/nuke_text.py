@@ -50,6 +50,8 @@ class Element(NamedTuple):
     feather: Optional[Curve]
     attributes: dict[str, Number]
     pivot: tuple[float, ...]
+    layers: tuple[tuple[Number, ...], ...] = ()
+    """The transforms of the layers round it, the innermost first, each in the order of the file."""
 
 
 class Node(NamedTuple):
@@ -145,7 +147,9 @@ def _read_element(item: list[Word]) -> list[Element]:
     kind = item[0]
     if kind == "layer":
         inner = [_list(part) for part in item[2:]]
-        return [element for part in inner if part[0] not in ("f", "t", "tx", "a") for element in _read_element(part)]
+        found = [element for part in inner if part[0] not in ("f", "t", "tx", "a") for element in _read_element(part)]
+        transform = [tuple(map(_read_explicit, part[1:])) for part in inner if part[0] == "t"]
+        return [element._replace(layers=(*element.layers, *transform)) for element in found]
     _require(kind in ("curvegroup", "cubiccurve"), f"unknown element {kind!r}")
     name, flags = _word(item[1]), int(_word(item[2]))
     _require(item[3] in ("bezier", "bspline", "catmullrom"), f"unknown curve {item[3]!r}")

@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 from roto_shapes.curve import evaluate, flatten
 from roto_shapes.exporters import encode, export, nuke
 from roto_shapes.exporters.nuke import HOLE_BLEND_MODE, LINEAR_TOLERANCE_PX, NukeSink
-from roto_shapes.shape import ControlPoint, Interpolation, Roto, Shape, ShapeKeyframe
+from roto_shapes.layers import evaluate_on_plate
+from roto_shapes.shape import ControlPoint, Interpolation, Layer, LayerKeyframe, Roto, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate
 
 SAMPLES = Path(__file__).parents[2].parent / "shared" / "samples" / "nuke"
@@ -440,3 +441,41 @@ def test_an_outline_far_outside_the_plate_keeps_its_form() -> None:
     (element,) = only_node(encode(Roto(PLATE, (shape,)), ".nk")).elements
     ours = flatten(outline(element, 0, PLATE.height), 0.1)
     assert all(math.dist(a, b) < 0.01 for a, b in zip(ours, flatten(points, 0.1)))
+
+
+def through_layers(element: Any, frame: float, height: int) -> list[tuple[float, float]]:  # noqa: ANN401
+    """Return the control polygon in plate pixels after the layers' transforms, worked out with y up as Nuke does."""
+    found = []
+    for x, y in corners(outline(element, frame, height)):
+        place = complex(x, height - y)
+        for numbers in element.layers:
+            values = [number.at(frame) for number in numbers] + [0.0] * 12
+            if len(numbers) < 12:
+                continue  # a pivot alone moves nothing
+            pivot, move = complex(values[0], values[1]), complex(values[3], values[4])
+            assert values[9] == values[10]
+            turn = complex(math.cos(math.radians(values[8])), math.sin(math.radians(values[8])))
+            place = pivot + move + values[9] * turn * (place - pivot)
+        found.append((place.real, height - place.imag))
+    return found
+
+
+@pytest.mark.parametrize("rule", Interpolation)
+def test_a_layer_stays_a_layer_and_draws_the_same(rule: Interpolation) -> None:
+    keys = (LayerKeyframe(1001), LayerKeyframe(1012, 40, -25, 100, 1.5), LayerKeyframe(1020, 60, 5, 80, 1.2))
+    layer = Layer("body.layer", keys, (130.0, 190.0), rule)
+    shape = a_shape(frames=(1001, 1009, 1020), interpolation=rule, layer=layer)
+    text, notes = export(Roto(PLATE, (shape,)), ".nk")
+    (element,) = only_node(text).elements
+    assert "{layer body_layer" in text
+    assert not any("does not hold" in note for note in notes)
+    for frame in range(999, 1023):
+        wanted = corners(evaluate_on_plate(shape, frame))
+        assert max(map(math.dist, through_layers(element, frame, PLATE.height), wanted)) < 0.25
+
+
+def test_two_keyframes_of_a_linear_layer_stay_two_in_nuke() -> None:
+    layer = Layer("spin", (LayerKeyframe(1001), LayerKeyframe(1020, 9, 4, 90, 0.5)), (130.0, 190.0))
+    (element,) = only_node(encode(Roto(PLATE, (a_shape(layer=layer),)), ".nk")).elements
+    assert [number.times for number in element.layers[0][3:5]] == [(1001.0, 1020.0)] * 2
+    assert element.layers[0][8].values == (0.0, -90.0)

@@ -67,8 +67,8 @@ def _export_json(roto: Roto) -> Export:
 
 def _export_nuke(roto: Roto) -> Export:
     sink = NukeSink(roto.plate)
-    draw(baked(roto), sink)
-    return Export(sink.text(), (*bake_notes(roto), *sink.notes))
+    draw(roto, sink)
+    return Export(sink.text(), sink.notes)
 
 
 _WRITERS: dict[str, Callable[[Roto], Export]] = {".json": _export_json, ".nk": _export_nuke}

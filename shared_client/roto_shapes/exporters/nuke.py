@@ -14,9 +14,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Callable, Optional
 
-from roto_shapes.curve import Point, distance_outside, evaluate, flatten, nuke_slope, point_on, segments
+from roto_shapes.curve import Point, distance_outside, flatten, nuke_slope, point_on, segments
+from roto_shapes.layers import evaluate_on_plate
 from roto_shapes.rekey import linear_to_smooth
-from roto_shapes.shape import ControlPoint, Interpolation, Shape, ShapeKeyframe
+from roto_shapes.shape import ControlPoint, Interpolation, Layer, LayerKeyframe, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate
 from roto_shapes.sink import RecordingSink
 
@@ -51,6 +52,9 @@ NODE_TAIL = """\
 
 _EXACT_FRAMES = 2**24
 """Beyond this a float32 does not hold every whole number."""
+
+_LAYER_REACH_PX = 1000.0
+"""How far from a layer's pivot its turn and scale keep the bound: half of a 2K plate."""
 
 _REACH_PX = 1.0
 """How far a hole may reach out before the artist is told: less disappears in the soft edge."""
@@ -109,7 +113,10 @@ class NukeSink:
             )
         for span in spans or [shape.lifetime]:
             element = replace(smooth, name=self._legal_name(shape.name), lifetime=span)
-            self._elements.append(_element_text(element, self._plate, visible=bool(spans)))
+            text = _element_text(element, self._plate, visible=bool(spans))
+            if shape.layer is not None:
+                text = _layer_text(shape.layer, self._legal_name(shape.layer.name), text, self._plate)
+            self._elements.append(text)
 
     def text(self) -> str:
         """Return the text, ASCII: what the clipboard holds after a copy in Nuke, and what a script file may hold."""
@@ -144,7 +151,8 @@ class NukeSink:
     def _smooth(self, shape: Shape) -> Shape:
         if shape.interpolation is Interpolation.SMOOTH:
             return shape
-        smooth = linear_to_smooth(shape, LINEAR_TOLERANCE_PX)
+        largest = max(key.scale for key in shape.layer.keyframes) if shape.layer is not None else 1.0
+        smooth = linear_to_smooth(shape, LINEAR_TOLERANCE_PX / max(largest, 1.0))
         inserted = len(smooth.keyframes) - len(shape.keyframes)
         if inserted:
             self._notes.append(
@@ -190,8 +198,12 @@ def _first_reach(hole: Shape, below: Sequence[Shape]) -> Optional[int]:
     for key in hole.keyframes:
         lower = [other for other in below if not other.invert and key.frame in other.lifetime]
         if lower and key.frame in hole.lifetime:
-            polygons = [flatten(evaluate(other, key.frame), _REACH_PX / 4) for other in lower]
-            samples = [point_on(segment, u) for segment in segments(key.points) for u in (0.0, 0.25, 0.5, 0.75)]
+            polygons = [flatten(evaluate_on_plate(other, key.frame), _REACH_PX / 4) for other in lower]
+            samples = [
+                point_on(segment, u)
+                for segment in segments(evaluate_on_plate(hole, key.frame))
+                for u in (0.0, 0.25, 0.5, 0.75)
+            ]
             if any(min(distance_outside(at, polygon) for polygon in polygons) > _REACH_PX for at in samples):
                 return key.frame
     return None
@@ -218,6 +230,56 @@ def _element_text(shape: Shape, plate: Plate, *, visible: bool) -> str:
         f"      {feather}}}\n"
         f"     {{tx {_number(times[0])} {pivot}}}\n"
         f"     {{a {attributes}}}}}"
+    )
+
+
+def _layer_text(layer: Layer, name: str, element: str, plate: Plate) -> str:
+    """Return an element inside a layer of its own, which keeps it in its place of the paint order.
+
+    The layer's transform: pivot, move, turn about z and scale, the same across and up, so that only their order
+    against the move matters; the move comes last, as in Nuke's own Transform.
+    """
+    keys = _smooth_layer(layer)
+    times = [key.frame for key in keys]
+
+    def animated(values: Sequence[float]) -> str:
+        if len(set(values)) == 1:
+            return _number(values[0])
+        texts = (_key_text(times, values, k, _number(value)) for k, value in enumerate(values))
+        return "{" + " ".join(f"{{{_number(time)} {text[1:]}" for time, text in zip(times, texts)) + "}"
+
+    across, up = layer.pivot[0], plate.height - layer.pivot[1]
+    scale = animated([key.scale for key in keys])
+    move = f"{animated([key.x for key in keys])} {animated([-key.y for key in keys])} 0"
+    turn = f"0 0 {animated([-key.rotation_deg for key in keys])}"
+    return (
+        f"    {{layer {name}\n"
+        f"     {{f {SHAPE_FLAGS}}}\n"
+        f"     {{t {_number(across)} {_number(up)} 0 {move} {turn} {scale} {scale} 1}}\n"
+        f"     {{a}}\n{element}}}"
+    )
+
+
+def _smooth_layer(layer: Layer) -> tuple[LayerKeyframe, ...]:
+    """Return the keyframes of a layer under Nuke's rule for smooth keys, its numbers as two points of a shape."""
+    if layer.interpolation is Interpolation.SMOOTH:
+        return layer.keyframes
+    keyframes = tuple(
+        ShapeKeyframe(
+            key.frame,
+            (
+                ControlPoint(key.x, key.y),
+                ControlPoint(math.radians(key.rotation_deg) * _LAYER_REACH_PX, key.scale * _LAYER_REACH_PX),
+            ),
+        )
+        for key in layer.keyframes
+    )
+    shape = Shape(layer.name, keyframes, FrameRange(keyframes[0].frame, keyframes[-1].frame))
+    smooth = linear_to_smooth(shape, LINEAR_TOLERANCE_PX / 2)
+    return tuple(
+        LayerKeyframe(key.frame, move.x, move.y, math.degrees(turn.x / _LAYER_REACH_PX), turn.y / _LAYER_REACH_PX)
+        for key in smooth.keyframes
+        for move, turn in (key.points,)
     )
 
 
