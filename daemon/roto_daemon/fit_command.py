@@ -145,6 +145,8 @@ def _fitted_anew(
     except ValueError as error:
         raise FitError(f"'{shapes}' holds no shapes: {error}") from error
     mattes = open_mattes(masks, frames)
+    if roto.layers:
+        raise FitError(f"'{shapes}' holds shapes on layers, which cannot be fitted anew: fit them without --layers")
     return _with_bars(lambda tell: refit_shapes(roto, mattes, options, edited, tell))
 
 

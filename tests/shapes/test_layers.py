@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
 
+import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roto_shapes.curve import evaluate
-from roto_shapes.exporters import export
+from roto_shapes.exporters import encode, export
+from roto_shapes.exporters.rotolink_json import read_roto
 from roto_shapes.layers import bake, baked, evaluate_on_plate
 from roto_shapes.shape import ControlPoint, Interpolation, Layer, LayerKeyframe, Roto, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate
 
+SCHEMA = Path(__file__).parents[2] / "docs" / "reference" / "shapes.schema.json"
 SQUARE = tuple(
     ControlPoint(x, y, -5, 3, 5, -3, feather=(2, 1)) for x, y in ((80, 80), (120, 80), (120, 120), (80, 120))
 )
@@ -136,3 +141,22 @@ def test_roto_without_layers_is_left_as_it_is() -> None:
     roto = Roto(plate, (Shape("box", (ShapeKeyframe(1, SQUARE),), FrameRange(1, 21)),))
     assert baked(roto) == roto
     assert export(roto, ".json").notes == ()
+
+
+def test_json_gives_layers_back_and_states_the_version_that_has_them() -> None:
+    plate = Plate(200, 200, FrameRange(1, 21))
+    layer = a_layer(LayerKeyframe(1), LayerKeyframe(21, 3.5, -2, 450, 0.7), rule=Interpolation.SMOOTH)
+    roto = Roto(plate, (a_shape(layer), a_shape(layer, name="lid")))
+    text = encode(roto, ".json")
+    assert json.loads(text)["version"] == 2
+    assert read_roto(text) == roto
+    assert json.loads(encode(baked(roto), ".json"))["version"] == 1
+    jsonschema.validate(json.loads(text), json.loads(SCHEMA.read_text(encoding="utf-8")))
+
+
+def test_json_names_the_place_of_a_layer_that_is_missing_or_wrong() -> None:
+    text = encode(Roto(Plate(200, 200, FrameRange(1, 21)), (a_shape(a_layer(LayerKeyframe(1))),)), ".json")
+    with pytest.raises(ValueError, match=r"shapes\[0\]\.layer is 'gone'"):
+        read_roto(text.replace('"layer": "spin"', '"layer": "gone"'))
+    with pytest.raises(ValueError, match=r"layers\[0\]\.keyframes\[0\]: .*scale above zero"):
+        read_roto(text.replace('"scale": 1.0', '"scale": 0.0'))

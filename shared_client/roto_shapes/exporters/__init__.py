@@ -9,7 +9,6 @@ from typing import Callable, NamedTuple
 from roto_shapes.exporters.nuke import NukeSink
 from roto_shapes.exporters.rotolink_json import JsonSink
 from roto_shapes.files import AnyPath, write_whole
-from roto_shapes.layers import BAKING_TOLERANCE_PX, baked
 from roto_shapes.shape import Roto
 from roto_shapes.sink import draw
 
@@ -34,16 +33,6 @@ def export(roto: Roto, path_or_ending: AnyPath) -> Export:
     return _WRITERS[ending](roto)
 
 
-def bake_notes(roto: Roto) -> tuple[str, ...]:
-    """Return what the artist should know when a format without layers gets the shapes of a roto, a sentence a shape."""
-    return tuple(
-        f"Shape '{shape.name}' lies on layer '{shape.layer.name}', which this format does not hold: its "
-        f"points carry the motion, within {BAKING_TOLERANCE_PX:g} px."
-        for shape in roto.shapes
-        if shape.layer is not None
-    )
-
-
 def encode(roto: Roto, path_or_ending: AnyPath) -> str:
     """Return a roto's text alone; all else as `export`."""
     return export(roto, path_or_ending).text
@@ -61,8 +50,8 @@ def write_roto(roto: Roto, path: AnyPath) -> tuple[str, ...]:
 
 def _export_json(roto: Roto) -> Export:
     sink = JsonSink(roto.plate)
-    draw(baked(roto), sink)
-    return Export(sink.text(), bake_notes(roto))
+    draw(roto, sink)
+    return Export(sink.text())
 
 
 def _export_nuke(roto: Roto) -> Export:

@@ -11,12 +11,14 @@ from dataclasses import replace
 from typing import Any, NoReturn, Optional
 
 from roto_shapes.rekey import plain_to_smooth
-from roto_shapes.shape import RGB, ControlPoint, Interpolation, Roto, Shape, ShapeKeyframe
+from roto_shapes.shape import RGB, ControlPoint, Interpolation, Layer, LayerKeyframe, Roto, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate
 from roto_shapes.sink import RecordingSink
 
 FORMAT = "rotolink.shapes"
-VERSION = 1
+VERSION = 2
+"""Newest version read. Files without layers are still written as version 1, which older readers know."""
+
 PLAIN_SMOOTH_TOLERANCE_PX = 0.05
 """How closely keyframes for the neutral form's own smoothing are followed; a tenth of the default fitting bound."""
 
@@ -63,7 +65,10 @@ class JsonSink:
         if frames.last - frames.first >= MAX_FRAMES:
             message = f"a plate of frames {frames} is longer than {MAX_FRAMES} frames: write a part of it"
             raise ValueError(message)
-        lines = ["{", *(f'"{key}": {_compact(value)},' for key, value in _head(self._plate).items())]
+        shapes_drawn = self._recording.shapes
+        layers = tuple(dict.fromkeys(shape.layer for shape in shapes_drawn if shape.layer is not None))
+        head = {**_head(self._plate), **(_layers_head(layers) if layers else {})}
+        lines = ["{", *(f'"{key}": {_compact(value)},' for key, value in head.items())]
         shapes = ",\n".join(_shape_text(shape) for shape in self._recording.shapes)
         lines.append(f'"shapes": [\n{shapes}\n]' if shapes else '"shapes": []')
         text = "\n".join([*lines, "}", ""])
@@ -94,7 +99,11 @@ def read_roto(text: str) -> Roto:
     _require_version(root)
     plate = _read_plate(root)
     items = _list(_need(root, "shapes", ""), "shapes")
-    shapes = [_read_shape(item, f"shapes[{index}]", plate) for index, item in enumerate(items)]
+    layers = _read_layers(root)
+    shapes = [
+        _on_layer(_read_shape(item, f"shapes[{n}]", plate), item, f"shapes[{n}]", layers)
+        for n, item in enumerate(items)
+    ]
     try:
         roto = Roto(plate, tuple(shapes))
     except ValueError as error:
@@ -105,7 +114,7 @@ def read_roto(text: str) -> Roto:
 def _head(plate: Plate) -> dict[str, object]:
     return {
         "format": FORMAT,
-        "version": VERSION,
+        "version": 1,
         "width": plate.width,
         "height": plate.height,
         "frames": list(plate.frames),
@@ -121,6 +130,28 @@ def _head(plate: Plate) -> dict[str, object]:
     }
 
 
+def _layers_head(layers: tuple[Layer, ...]) -> dict[str, object]:
+    values = []
+    for layer in layers:
+        value: dict[str, object] = {
+            "name": layer.name,
+            "pivot": [float(number) for number in layer.pivot],
+            "interpolation": layer.interpolation.value,
+            "keyframes": [
+                {
+                    "frame": key.frame,
+                    "x": float(key.x),
+                    "y": float(key.y),
+                    "rotation": float(key.rotation_deg),
+                    "scale": float(key.scale),
+                }
+                for key in layer.keyframes
+            ],
+        }
+        values.append(value)
+    return {"version": VERSION, "layers": values}
+
+
 def _shape_text(shape: Shape) -> str:
     head: dict[str, object] = {
         "name": shape.name,
@@ -132,6 +163,8 @@ def _shape_text(shape: Shape) -> str:
     }
     if shape.interpolation is Interpolation.SMOOTH:
         head["smooth_rule"] = _NUKE_RULE
+    if shape.layer is not None:
+        head["layer"] = shape.layer.name
     keyframes = ",\n".join(_compact(_keyframe_value(keyframe)) for keyframe in shape.keyframes)
     return f'{_compact(head)[:-1]}, "keyframes": [\n{keyframes}\n]}}'
 
@@ -221,6 +254,46 @@ def _read_shape(item: object, place: str, plate: Plate) -> Shape:
     except ValueError as error:
         _refuse(f"{place}:", str(error))
     return shape
+
+
+def _read_layers(root: dict[str, Any]) -> dict[str, Layer]:
+    layers: dict[str, Layer] = {}
+    for index, item in enumerate(_list(root.get("layers", []), "layers")):
+        place = f"layers[{index}]"
+        value = _object(item, place)
+        name = _text(_need(value, "name", place), f"{place}.name")
+        if name in layers:
+            _refuse(f"{place}.name", f"is '{name}', which stands twice: names of layers must differ")
+        pivot = _read_offset(value.get("pivot", _NO_OFFSET), f"{place}.pivot")
+        rule = _choice(value.get("interpolation", "linear"), ("linear", "smooth"), f"{place}.interpolation")
+        items = _list(_need(value, "keyframes", place), f"{place}.keyframes")
+        keyframes = tuple(_read_layer_key(key, f"{place}.keyframes[{k}]") for k, key in enumerate(items))
+        try:
+            layers[name] = Layer(name, keyframes, pivot, Interpolation(rule))
+        except ValueError as error:
+            _refuse(f"{place}:", str(error))
+    return layers
+
+
+def _read_layer_key(item: object, place: str) -> LayerKeyframe:
+    value = _object(item, place)
+    frame = _frame(_need(value, "frame", place), f"{place}.frame")
+    still = {"x": 0.0, "y": 0.0, "rotation": 0.0, "scale": 1.0}
+    numbers = (_number(value.get(key, default), f"{place}.{key}") for key, default in still.items())
+    try:
+        return LayerKeyframe(frame, *numbers)
+    except ValueError as error:
+        _refuse(f"{place}:", str(error))
+
+
+def _on_layer(shape: Shape, item: object, place: str, layers: dict[str, Layer]) -> Shape:
+    value = _object(item, place)
+    if "layer" not in value:
+        return shape
+    name = _text(value["layer"], f"{place}.layer")
+    if name not in layers:
+        _refuse(f"{place}.layer", f"is '{name}', and 'layers' holds no such layer")
+    return replace(shape, layer=layers[name])
 
 
 def _read_keyframe(item: object, place: str) -> ShapeKeyframe:
