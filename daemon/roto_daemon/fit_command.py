@@ -13,6 +13,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from roto_daemon.errors import FitError, OutputError, RotoError
+from roto_daemon.fit_report import REPORT_ENDINGS, report_fit
 from roto_daemon.fitting import FitOptions, FitResult, fit_shapes, refit_shapes
 from roto_daemon.plates.mattes import open_mattes
 from roto_daemon.plates.reader import open_plate, whatever_reads
@@ -81,6 +82,10 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
     offset: Annotated[
         float, typer.Option(metavar="PX", help="Move the edge by so much on every frame; negative shrinks.")
     ] = 0.0,
+    report: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE", help=f"Write the quality in numbers: {', '.join(REPORT_ENDINGS)}. Repeat."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, and nothing else.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Turn a mask or matte sequence (8 or 16 bit, float) into animated shapes. No daemon is needed.
@@ -88,7 +93,8 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
     Example: roto fit masks/hero.####.png --out hero.nk
     """
     try:
-        _require_places(out)
+        _require_places(out, ENDINGS)
+        _require_places(report or [], REPORT_ENDINGS)
         options = FitOptions(
             **_bound(tolerance, points),
             threshold=threshold,
@@ -106,6 +112,8 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
         else:
             result = _fitted(masks, _range(frames), options, plate)
         notes = _write(result, out)
+        if report:
+            report_fit(report, masks, _range(frames), options, result)
     except OutputError as error:
         _fail(error, _NO_OUTPUT)
     except RotoError as error:
@@ -113,7 +121,7 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
     if as_json:
         typer.echo(json.dumps(_facts(result), indent=2))
     else:
-        _print(result, out, notes, points)
+        _print(result, [*out, *(report or [])], notes, points)
 
 
 def _fitted(masks: str, frames: FrameRange | None, options: FitOptions, plate: str) -> FitResult:
@@ -172,11 +180,11 @@ def _frames_named(text: str) -> tuple[int, ...]:
         raise FitError(f"'{text}' names no frames: write whole numbers with commas, such as 1001,1010") from error
 
 
-def _require_places(files: Sequence[str]) -> None:
+def _require_places(files: Sequence[str], endings: tuple[str, ...]) -> None:
     """Find out before the work whether its result can be written."""
     for file in files:
-        if not file.lower().endswith(ENDINGS):
-            raise FitError(f"'{file}' must end in {' or '.join(ENDINGS)}: the ending tells the format.")
+        if not file.lower().endswith(endings):
+            raise FitError(f"'{file}' must end in {' or '.join(endings)}: the ending tells the format.")
         try:
             make_folder_ready(file)
         except OSError as error:

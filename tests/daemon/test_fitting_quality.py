@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from roto_daemon.fit_report import ReportSource, html_report, write_report
 from roto_daemon.fitting import coverage
-from roto_daemon.fitting.quality import Quality, measure_quality
+from roto_daemon.fitting.quality import Quality, measure_quality, outlines_to_match
 from roto_shapes.shape import ControlPoint, Roto, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate
 
@@ -127,3 +131,38 @@ def test_a_shape_missing_and_a_ghost_are_told() -> None:
     assert "nothing is drawn" in told[3][0]
     assert 2 not in told
     assert quality.frames[0].max_px is None
+
+
+def source(name: str = "disc") -> ReportSource:
+    plate = Plate(WIDTH, HEIGHT, FrameRange(FRAMES[0], FRAMES[-1]))
+    keys = tuple(ShapeKeyframe(frame, ring(100.3 + frame / 4, 80.6, 40)) for frame in (1, 9))
+    roto = Roto(plate, (Shape(name, keys, plate.frames),))
+
+    def outlines(matte: NDArray[np.float32]) -> list[NDArray[np.float64]]:
+        return [one.points for one in outlines_to_match(matte, (WIDTH, HEIGHT))]
+
+    return ReportSource(name, roto, measure_quality(roto, masks(), 0.5), lambda _: circle(100.3, 80.6, 40), outlines)
+
+
+def test_a_page_stands_alone_and_shows_the_worst_frame() -> None:
+    page = html_report(source())
+    assert page.count("<img") == page.count('src="data:image/jpeg;base64,') >= 8
+    assert not re.search(r"https?:|<script|<link|@import|url[(]", page)
+    assert 'id="frame9"' in page
+    assert 'href="#frame9"' in page
+    assert "keyframe 1<" in page
+
+
+def test_names_cannot_break_a_page() -> None:
+    page = html_report(source("<b>&disc"))
+    assert "<b>&disc" not in page
+    assert "&lt;b&gt;&amp;disc" in page
+
+
+def test_the_numbers_as_json_hold_every_frame_and_shape(tmp_path: Path) -> None:
+    write_report(str(tmp_path / "q.json"), source())
+    facts = json.loads((tmp_path / "q.json").read_text())
+    assert [frame["frame"] for frame in facts["frames"]] == list(FRAMES)
+    assert facts["shapes"][0]["keyframes"] == [1, 9]
+    assert facts["summary"]["max_px"] == pytest.approx(9 / 4, abs=0.15)
+    assert facts["look_first"][0]["frame"] == 9

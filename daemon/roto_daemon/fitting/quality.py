@@ -149,12 +149,11 @@ def measure_quality(
     fit: the masks' edge is moved in the same way.
     """
     size = (roto.plate.width, roto.plate.height)
-    offset = EdgeOffset(offset_px, *size)
     window: list[_Edges] = []
     frames: list[FrameQuality] = []
     for frame, matte in mattes:
         drawn = [line for _, line in drawn_shapes(roto, frame)]
-        window = [*window, _Edges(frame, drawn, _without_specks(offset.moved(trace_outlines(matte, threshold))))][-3:]
+        window = [*window, _Edges(frame, drawn, outlines_to_match(matte, size, threshold, offset_px))][-3:]
         if len(window) > 1:
             frames.append(_frame(window[-2], window, roto, size))
     if window:
@@ -168,7 +167,11 @@ def drawn_shapes(roto: Roto, frame: int) -> list[tuple[Shape, Points]]:
     return [(shape, bezier_polyline(shape_controls(shape, frame))) for shape in roto.shapes if frame in shape.lifetime]
 
 
-def _without_specks(outlines: list[Outline]) -> list[Outline]:
+def outlines_to_match(
+    matte: NDArray[np.float32], size: tuple[int, int], threshold: float = 0.5, offset_px: float = 0.0
+) -> list[Outline]:
+    """Return the edge that shapes are measured against on a frame: a matte's outlines, moved, without dust."""
+    outlines = EdgeOffset(offset_px, *size).moved(trace_outlines(matte, threshold))
     least = max([_SPECK_PX2, *(_SPECK_SHARE * one.area for one in outlines[:1])])
     return [one for one in outlines if one.area >= least]
 
@@ -228,6 +231,18 @@ def _painted(
         one = coverage(line - low, width, height).astype(float)
         painted = painted * (1 - one) if cut else painted + one - painted * one
     return painted
+
+
+def edge_errors(line: Points, reference: Sequence[Points]) -> tuple[Points, NDArray[np.float64]]:
+    """Return points every half pixel along an outline and each one's distance to a reference edge, to 0.1 px.
+
+    Without a reference all distances are infinite.
+    """
+    points = _dense(line)
+    if not reference:
+        return points, np.full(len(points), np.inf)
+    apart, _ = cKDTree(np.vstack([_dense(other) for other in reference])).query(points)
+    return points, np.asarray(apart)
 
 
 def _flicker(now: list[Points], before: list[Points], after: list[Points], size: tuple[int, int]) -> float:
