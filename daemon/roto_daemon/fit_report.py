@@ -135,7 +135,7 @@ def html_report(source: ReportSource) -> str:
         _strip(quality),
         "<h2>Pictures</h2>",
         (
-            '<p class="quiet">Left: what an artist can grab; filled squares stand on a keyframe, rings in between. Right: '
+            '<p class="quiet">Left: what an artist can grab; squares stand on a keyframe, rings in between. Right: '
             "the outline coloured by its distance from the masks' edge, which runs beneath it in grey: "
             f'<i style="background:#46c878"></i>0<i style="background:#f0d73c"></i>{quality.tolerance_px:g} px'
             f'<i style="background:#f53c32"></i>{2 * quality.tolerance_px:g} px and more</p>'
