@@ -96,6 +96,10 @@ spelling: $(VENV)/.dev
 bench: $(VENV)/.dev ## Measure speed and memory (tests/benchmarks)
 	$(BIN)/python -m pytest tests/benchmarks -o python_files='bench_*.py' -p no:randomly --benchmark-only --timeout=0
 
+.PHONY: bench-shapes
+bench-shapes: $(VENV)/.dev ## Measure fitted shapes on clips whose truth is known; ARGS='--family clean --seeds 101'
+	$(BIN)/python tests/benchmarks/shapes/shape_bench.py $(ARGS)
+
 .PHONY: proto
 proto: $(VENV)/.dev ## Generate the protocol's Python code again after a change to a .proto file
 	$(BIN)/python proto/generate.py
