@@ -83,10 +83,12 @@ def refit_shape(
 
     Locked keyframes stay, edited ones too, and so do those on frames without an outline. With edited frames all
     outside the spans round them stay that the next locked keyframes bound. `size` is the plate's width and height.
-    Raises FitError for an open shape.
+    Raises FitError for an open shape and for one on a layer.
     """
     if not shape.closed:
         raise FitError(f"shape '{shape.name}' is open: only closed shapes can be fitted to mattes")
+    if shape.layer is not None:
+        raise FitError(f"shape '{shape.name}' lies on a layer: bake the layer before fitting the shape anew")
     free = _free_keyframes(shape, outlines, edited)
     wanted = _frames_to_fit(shape, outlines, edited)
     if not wanted:
