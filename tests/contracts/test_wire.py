@@ -13,7 +13,7 @@ from roto_proto import wire
 from roto_proto.v1 import values_pb2 as pb
 from roto_shapes import coverage
 from roto_shapes.prompt import BoxPrompt, MaskPrompt, PointPrompt, Prompt
-from roto_shapes.shape import ControlPoint, Interpolation, Shape, ShapeKeyframe
+from roto_shapes.shape import ControlPoint, Interpolation, Layer, LayerKeyframe, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
@@ -280,3 +280,13 @@ def test_a_large_matte_travels_in_pieces_of_a_mebibyte() -> None:
 def test_pieces_that_make_no_matte_are_refused(parts: list[pb.MattePart], why: str) -> None:
     with pytest.raises(ValueError, match=why):
         list(wire.join_matte_parts(parts))
+
+
+def test_a_shape_on_a_layer_crosses_the_wire_without_it_and_in_the_same_place() -> None:
+    points = (ControlPoint(10, 0), ControlPoint(20, 0), ControlPoint(20, 10))
+    layer = Layer("spin", (LayerKeyframe(1), LayerKeyframe(9, 3, 0, 90)))
+    shape = Shape("box", (ShapeKeyframe(1, points),), FrameRange(1, 9), layer=layer)
+    crossed = wire.shape_from_wire(wire.shape_to_wire(shape))
+    assert crossed.layer is None
+    last = crossed.keyframes[-1]
+    assert (last.frame, last.points[0].x, last.points[0].y) == pytest.approx((9, 3, 10))
