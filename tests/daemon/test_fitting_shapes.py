@@ -235,6 +235,16 @@ def test_an_object_that_leaves_the_plate_keeps_its_edge_in_view_and_stays_outsid
         assert np.abs(render_shapes(result.roto, frame) - matte).sum() < 0.02 * matte.sum()
 
 
+def test_what_the_border_hides_moves_on_with_what_is_seen_and_needs_no_keyframes_of_its_own() -> None:
+    result = fit(lambda frame: [blob(120 + 7 * frame, 90, 45)], range(16))
+    (shape,) = result.roto.shapes
+    assert len(shape.keyframes) <= 3
+    for frame in range(16):
+        drawn, true = shape_polyline(shape, frame), blob(120 + 7 * frame, 90, 45)
+        assert abs(drawn[:, 0].max() - true[:, 0].max()) < 6
+        assert abs(drawn[:, 1].max() - true[:, 1].max()) < 3
+
+
 def test_one_frame_gives_one_keyframe() -> None:
     (shape,) = fit(turning, range(7, 8)).roto.shapes
     assert [key.frame for key in shape.keyframes] == [7]

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from roto_daemon.errors import FitError
 from roto_daemon.fitting.correspondence import match
 from roto_daemon.fitting.flow import Pictures, PlateFlow
+from roto_daemon.fitting.hidden import carried
 from roto_daemon.fitting.layers import fit_layered
 from roto_daemon.fitting.measure import BoundaryError, boundary_error, self_crossings
 from roto_daemon.fitting.mixing import KeyRule, demanded_keys
@@ -187,7 +188,7 @@ def fit_shapes(
     done = 0
     for track in tracks:
         guide = flow if track.weight >= _WORTH_FLOW * tracks[0].weight else None
-        samples = match(track, plate.width, plate.height, guide)
+        samples = carried(match(track, plate.width, plate.height, guide), (plate.width, plate.height))
         demanded = demanded_keys(samples.frames, options.keyframes_at, options.keyframe_step)
         rule = KeyRule(options.interpolation, demanded)
         fitted = fit_layered if options.layers else fit_samples
