@@ -98,6 +98,8 @@ bench: $(VENV)/.dev ## Measure speed and memory (tests/benchmarks)
 
 .PHONY: bench-shapes
 bench-shapes: $(VENV)/.dev ## Measure fitted shapes on clips whose truth is known; ARGS='--family clean --seeds 101'
+	@# GPL: a yardstick of this benchmark alone, no dependency of anything that is shipped.
+	$(BIN)/$(PIP_INSTALL) 'potracer==0.0.4'
 	$(BIN)/python tests/benchmarks/shapes/shape_bench.py $(ARGS)
 
 .PHONY: proto

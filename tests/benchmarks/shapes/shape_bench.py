@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from shape_baselines import TRACERS, has_potrace, traced
 from shape_clips import FAMILIES, Clip, Matte, clips_of
 from shape_measures import (
     Drawing,
@@ -31,6 +32,7 @@ from shape_measures import (
     shape_faults,
     slip_px,
 )
+from shape_pictures import write_pictures
 
 from roto_daemon.errors import FitError
 from roto_daemon.fitting import FitOptions, fit_shapes
@@ -75,6 +77,8 @@ GOALS = {
     "uhd": Goal(0.08, 0.25, 0.8, 0.04, 1.1, 1, 3),
     "real": Goal(0.40, 1.2, 6, None, None, None, None, 1 / 3, 40, 1),
 }
+COMPARED = ("clean", "noise")
+"""Families that the baselines trace too: potrace takes about a second a frame."""
 WORST_COUNTS = ("worst_px",)
 SUMMED = ("faults", "corners_missed", "long_handles", "close", "too_close", "loops", "flips", "ghosts", "missing")
 
@@ -160,7 +164,7 @@ def against_truth(clip: Clip, drawing: Drawing, drawn: list[Edge], true: list[Ed
     return figures | ({"keys_ratio": cost.keys / keys, "numbers_ratio": cost.numbers / numbers} if keys else {})
 
 
-def run_clip(family: str, seed: int, index: int) -> list[dict[str, object]]:
+def run_clip(family: str, seed: int, index: int, pictures: Path | None) -> list[dict[str, object]]:
     """Fit one clip and measure it; a clip that the fitter refuses is a row without figures."""
     clip = clips_of(family, seed)[index]
     row: dict[str, object] = {"family": family, "clip": clip.name, "seed": seed, "method": "rotolink"}
@@ -170,7 +174,20 @@ def run_clip(family: str, seed: int, index: int) -> list[dict[str, object]]:
         return [row | {"figures": {"faults": float(len(clip.frames))}, "found": [f"refused: {error}"]}]
     figures, found = measure(clip, drawing)
     figures["ms_per_frame"] = 1000 * seconds / len(clip.frames)
+    if pictures is not None:
+        write_pictures(clip, drawing, pictures)
     return [row | {"figures": figures, "found": found}]
+
+
+def run_baseline(method: str, family: str, seed: int, index: int) -> dict[str, object]:
+    """Trace every frame of a clip on its own and measure that."""
+    clip = clips_of(family, seed)[index]
+    began = time.perf_counter()
+    drawing = traced(clip, TRACERS[method])
+    seconds = time.perf_counter() - began
+    figures, found = measure(clip, drawing)
+    figures["ms_per_frame"] = 1000 * seconds / len(clip.frames)
+    return {"family": family, "clip": clip.name, "seed": seed, "method": method, "figures": figures, "found": found}
 
 
 COLUMNS = {
@@ -239,6 +256,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, nargs="+", default=list(TUNING_SEEDS), help="held out: 101 102 103")
     parser.add_argument("--quick", action="store_true", help="one seed of a few families, no baselines")
     parser.add_argument("--no-baselines", action="store_true", help="measure the product alone")
+    parser.add_argument("--pictures", type=Path, help="write overlays of a few frames of each clip into this folder")
     parser.add_argument("--jobs", type=int, default=2, help="clips at a time; 1 for honest timings")
     parser.add_argument("--out", type=Path, default=RESULTS)
     return parser.parse_args()
@@ -255,6 +273,23 @@ def work_of(options: argparse.Namespace) -> list[tuple[str, int, int]]:
     ]
 
 
+def baselines(pool: ProcessPoolExecutor, work: list[tuple[str, int, int]]) -> list[dict[str, object]]:
+    """Print and return the baselines' rows for the first seed of the families where tracing frame by frame is usual."""
+    tasks = {
+        (method, *clip): pool.submit(run_baseline, method, *clip)
+        for method in TRACERS
+        if method != "potrace" or has_potrace()
+        for clip in work
+        if clip[0] in COMPARED and clip[1] == work[0][1]
+    }
+    if tasks:
+        print("\ntracing every frame on its own" + ("" if has_potrace() else "; potracer is not installed: no potrace"))
+    rows = [task.result() for task in tasks.values()]
+    for row in rows:
+        print(line_of(f"{row['method']} {row['family']}", row["figures"], None))  # type: ignore[arg-type] # as below
+    return rows
+
+
 def main() -> None:
     options = arguments()
     header = f"{'':<16}" + "".join(f"{name:>8} " for name in COLUMNS.values())
@@ -262,15 +297,17 @@ def main() -> None:
     rows: list[dict[str, object]] = []
     work = work_of(options)
     with ProcessPoolExecutor(options.jobs) as pool:
-        for done in pool.map(run_clip, *zip(*work)):
+        for done in pool.map(run_clip, *zip(*work), [options.pictures] * len(work)):
             for row in done:
                 rows.append(row)
                 print(line_of(str(row["clip"]), row["figures"], GOALS[str(row["family"])]), flush=True)  # type: ignore[arg-type] # a row holds figures
                 for fault in row["found"]:  # type: ignore[attr-defined] # and sentences
                     print(f"    {fault}")
+        rows += baselines(pool, [] if options.quick or options.no_baselines else work)
     print(f"\nby family; ! misses the goal\n{header}")
     for family in dict.fromkeys(str(row["family"]) for row in rows):
-        figures = summed_up([row["figures"] for row in rows if row["family"] == family])  # type: ignore[misc] # as above
+        own = [row for row in rows if row["family"] == family and row["method"] == "rotolink"]
+        figures = summed_up([row["figures"] for row in own])  # type: ignore[misc] # as above
         print(line_of(family, figures, GOALS[family]))
         print(goal_line(GOALS[family]))
         print(f"    misses: {', '.join(misses(figures, GOALS[family])) or 'nothing'}")
