@@ -82,6 +82,10 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
     offset: Annotated[
         float, typer.Option(metavar="PX", help="Move the edge by so much on every frame; negative shrinks.")
     ] = 0.0,
+    feather: Annotated[  # noqa: FBT002 - a flag
+        bool,
+        typer.Option("--feather", help="Give each point a feather as wide as the mattes' soft edge is there."),
+    ] = False,
     report: Annotated[
         list[str] | None,
         typer.Option(metavar="FILE", help=f"Write the quality in numbers: {', '.join(REPORT_ENDINGS)}. Repeat."),
@@ -104,6 +108,7 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
             keyframe_step=every,
             layers=layers,
             offset_px=offset,
+            feather=feather,
         )
         if shapes:
             result = _fitted_anew(masks, _range(frames), options, shapes, edited or [])

@@ -376,18 +376,18 @@ def _frame_table(quality: Quality) -> str:
 def report_fit(
     files: Sequence[str], masks: str, frames: FrameRange | None, options: FitOptions, result: FitResult
 ) -> None:
-    """Measure a fit against its masks, read again frame by frame, and write the reports asked for."""
+    """Measure a fit, without its feather, against its masks, read again one by one, and write the reports asked for."""
     mattes = open_mattes(masks, frames)
     tolerance_px = result.report.tolerance_px if options.points is None else result.report.effective_tolerance_px
-    quality = measure_quality(result.roto, mattes, tolerance_px, options.threshold, options.offset_px)
+    quality = measure_quality(result.plain, mattes, tolerance_px, options.threshold, options.offset_px)
 
     def matte_of(frame: int) -> Matte:
         return next(matte for _, matte in open_mattes(masks, FrameRange(frame, frame)))
 
     def outlines_of(matte: Matte) -> list[NDArray[np.float64]]:
-        size = (result.roto.plate.width, result.roto.plate.height)
+        size = (result.plain.plate.width, result.roto.plate.height)
         return [one.points for one in outlines_to_match(matte, size, options.threshold, options.offset_px)]
 
-    source = ReportSource(options.name, result.roto, quality, matte_of, outlines_of)
+    source = ReportSource(options.name, result.plain, quality, matte_of, outlines_of)
     for file in files:
         write_report(file, source)

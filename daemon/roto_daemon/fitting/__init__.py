@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from roto_daemon.errors import FitError
 from roto_daemon.fitting.correspondence import match
+from roto_daemon.fitting.feather import EdgeSoftness
 from roto_daemon.fitting.flow import Pictures, PlateFlow
 from roto_daemon.fitting.hidden import carried
 from roto_daemon.fitting.layers import fit_layered
@@ -79,6 +80,8 @@ class FitOptions:
     """Whether motion that a whole outline shares may go to a layer above its points, where that takes fewer numbers."""
     offset_px: float = 0.0
     """How far the edge is moved on every frame; positive grows, negative shrinks."""
+    feather: bool = False
+    """Whether points get a feather as wide as the mattes' soft edge is there."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be fitted."""
@@ -157,6 +160,8 @@ class FitResult:
 
     roto: Roto
     report: FitReport
+    plain: Roto
+    """The shapes before points moved in for their feather: the line that the report measures; else the same."""
 
 
 def fit_shapes(
@@ -171,6 +176,9 @@ def fit_shapes(
     Mattes are (height, width) coverage from 0 to 1 of the plate's size, and are let go one by one. `progress` hears
     0 to 1. One shape per outline and lifetime, one cutting shape per hole. Raises FitError when there is nothing to
     draw or a matte cannot be used.
+
+    With a feather the report is that of the plain shapes: coverage still crosses the threshold where they lie, while
+    the points stand inside, where it is whole (`feather.EdgeSoftness`).
 
     `pictures` returns frames of the plate, (height, width, 3) of its size, or None; with it, control points stick to
     a surface that moves along its own outline. It is asked for one frame after the other, once or twice an outline.
@@ -204,8 +212,9 @@ def fit_shapes(
         effective_tolerance_px=max(fit.tolerance_px for fit in fits),
         noise_px=max(fit.noise_px for fit in fits),
     )
+    soft = replace(roto, shapes=tuple(map(reader.softness.feathered, shapes))) if options.feather else roto
     progress(1.0)
-    return FitResult(roto, report)
+    return FitResult(soft, report, roto)
 
 
 def refit_shapes(
@@ -225,6 +234,8 @@ def refit_shapes(
     options = options or FitOptions()
     if options.points is not None:
         raise FitError("shapes that are fitted anew keep their control points: give a tolerance instead of points")
+    if options.feather:
+        raise FitError("shapes that are fitted anew keep the feather that they have: do without measuring a new one")
     progress = progress or _unheard
     began = time.monotonic()
     frames_edited = frozenset(edited)
@@ -249,9 +260,8 @@ def refit_shapes(
     progress(1.0)
     reached = max((result.tolerance_px for result in results), default=0.0)
     noise = max((result.noise_px for result in results), default=0.0)
-    return FitResult(
-        refitted, replace(report, effective_tolerance_px=max(reached, options.tolerance_px), noise_px=noise)
-    )
+    report = replace(report, effective_tolerance_px=max(reached, options.tolerance_px), noise_px=noise)
+    return FitResult(refitted, report, refitted)
 
 
 def _unheard(share: float) -> None:
@@ -268,11 +278,15 @@ class _Reader:
         self._options = options
         self._progress = progress
         self._offset = EdgeOffset(options.offset_px, plate.width, plate.height)
+        self.softness = EdgeSoftness(options.threshold, options.offset_px)
 
     def add(self, frame: int, matte: NDArray[np.float32]) -> None:
         self._check(frame, matte)
         self.frames.append(frame)
-        self.linker.add(frame, self._offset.moved(trace_outlines(matte, self._options.threshold)))
+        outlines = trace_outlines(matte, self._options.threshold)
+        if self._options.feather:
+            self.softness.add(frame, matte, outlines)
+        self.linker.add(frame, self._offset.moved(outlines))
         self._progress(_READING_SHARE * min(len(self.frames) / len(self._plate.frames), 1.0))
 
     def finish(self) -> list[Track]:
