@@ -45,6 +45,10 @@ _WORTH_KEEPING = 1.15
 """Dropping knots may raise the errors' spread by this factor in all: beyond it the bound holds, but looser everywhere
 than with the points that the outline was drawn with."""
 
+_NOISE_AFTER_MEDIAN = 0.67
+"""Share of noise's standard deviation that a median of three leaves."""
+
+_LEAST_SPREAD_PX = 0.03
 _PRUNING_ROUNDS = 3
 _NEEDED = 5.0
 """A knot without which the outline would err by this many times the bound is not tried to be dropped."""
@@ -205,13 +209,13 @@ def _with_fewer_knots(fit: JointFit, mixing: Mixing, tolerance_px: float) -> Joi
     Each frame on its own asks for more knots than all frames together: what one knot explains on one frame its
     neighbours explain on the others once they may slide.
     """
-    most, spread_px = _largest_and_spread(fit)
-    most, spread_px = max(tolerance_px, most), _WORTH_KEEPING * spread_px
+    most = max(tolerance_px, _largest_and_spread(fit)[0])
     # Trials look at keyframes and two frames of each span: enough to tell, and the work grows with keyframes alone.
     some = _keys_and_betweens(mixing.keys)
     part, few = fit.matched.part(some), mixing.at(some)
     trials = [refitted(fit, part, fit.knots, few, _PRUNING_ROUNDS)]
     loops = looped(trials[0].controls).sum()
+    spread_px = _spread_worth(_largest_and_spread(trials[0])[1], _noise(fit.matched, fit.deciding_px))
     refused: set[int] = set()
     while len(trials[-1].knots.at) > FEWEST_KNOTS:
         knots = trials[-1].knots
@@ -236,6 +240,12 @@ def _with_fewer_knots(fit: JointFit, mixing: Mixing, tolerance_px: float) -> Joi
 def _keys_and_betweens(keys: tuple[int, ...]) -> NDArray[np.int64]:
     between = [round(a + (b - a) * share) for a, b in pairwise(keys) for share in (1 / 3, 2 / 3)]
     return np.unique(np.array([*keys, *between], np.int64))
+
+
+def _spread_worth(spread_px: float, noise_px: float) -> float:
+    """Return the spread that errors may rise to: what noise makes of it stays, the rest may grow."""
+    own = max(spread_px**2 - (_NOISE_AFTER_MEDIAN * noise_px) ** 2, _LEAST_SPREAD_PX**2)
+    return float(np.sqrt(spread_px**2 + (_WORTH_KEEPING**2 - 1) * own))
 
 
 def _largest_and_spread(fit: JointFit) -> tuple[float, float]:
