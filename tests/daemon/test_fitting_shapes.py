@@ -207,11 +207,11 @@ def test_an_island_in_a_hole_is_painted_after_the_hole() -> None:
 
 def test_a_shape_ends_where_its_object_is_gone_and_another_begins() -> None:
     frames = [(frame, coverage(ellipse(90, 90, 30, 30), WIDTH, HEIGHT)) for frame in range(9)]
-    frames[4] = (4, np.zeros((HEIGHT, WIDTH), np.float32))
+    frames[3:6] = [(frame, np.zeros((HEIGHT, WIDTH), np.float32)) for frame in (3, 4, 5)]
     result = fit_shapes(frames, plate(0, 8))
-    assert [shape.lifetime for shape in result.roto.shapes] == [FrameRange(0, 3), FrameRange(5, 8)]
-    assert result.report.empty_frames == (4,)
-    assert render_shapes(result.roto, 4).sum() == 0
+    assert [shape.lifetime for shape in result.roto.shapes] == [FrameRange(0, 2), FrameRange(6, 8)]
+    assert result.report.empty_frames == (3, 4, 5)
+    assert all(render_shapes(result.roto, frame).sum() == 0 for frame in (3, 4, 5))
 
 
 def test_gaps_in_the_frame_numbers_are_allowed_and_keyframes_stand_on_given_frames() -> None:

@@ -127,7 +127,7 @@ class FitReport:
     frames: tuple[FrameError, ...]
     """Every given frame that has an outline inside the plate."""
     empty_frames: tuple[int, ...]
-    """Given frames without anything to draw."""
+    """Given frames whose mattes show nothing to draw."""
     crossing_frames: tuple[int, ...]
     """Given frames on which a shape crosses itself."""
     shapes: int
@@ -142,6 +142,8 @@ class FitReport:
     ignored_outlines: int
     """Specks and the smallest of too many pieces, summed over frames."""
     seconds: float
+    doubtful_frames: tuple[int, ...] = ()
+    """Given frames on which an outline was missing for a frame or two, and follows from the frames around."""
 
     @property
     def worst_frame(self) -> FrameError | None:
@@ -273,6 +275,7 @@ class _Reader:
 
     def __init__(self, plate: Plate, options: FitOptions, progress: Callable[[float], None]) -> None:
         self.frames: list[int] = []
+        self.empty: set[int] = set()
         self.linker = TrackLinker()
         self._plate = plate
         self._options = options
@@ -283,10 +286,13 @@ class _Reader:
     def add(self, frame: int, matte: NDArray[np.float32]) -> None:
         self._check(frame, matte)
         self.frames.append(frame)
-        outlines = trace_outlines(matte, self._options.threshold)
+        traced = trace_outlines(matte, self._options.threshold)
         if self._options.feather:
-            self.softness.add(frame, matte, outlines)
-        self.linker.add(frame, self._offset.moved(outlines))
+            self.softness.add(frame, matte, traced)
+        outlines = self._offset.moved(traced)
+        if not outlines:
+            self.empty.add(frame)
+        self.linker.add(frame, outlines)
         self._progress(_READING_SHARE * min(len(self.frames) / len(self._plate.frames), 1.0))
 
     def finish(self) -> list[Track]:
@@ -351,9 +357,12 @@ def _report(roto: Roto, tracks: list[Track], reader: _Reader, options: FitOption
     for track in tracks:
         for frame, points in zip(track.frames, track.outlines, strict=True):
             reference[frame].append(points)
+    doubtful = {frame for track in tracks for frame in track.doubtful}
+    missing = {frame for track in tracks for frame in set(track.doubtful).difference(track.frames)}
     for frame, outlines in reference.items():
         drawn = [shape_polyline(shape, frame) for shape in roto.shapes if frame in shape.lifetime]
-        measured: BoundaryError | None = boundary_error(drawn, outlines, size)
+        # Against a matte that lacks an outline there is nothing to measure.
+        measured: BoundaryError | None = None if frame in missing else boundary_error(drawn, outlines, size)
         if measured is not None:
             errors.append(FrameError(frame, measured.mean_px, measured.percentile95_px, measured.max_px))
         if any(self_crossings(polyline) for polyline in drawn):
@@ -363,7 +372,9 @@ def _report(roto: Roto, tracks: list[Track], reader: _Reader, options: FitOption
         effective_tolerance_px=options.tolerance_px,
         noise_px=0.0,
         frames=tuple(errors),
-        empty_frames=tuple(frame for frame, outlines in reference.items() if not outlines),
+        empty_frames=tuple(
+            frame for frame, outlines in reference.items() if not outlines and frame not in missing - reader.empty
+        ),
         crossing_frames=tuple(crossing),
         shapes=len(roto.shapes),
         points=sum(shape.point_count for shape in roto.shapes),
@@ -372,4 +383,5 @@ def _report(roto: Roto, tracks: list[Track], reader: _Reader, options: FitOption
         baked_keyframes=sum(len(shape.keyframes) for shape in baked(roto).shapes),
         ignored_outlines=reader.linker.ignored_outlines,
         seconds=0.0,
+        doubtful_frames=tuple(sorted(doubtful)),
     )

@@ -1,7 +1,8 @@
 """Outlines linked from frame to frame into tracks: each track becomes one shape with a lifetime.
 
 Outer outlines link to outer ones and holes to holes, by the overlap of what they bound. A track ends where its
-outline splits into comparable parts, merges with another, or is missing on a frame that was given.
+outline splits into comparable parts, merges with another, or is gone for longer than mattes drop out. Where a matte
+drops out, or falls to pieces, for a frame or two, the track goes on: it lacks those frames, its lifetime does not.
 """
 
 from __future__ import annotations
@@ -38,21 +39,36 @@ _LINK_AREA_RATIO = 0.65
 _LONE_AREA_RATIO = 0.25
 """The same where nothing else competes: objects enter and leave the plate quickly."""
 
+LONGEST_DROPOUT = 2
+"""Given frames for which an outline may be missing or broken without an end of its track. Segmentation models lose an
+object for a single frame, and on either side of that one at times; what is gone for three frames (an eighth of a
+second) the eye sees go."""
+
+_BRIEF_SHARE = 0.1
+"""A piece that lives no longer than a dropout is a speck where it is smaller than this share of the largest."""
+
+_BRIEF_INSIDE = 0.5
+"""The same where this share of it lies inside an outline that lives on both sides: it is a fragment of that one."""
+
 
 @dataclass
 class Track:
-    """One outline followed through consecutive given frames."""
+    """One outline followed through given frames; few may be missing in between."""
 
     hole: bool
     frames: list[int] = field(default_factory=list)
     outlines: list[Points] = field(default_factory=list)
     areas: list[float] = field(default_factory=list)
     depths: list[int] = field(default_factory=list)
+    doubtful: list[int] = field(default_factory=list)
+    """Given frames within the lifetime on which the matte's own outline is missing or in pieces."""
 
     def part(self, first: int, stop: int) -> Track:
         """Return the track on a part of its frames, given as indices; `stop` is not included."""
         here = slice(first, stop)
-        return Track(self.hole, self.frames[here], self.outlines[here], self.areas[here], self.depths[here])
+        frames = self.frames[here]
+        doubtful = [frame for frame in self.doubtful if frames and frames[0] <= frame <= frames[-1]]
+        return Track(self.hole, frames, self.outlines[here], self.areas[here], self.depths[here], doubtful)
 
     @property
     def weight(self) -> float:
@@ -73,37 +89,63 @@ class TrackLinker:
         self.ignored_area_px2 = 0.0
         self.covered_px2 = 0.0
         self.ignored_outlines = 0
+        self._frames: list[int] = []
         self._done: list[Track] = []
         self._live: list[Track] = []
+        self._lost: list[Track] = []
 
     def add(self, frame: int, outlines: list[Outline]) -> None:
         """Link the outlines of the next given frame; they come with the largest first."""
         kept = self._without_specks(outlines)
         depths = _depths(kept)
+        self._frames.append(frame)
         taken: dict[int, Track] = {}
-        for hole in (False, True):
-            live = [track for track in self._live if track.hole is hole]
-            new = [index for index, one in enumerate(kept) if one.hole is hole]
-            for old, index in _links(live, [kept[i] for i in new]):
-                taken[new[index]] = live[old]
+        for tracks in (self._live, self._lost):
+            self._link(tracks, kept, taken)
         still = []
         for index, outline in enumerate(kept):
             track = taken.get(index) or Track(outline.hole)
+            track.doubtful += self._missed(track)
             track.frames.append(frame)
             track.outlines.append(outline.points)
             track.areas.append(outline.area)
             track.depths.append(depths[index])
             still.append(track)
-        self._done += [track for track in self._live if all(track is not other for other in still)]
+        gone = [track for track in self._live + self._lost if all(track is not other for other in still)]
+        self._lost = [track for track in gone if track.frames[-1] in self._frames[-1 - LONGEST_DROPOUT :]]
+        self._done += [track for track in gone if all(track is not other for other in self._lost)]
         self._live = still
+
+    def _link(self, tracks: list[Track], kept: list[Outline], taken: dict[int, Track]) -> None:
+        for hole in (False, True):
+            own = [track for track in tracks if track.hole is hole]
+            free = [index for index, one in enumerate(kept) if one.hole is hole and index not in taken]
+            for old, index in _links(own, [kept[i] for i in free]):
+                taken[free[index]] = own[old]
+
+    def _missed(self, track: Track) -> list[int]:
+        """Return the given frames between a track's last one and the present one."""
+        if not track.frames:
+            return []
+        return self._frames[self._frames.index(track.frames[-1]) + 1 : -1]
 
     def finish(self) -> list[Track]:
         """Return the tracks, the most important first, and end all that still live."""
-        tracks = sorted(self._done + self._live, key=lambda track: (-track.weight, track.frames[0]))
+        tracks = self._done + self._lost + self._live
+        tracks = sorted(tracks, key=lambda track: (-track.weight, track.frames[0]))
+        brief = [track for track in tracks if self._is_brief(track) and _is_fragment(track, tracks)]
+        for track in brief:
+            self.ignored_outlines += len(track.frames)
+        tracks = [track for track in tracks if all(track is not other for other in brief)]
         for track in tracks[MOST_TRACKS:]:
             self.ignored_area_px2 += track.weight
             self.ignored_outlines += len(track.frames)
         return tracks[:MOST_TRACKS]
+
+    def _is_brief(self, track: Track) -> bool:
+        """Say whether a track lives no longer than a dropout, with frames known before and after it."""
+        inner = self._frames[0] < track.frames[0] and track.frames[-1] < self._frames[-1]
+        return inner and len(track.frames) <= LONGEST_DROPOUT
 
     def _without_specks(self, outlines: list[Outline]) -> list[Outline]:
         if not outlines:
@@ -122,6 +164,25 @@ def contains(polygon: Points, inner: Points) -> bool:
     probes = inner[:: max(len(inner) // 5, 1)]
     votes = [cv2.pointPolygonTest(line, (float(x), float(y)), measureDist=False) > 0 for x, y in probes]
     return 2 * sum(votes) > len(votes)
+
+
+def _is_fragment(brief: Track, tracks: list[Track]) -> bool:
+    """Say whether a track of a frame or two is but a fault of the mattes, for others live before and after it."""
+    first, last = brief.frames[0], brief.frames[-1]
+    around = [track for track in tracks if not track.hole and track.frames[0] < first and last < track.frames[-1]]
+    if not around:
+        return False
+    if brief.hole or max(brief.areas) < _BRIEF_SHARE * max(max(track.areas) for track in around):
+        return True
+    nearest = (
+        min(zip(track.frames, track.outlines, strict=True), key=lambda at: abs(at[0] - first)) for track in around
+    )
+    return any(_share_inside(brief.outlines[0], outline) >= _BRIEF_INSIDE for _, outline in nearest)
+
+
+def _share_inside(inner: Points, outer: Points) -> float:
+    both, own, _ = _areas_in_place(inner, outer)
+    return both / max(own, 1)
 
 
 def _depths(outlines: list[Outline]) -> list[int]:
@@ -173,6 +234,12 @@ def _overlap(first: Points, second: Points) -> float:
 
 def overlap_in_place(first: Points, second: Points) -> float:
     """Return intersection over union of what two closed polylines bound."""
+    both, one, other = _areas_in_place(first, second)
+    return both / max(one + other - both, 1)
+
+
+def _areas_in_place(first: Points, second: Points) -> tuple[int, int, int]:
+    """Return the areas of what both bound, of the first and of the second, on a common scale."""
     low = np.minimum(first.min(axis=0), second.min(axis=0))
     high = np.maximum(first.max(axis=0), second.max(axis=0))
     scale = min(1.0, _PICTURE_SIZE / float((high - low).max()))
@@ -182,5 +249,5 @@ def overlap_in_place(first: Points, second: Points) -> float:
         picture = np.zeros((height, width), np.uint8)
         cv2.fillPoly(picture, [np.round((points - low) * scale).astype(np.int32)], (1,))
         pictures.append(picture)
-    both = int(np.count_nonzero(pictures[0] & pictures[1]))
-    return both / max(int(np.count_nonzero(pictures[0] | pictures[1])), 1)
+    both, one, other = (int(np.count_nonzero(each)) for each in (pictures[0] & pictures[1], *pictures))
+    return both, one, other

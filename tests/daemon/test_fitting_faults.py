@@ -1,0 +1,88 @@
+"""Mattes that drop out for a frame or two: what is drawn is the object all the same, measured against its truth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from roto_daemon.fitting import FitResult, coverage, fit_shapes, render_shapes
+from roto_shapes.shot import FrameRange, Plate
+
+Points = NDArray[np.float64]
+Matte = NDArray[np.float32]
+Fault = Callable[[Matte], Matte]
+SIZE = WIDTH, HEIGHT = 240, 180
+COUNT = 14
+
+
+def outline(frame: int) -> Points:
+    """A blob that moves as two keyframes say."""
+    angle = np.linspace(0, 2 * math.pi, 300, endpoint=False)
+    reach = (45 + 0.7 * frame) * (1 + 0.25 * np.cos(3 * angle) + 0.1 * np.sin(5 * angle))
+    return np.stack([80 + 4 * frame + reach * np.cos(angle), 90 + reach * np.sin(angle)], axis=1)
+
+
+def truth(frame: int) -> Matte:
+    return coverage(outline(frame), WIDTH, HEIGHT)
+
+
+def fitted(faults: dict[int, Fault]) -> FitResult:
+    def nothing_wrong(matte: Matte) -> Matte:
+        return matte
+
+    mattes = ((frame, faults.get(frame, nothing_wrong)(truth(frame))) for frame in range(COUNT))
+    return fit_shapes(mattes, Plate(WIDTH, HEIGHT, FrameRange(0, COUNT - 1)))
+
+
+def farthest(result: FitResult, frames: range = range(COUNT)) -> float:
+    """Return how far the drawn matte's area differs from the truth's, in px over the length of the edge."""
+    share = []
+    for frame in frames:
+        edge = float(np.linalg.norm(np.diff(outline(frame), axis=0), axis=1).sum())
+        share.append(float(np.abs(render_shapes(result.roto, frame) - truth(frame)).sum()) / edge)
+    return max(share)
+
+
+def blank(matte: Matte) -> Matte:
+    return np.zeros_like(matte)
+
+
+def torn(matte: Matte) -> Matte:
+    broken = matte.copy()
+    broken[78:96] = 0
+    return broken
+
+
+def hole(matte: Matte) -> Matte:
+    holed = matte.copy()
+    holed[80:95, 95:115] = 0
+    return holed
+
+
+def speck(matte: Matte) -> Matte:
+    specked = matte.copy()
+    specked[10:20, 10:20] = 1
+    return specked
+
+
+ONE_FRAME = [((6,), fault) for fault in (blank, torn, hole, speck)]
+
+
+@pytest.mark.parametrize(("frames", "fault"), [*ONE_FRAME, ((6, 7), blank), ((6, 7), torn)])
+def test_a_fault_of_a_frame_or_two_does_not_reach_the_shape(frames: tuple[int, ...], fault: Fault) -> None:
+    result = fitted(dict.fromkeys(frames, fault))
+    (shape,) = result.roto.shapes
+    assert shape.lifetime == FrameRange(0, COUNT - 1)
+    assert len(shape.keyframes) == 2
+    assert farthest(result) < 0.2
+
+
+def test_frames_that_were_bridged_are_listed_for_a_look_and_the_others_are_not() -> None:
+    report = fitted({4: blank, 9: torn}).report
+    assert report.doubtful_frames == (4, 9)
+    assert report.empty_frames == (4,)
+    assert [error.frame for error in report.frames] == [frame for frame in range(COUNT) if frame not in (4, 9)]
