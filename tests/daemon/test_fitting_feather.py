@@ -156,6 +156,15 @@ def test_a_shape_that_is_hardly_wider_than_its_soft_edge_neither_loops_nor_turns
         assert shoelace_area(line) > 0
 
 
+def test_a_hole_that_only_an_offset_closes_gets_no_feather() -> None:
+    ring = hard_disc(100, 80, 60) * (1 - hard_disc(100, 80, 40))
+    ring[77:83, 100:] = 0
+    options = FitOptions(offset_px=6.0, feather=True)
+    result = fit_shapes([(frame, ring) for frame in FRAMES], PLATE, options)
+    assert [shape.invert for shape in result.roto.shapes] == [False, True]
+    assert max(widths(result.roto.shapes[1])) == 0
+
+
 def test_shapes_that_are_fitted_anew_take_no_new_feather() -> None:
     mattes = [(frame, soft_disc(*middle(frame), 45, 12)) for frame in FRAMES]
     drawn = fit_shapes(mattes, PLATE).roto

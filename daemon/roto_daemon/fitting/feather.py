@@ -74,10 +74,12 @@ class EdgeSoftness:
         """Take the coverage at which outlines run, and how far shapes lie from them on purpose."""
         self._threshold = threshold
         self._near_px = _NEAR_PX + abs(offset_px)
+        self._frames: list[int] = []
         self._edges: dict[tuple[int, bool], _Edge] = {}
 
     def add(self, frame: int, matte: NDArray[np.float32], outlines: list[Outline]) -> None:
         """Measure across the outlines of one (height, width) matte, coverage 0 to 1; keep the widths alone."""
+        self._frames.append(frame)
         for hole in (False, True):
             rings = [_evenly(one.points) for one in outlines[:MOST_OUTLINES] if one.hole is hole]
             if rings:
@@ -112,7 +114,7 @@ class EdgeSoftness:
 
     def _on_keyframes(self, shape: Shape) -> Floats:
         """Return (K, N) widths on keyframes, in the shape's own pixels, that come nearest to those of all frames."""
-        frames = sorted(frame for frame, hole in self._edges if hole is shape.invert and frame in shape.lifetime)
+        frames = [frame for frame in self._frames if frame in shape.lifetime]
         every = np.stack([self._at_points(shape, frame) for frame in frames])
         known = np.isfinite(every)
         whole = np.zeros(every.shape)
@@ -127,7 +129,9 @@ class EdgeSoftness:
         return keyed
 
     def _at_points(self, shape: Shape, frame: int) -> Floats:
-        edge = self._edges[frame, shape.invert]
+        edge = self._edges.get((frame, shape.invert))
+        if edge is None:  # an offset made this outline
+            return np.full(shape.point_count, np.nan)
         apart, near = cKDTree(edge.points).query(shape_controls(shape, frame)[:, :2])
         widths: Floats = np.where(apart <= self._near_px, edge.widths[near], np.nan)
         if shape.layer is not None:
