@@ -156,6 +156,22 @@ def test_a_shape_that_is_hardly_wider_than_its_soft_edge_neither_loops_nor_turns
         assert shoelace_area(line) > 0
 
 
+def test_where_an_arm_is_too_thin_for_its_feather_the_rest_keeps_the_whole_width() -> None:
+    def matte(frame: int) -> Matte:
+        past = np.maximum(np.abs(COLUMNS - 130) - 45, 0)
+        arm = np.hypot(past, ROWS - 80 - frame - 12 * np.sin((COLUMNS - 90) / 12))
+        return as_matte(np.maximum(soft_disc(60, 80 + frame, 32, 12), 0.5 + (6 - arm) / 11))
+
+    (shape,) = fit(matte).roto.shapes
+    for key in shape.keyframes:
+        left = [point for point in key.points if point.x < 35]
+        assert left
+        for point in left:
+            assert math.hypot(*(point.feather or (0.0, 0.0))) == pytest.approx(12, rel=0.1)
+    for frame in FRAMES:
+        assert self_crossings(shape_polyline(shape, frame)) == 0
+
+
 def test_a_hole_that_only_an_offset_closes_gets_no_feather() -> None:
     ring = hard_disc(100, 80, 60) * (1 - hard_disc(100, 80, 40))
     ring[77:83, 100:] = 0

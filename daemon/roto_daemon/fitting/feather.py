@@ -99,10 +99,10 @@ class EdgeSoftness:
         share = np.ones(shape.point_count)
         while widths.any():
             soft = _with_feather(shape, widths * share, inwards)
-            tight = _tight_points(shape, soft)
+            tight = _tight_points(shape, soft, share)
             if not tight.any():
                 return soft
-            if not share[tight].any():
+            if not share[tight].any():  # segments whose ends have not moved are the plain ones: they cannot be tight
                 break
             share[tight] *= _NARROWER
             share[share < _SMALLEST_SHARE] = 0.0
@@ -247,7 +247,7 @@ def _chords(places: Points) -> Floats:
     return lengths
 
 
-def _tight_points(plain: Shape, soft: Shape) -> NDArray[np.bool_]:
+def _tight_points(plain: Shape, soft: Shape, share: Floats) -> NDArray[np.bool_]:
     """Return (N,) which points were moved in too far on some keyframe or halfway between two."""
     frames = np.array([key.frame for key in plain.keyframes], float)
     tight = np.zeros(plain.point_count, bool)
@@ -259,6 +259,16 @@ def _tight_points(plain: Shape, soft: Shape) -> NDArray[np.bool_]:
         line = bezier_polyline(after)
         pieces = crossing_pieces(line)
         if len(pieces) and not len(crossing_pieces(bezier_polyline(before))):
-            _, near = cKDTree(after[:, :2]).query(line[pieces.ravel()], k=2)
-            tight[np.asarray(near).ravel()] = True
+            tight[_to_blame(line, pieces.ravel(), after[:, :2], share)] = True
     return tight
+
+
+def _to_blame(line: Points, pieces: NDArray[np.int64], ends: Points, share: Floats) -> NDArray[np.int64]:
+    """Return for pieces of a polyline the nearer end of their segment, or the other where that has no feather left."""
+    _, starts = cKDTree(line).query(ends)
+    first = np.searchsorted(np.asarray(starts), pieces, side="right") - 1
+    last = (first + 1) % len(ends)
+    to_first, to_last = (np.linalg.norm(line[pieces] - ends[end], axis=1) for end in (first, last))
+    nearer, other = np.where(to_first <= to_last, (first, last), (last, first))
+    blamed: NDArray[np.int64] = np.where(share[nearer] > 0, nearer, other)
+    return blamed
