@@ -26,6 +26,7 @@ from roto_shapes.shot import FrameRange
 _BAD_INPUT, _NO_OUTPUT = 3, 6
 """The exit codes of `roto`, see docs/reference/cli.md."""
 _DEFAULT_TOLERANCE_PX = 1.0
+_DEFAULT_NAME = "object"
 
 
 class _Bound(TypedDict, total=False):
@@ -55,10 +56,13 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
         int | None, typer.Option(metavar="N", help="At most so many points a shape, instead of a tolerance.")
     ] = None,
     threshold: Annotated[float, typer.Option(metavar="LEVEL", help="The coverage, 0 to 1, that is the edge.")] = 0.5,
-    name: Annotated[str, typer.Option(metavar="TEXT", help="The object's name; shapes are named after it.")] = "object",
+    name: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="The object's name; shapes are named after it (default: object).")
+    ] = None,
     interpolation: Annotated[
-        Interpolation, typer.Option(help="How points move between keyframes: on lines, or as Nuke's smooth keys do.")
-    ] = Interpolation.LINEAR,
+        Interpolation | None,
+        typer.Option(help="How points move between keyframes: on lines (default), or as Nuke's smooth keys do."),
+    ] = None,
     keyframes: Annotated[
         str, typer.Option(metavar="FRAMES", help="Frames that must be keyframes, such as 1001,1010.")
     ] = "",
@@ -102,8 +106,8 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
         options = FitOptions(
             **_bound(tolerance, points),
             threshold=threshold,
-            name=name,
-            interpolation=interpolation,
+            name=_DEFAULT_NAME if name is None else name,
+            interpolation=interpolation or Interpolation.LINEAR,
             keyframes_at=_frames_named(keyframes),
             keyframe_step=every,
             layers=layers,
@@ -111,6 +115,15 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
             feather=feather,
         )
         if shapes:
+            _refuse_ignored(
+                name=name,
+                points=points,
+                interpolation=interpolation,
+                keyframes=keyframes,
+                every=every,
+                plate=plate,
+                layers=layers,
+            )
             result = _fitted_anew(masks, _range(frames), options, shapes, edited or [])
         elif edited:
             raise FitError("--edited tells which keyframes of --shapes were edited: give --shapes SHAPES.json too")
@@ -161,6 +174,16 @@ def _fitted_anew(
     if roto.layers:
         raise FitError(f"'{shapes}' holds shapes on layers, which cannot be fitted anew: fit them without --layers")
     return _with_bars(lambda tell: refit_shapes(roto, mattes, options, edited, tell))
+
+
+def _refuse_ignored(**options: object) -> None:
+    """Refuse the first option that was given beside --shapes, which a fit anew would ignore."""
+    for name, value in options.items():
+        if value not in {None, "", False}:
+            raise FitError(
+                f"--{name} is for new shapes, and --shapes fits those of a file anew, which keep theirs: "
+                "give one of the two"
+            )
 
 
 def _range(text: str) -> FrameRange | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -139,6 +140,23 @@ def test_an_address_that_others_can_reach(tmp_path: Path) -> None:
 )
 def test_a_fit_that_cannot_be(roto: Roto, plate: str, options: tuple[str, ...], code: int, words: str) -> None:
     refused(roto("fit", plate, "--out", "a.json", *options), code, words)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("--name", "rider"),
+        ("--points", "9"),
+        ("--interpolation", "linear"),
+        ("--keyframes", str(FIRST)),
+        ("--every", "2"),
+        ("--plate", "plate.####.png"),
+        ("--layers",),
+    ],
+    ids=operator.itemgetter(0),
+)
+def test_an_option_that_a_fit_anew_would_ignore(roto: Roto, plate: str, option: tuple[str, ...]) -> None:
+    refused(roto("fit", plate, "--shapes", "none.json", "--out", "a.json", *option), BAD_INPUT, option[0], "--shapes")
 
 
 def test_masks_that_are_missing(roto: Roto, plate: str) -> None:
