@@ -186,3 +186,11 @@ def test_shapes_that_are_fitted_anew_take_no_new_feather() -> None:
     drawn = fit_shapes(mattes, PLATE).roto
     with pytest.raises(FitError, match="keep the feather"):
         refit_shapes(drawn, mattes, FitOptions(feather=True))
+
+
+def test_the_points_of_a_dot_that_is_soft_to_its_middle_do_not_fall_together() -> None:
+    result = fit(lambda frame: soft_disc(*middle(frame), 8, 16))
+    (soft,), (plain,) = result.roto.shapes, result.plain.shapes
+    assert max(widths(soft)) > 8
+    for frame in FRAMES:
+        assert shoelace_area(shape_polyline(soft, frame)) > 0.005 * shoelace_area(shape_polyline(plain, frame))
