@@ -49,6 +49,9 @@ _NOISE_AFTER_MEDIAN = 0.67
 """Share of noise's standard deviation that a median of three leaves."""
 
 _LEAST_SPREAD_PX = 0.03
+_SPREAD_SHARE = 0.12
+"""Points are not worth keeping for errors whose spread is below this share of the bound."""
+
 _PRUNING_ROUNDS = 3
 _NEEDED = 5.0
 """A knot without which the outline would err by this many times the bound is not tried to be dropped."""
@@ -216,6 +219,7 @@ def _with_fewer_knots(fit: JointFit, mixing: Mixing, tolerance_px: float) -> Joi
     trials = [refitted(fit, part, fit.knots, few, _PRUNING_ROUNDS)]
     loops = looped(trials[0].controls).sum()
     spread_px = _spread_worth(_largest_and_spread(trials[0])[1], _noise(fit.matched, fit.deciding_px))
+    spread_px = max(spread_px, _SPREAD_SHARE * tolerance_px)
     refused: set[int] = set()
     while len(trials[-1].knots.at) > FEWEST_KNOTS:
         knots = trials[-1].knots
