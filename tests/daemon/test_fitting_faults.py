@@ -69,10 +69,30 @@ def speck(matte: Matte) -> Matte:
     return specked
 
 
-ONE_FRAME = [((6,), fault) for fault in (blank, torn, hole, speck)]
+def bite(matte: Matte) -> Matte:
+    """Take a piece out of the lower edge, wherever that is."""
+    bitten = matte.copy()
+    rows, columns = np.nonzero(matte > 0.5)
+    column = int(columns.mean())
+    low = int(rows[columns == column].max())
+    bitten[low - 12 : low + 6, column - 8 : column + 8] = 0
+    return bitten
 
 
-@pytest.mark.parametrize(("frames", "fault"), [*ONE_FRAME, ((6, 7), blank), ((6, 7), torn)])
+def spur(matte: Matte) -> Matte:
+    """Let a piece stick out of the lower edge."""
+    spurred = matte.copy()
+    rows, columns = np.nonzero(matte > 0.5)
+    column = int(columns.mean())
+    low = int(rows[columns == column].max())
+    spurred[low - 2 : low + 14, column - 5 : column + 5] = 1
+    return spurred
+
+
+ONE_FRAME = [((6,), fault) for fault in (blank, torn, hole, speck, bite, spur)]
+
+
+@pytest.mark.parametrize(("frames", "fault"), [*ONE_FRAME, ((6, 7), blank), ((6, 7), torn), ((6, 7), bite)])
 def test_a_fault_of_a_frame_or_two_does_not_reach_the_shape(frames: tuple[int, ...], fault: Fault) -> None:
     result = fitted(dict.fromkeys(frames, fault))
     (shape,) = result.roto.shapes

@@ -21,6 +21,7 @@ from roto_daemon.fitting.flow import Pictures, PlateFlow
 from roto_daemon.fitting.hidden import carried
 from roto_daemon.fitting.layers import fit_layered
 from roto_daemon.fitting.measure import BoundaryError, boundary_error, self_crossings
+from roto_daemon.fitting.mending import mended
 from roto_daemon.fitting.mixing import KeyRule, demanded_keys
 from roto_daemon.fitting.naming import paint_order
 from roto_daemon.fitting.offset import EdgeOffset, require_offset
@@ -198,7 +199,7 @@ def fit_shapes(
     done = 0
     for track in tracks:
         guide = flow if track.weight >= _WORTH_FLOW * tracks[0].weight else None
-        samples = carried(match(track, plate.width, plate.height, guide), (plate.width, plate.height))
+        samples = mended(carried(match(track, plate.width, plate.height, guide), (plate.width, plate.height)))
         demanded = demanded_keys(samples.frames, options.keyframes_at, options.keyframe_step)
         rule = KeyRule(options.interpolation, demanded)
         fitted = fit_layered if options.layers else fit_samples
