@@ -16,7 +16,7 @@ from scipy.spatial import cKDTree
 from roto_daemon.fitting.correspondence import Floats
 from roto_daemon.fitting.measure import crossing_pieces
 from roto_daemon.fitting.mixing import Mixing
-from roto_daemon.fitting.outline import Outline, Points, visible
+from roto_daemon.fitting.outline import Outline, Points, evenly, visible
 from roto_daemon.fitting.raster import bezier_polyline, shape_controls
 from roto_daemon.fitting.tracks import MOST_OUTLINES
 from roto_shapes.layers import placement
@@ -81,7 +81,7 @@ class EdgeSoftness:
         """Measure across the outlines of one (height, width) matte, coverage 0 to 1; keep the widths alone."""
         self._frames.append(frame)
         for hole in (False, True):
-            rings = [_evenly(one.points) for one in outlines[:MOST_OUTLINES] if one.hole is hole]
+            rings = [evenly(one.points, _SPACING_PX, 5) for one in outlines[:MOST_OUTLINES] if one.hole is hole]
             if rings:
                 widths = [_smoothed(_ramp_widths(matte, ring, self._level(hole=hole), hole=hole)) for ring in rings]
                 self._edges[frame, hole] = _Edge(np.vstack(rings), np.concatenate(widths))
@@ -138,13 +138,6 @@ class EdgeSoftness:
             place = placement(shape.layer, frame)
             widths /= np.hypot(place.xx, place.yx)
         return widths
-
-
-def _evenly(line: Points) -> Points:
-    closed = np.vstack([line, line[:1]])
-    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(closed, axis=0), axis=1))])
-    places = np.linspace(0, along[-1], max(int(np.ceil(along[-1] / _SPACING_PX)), 5), endpoint=False)
-    return np.stack([np.interp(places, along, closed[:, axis]) for axis in (0, 1)], axis=1)
 
 
 def _ramp_widths(matte: NDArray[np.float32], ring: Points, level: float, *, hole: bool) -> Floats:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from roto_daemon.fitting.outline import Points, trace_outlines, visible
+from roto_daemon.fitting.outline import Points, evenly, trace_outlines, visible
 from roto_daemon.fitting.raster import shape_polyline
 from roto_shapes.shape import Roto
 
@@ -37,8 +37,8 @@ def boundary_error(drawn: Sequence[Points], reference: Sequence[Points], size: t
 
     Returns None when neither has an edge inside the plate, and infinite errors when only one has.
     """
-    first = [_dense(line) for line in drawn]
-    second = [_dense(line) for line in reference]
+    first = [evenly(line, _SPACING_PX, 4) for line in drawn]
+    second = [evenly(line, _SPACING_PX, 4) for line in reference]
     here, there = _shown(first, size), _shown(second, size)
     if len(here) == 0 and len(there) == 0:
         return None
@@ -82,15 +82,6 @@ def crossing_pieces(polyline: Points) -> NDArray[np.int64]:
 def _side(a: Points, b: Points, c: Points) -> NDArray[np.float64]:
     turned: NDArray[np.float64] = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
     return turned
-
-
-def _dense(polyline: Points) -> Points:
-    """Return points evenly along a closed polyline; straight pieces between them err by next to nothing."""
-    closed = np.vstack([polyline, polyline[:1]])
-    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(closed, axis=0), axis=1))])
-    count = max(int(np.ceil(along[-1] / _SPACING_PX)), 4)
-    places = np.linspace(0, along[-1], count, endpoint=False)
-    return np.stack([np.interp(places, along, closed[:, axis]) for axis in (0, 1)], axis=1)
 
 
 def _shown(polylines: list[Points], size: tuple[int, int]) -> Points:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from roto_daemon.errors import FitError
-from roto_daemon.fitting.outline import BORDER_PX, Outline, Points, shoelace_area
+from roto_daemon.fitting.outline import BORDER_PX, Outline, Points, evenly, shoelace_area
 
 MOST_OFFSET_PX = 100.0
 """An edge is corrected by pixels; further out the distance field would cost more than the fit."""
@@ -93,7 +93,7 @@ def _prolonged(points: Points, size: tuple[int, int], by: float) -> Points:
 def _signed_distance(lines: list[Points], width: int, height: int, reach: float) -> NDArray[np.float64]:
     """Return (height, width) distances of pixel centres to the lines, positive inside, exact within a reach."""
     inside = _inside(lines, width, height)
-    rings = [_dense(line) for line in lines]
+    rings = [evenly(line, _SPACING_PX, 4) for line in lines]
     start = np.vstack(rings)
     runs = np.vstack([np.roll(ring, -1, axis=0) - ring for ring in rings])
     back = np.vstack([np.roll(ring, 1, axis=0) - ring for ring in rings])
@@ -129,13 +129,6 @@ def _inside(lines: list[Points], width: int, height: int) -> NDArray[np.bool_]:
         np.add.at(toggles, (row, np.clip(np.ceil(across - 0.5).astype(int), 0, width)), 1)
     odd: NDArray[np.bool_] = (np.cumsum(toggles, axis=1)[:, :width] % 2).astype(bool)
     return odd
-
-
-def _dense(line: Points) -> Points:
-    closed = np.vstack([line, line[:1]])
-    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(closed, axis=0), axis=1))])
-    places = np.linspace(0, along[-1], max(int(np.ceil(along[-1] / _SPACING_PX)), 4), endpoint=False)
-    return np.stack([np.interp(places, along, closed[:, axis]) for axis in (0, 1)], axis=1)
 
 
 def _outline(points: Points) -> Outline | None:

@@ -47,6 +47,15 @@ def shoelace_area(points: Points) -> float:
     return float(np.sum(points[:, 0] * ahead[:, 1] - ahead[:, 0] * points[:, 1]) / 2)
 
 
+def evenly(polyline: Points, spacing_px: float, fewest: int) -> Points:
+    """Return points evenly along a closed polyline, at most `spacing_px` apart and at least `fewest` of them."""
+    closed = np.vstack([polyline, polyline[:1]])
+    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(closed, axis=0), axis=1))])
+    count = max(int(np.ceil(along[-1] / spacing_px)), fewest)
+    places = np.linspace(0, along[-1], count, endpoint=False)
+    return np.stack([np.interp(places, along, closed[:, axis]) for axis in (0, 1)], axis=1)
+
+
 def trace_outlines(matte: NDArray[np.float32], threshold: float = 0.5) -> list[Outline]:
     """Return every outline of a (height, width) matte at a coverage, the largest first.
 

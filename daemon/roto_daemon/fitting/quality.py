@@ -16,7 +16,7 @@ from scipy.spatial import cKDTree
 
 from roto_daemon.fitting.measure import boundary_error, self_crossings
 from roto_daemon.fitting.offset import EdgeOffset
-from roto_daemon.fitting.outline import Outline, Points, shoelace_area, trace_outlines, visible
+from roto_daemon.fitting.outline import Outline, Points, evenly, shoelace_area, trace_outlines, visible
 from roto_daemon.fitting.raster import bezier_polyline, coverage, shape_controls
 from roto_shapes.shape import Roto, Shape
 
@@ -238,10 +238,10 @@ def edge_errors(line: Points, reference: Sequence[Points]) -> tuple[Points, NDAr
 
     Without a reference all distances are infinite.
     """
-    points = _dense(line)
+    points = evenly(line, _SPACING_PX, 8)
     if not reference:
         return points, np.full(len(points), np.inf)
-    apart, _ = cKDTree(np.vstack([_dense(other) for other in reference])).query(points)
+    apart, _ = cKDTree(np.vstack([evenly(other, _SPACING_PX, 8) for other in reference])).query(points)
     return points, np.asarray(apart)
 
 
@@ -249,25 +249,18 @@ def _flicker(now: list[Points], before: list[Points], after: list[Points], size:
     """Return how far an edge jumps between its neighbours in time, along its normals: RMS by the root of 6."""
     if not (now and before and after):
         return 0.0
-    dense = [_dense(line) for line in now]
+    dense = [evenly(line, _SPACING_PX, 8) for line in now]
     points = np.vstack(dense)
     along = np.vstack([np.roll(line, -2, axis=0) - np.roll(line, 2, axis=0) for line in dense])
     normals = np.stack([along[:, 1], -along[:, 0]], axis=1) / np.maximum(np.linalg.norm(along, axis=1), 1e-9)[:, None]
     jump = np.zeros(len(points))
     seen = visible(points, *size)
     for other in (before, after):
-        candidates = np.vstack([_dense(line) for line in other])
+        candidates = np.vstack([evenly(line, _SPACING_PX, 8) for line in other])
         apart, near = cKDTree(candidates).query(points)
         jump += np.sum(normals * (candidates[near] - points), axis=1)
         seen &= (np.asarray(apart) < _FARTHEST_STEP_PX) & visible(candidates[near], *size)
     return _rms(jump[seen]) / math.sqrt(6)
-
-
-def _dense(line: Points) -> Points:
-    closed = np.vstack([line, line[:1]])
-    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(closed, axis=0), axis=1))])
-    places = np.linspace(0, along[-1], max(int(np.ceil(along[-1] / _SPACING_PX)), 8), endpoint=False)
-    return np.stack([np.interp(places, along, closed[:, axis]) for axis in (0, 1)], axis=1)
 
 
 def _rms(numbers: NDArray[np.float64]) -> float:
