@@ -192,7 +192,7 @@ def test_separate_parts_are_shapes_of_their_own_the_largest_named_first() -> Non
         return coverage([ellipse(60, 90, 30 + frame, 30), ellipse(180, 90, 20, 20)], WIDTH, HEIGHT)
 
     result = fit_shapes(((frame, pair(frame)) for frame in range(4)), plate(0, 3), FitOptions(name="rider"))
-    assert [shape.name for shape in result.roto.shapes] == ["rider", "rider.2"]
+    assert [shape.name for shape in result.roto.shapes] == ["rider.1", "rider.2"]
     first = [point.x for point in result.roto.shapes[0].keyframes[0].points]
     assert max(first) < 120
 
@@ -201,7 +201,7 @@ def test_an_island_in_a_hole_is_painted_after_the_hole() -> None:
     matte = coverage(ellipse(120, 90, 80, 70), WIDTH, HEIGHT) * (1 - coverage(ellipse(120, 90, 60, 50), WIDTH, HEIGHT))
     matte += coverage(ellipse(120, 90, 25, 25), WIDTH, HEIGHT)
     result = fit_shapes([(0, matte)], plate(0, 0))
-    assert [shape.name for shape in result.roto.shapes] == ["object", "object.hole", "object.2"]
+    assert [shape.name for shape in result.roto.shapes] == ["object.1", "object.1.hole", "object.2"]
     assert np.abs(render_shapes(result.roto, 0) - matte).sum() < 0.01 * matte.sum()
 
 
