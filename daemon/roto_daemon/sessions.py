@@ -133,7 +133,7 @@ class Sessions:
         """Open a plate by path; raises PlateError or LimitError."""
         self._require_room(self._plates, self._config.max_plates, "plates")
         self._require_allowed(order.path)
-        order = replace(order, frame_limit_pixels=self._config.frame_limit_pixels)
+        order = replace(order, frame_limit_pixels=self._config.frame_limit_pixels, roots=self._config.roots)
         answer = await self._engine.ask("open_plate", {"plate": order.pack()})
         return self._keep(OpenPlate(secrets.token_hex(8), unpack_plate(answer["plate"]), order))
 

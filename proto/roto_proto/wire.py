@@ -12,12 +12,13 @@ from typing import Optional, Union
 
 import zstandard
 
+from roto_proto.v1 import plates_pb2
 from roto_proto.v1 import values_pb2 as pb
 from roto_shapes import coverage
 from roto_shapes.layers import bake
 from roto_shapes.prompt import BoxPrompt, MaskPrompt, PointPrompt, Prompt
 from roto_shapes.shape import ControlPoint, Interpolation, Shape, ShapeKeyframe
-from roto_shapes.shot import FrameRange, Plate
+from roto_shapes.shot import FrameRange, Plate, PlatePath
 
 API_VERSION = (1, 0)
 """Major and minor version of the protocol that this code speaks."""
@@ -60,6 +61,28 @@ def frames_to_wire(frames: FrameRange) -> pb.FrameRange:
 def frames_from_wire(message: pb.FrameRange) -> FrameRange:
     """Return the range that a message holds."""
     return FrameRange(_frame(message.first), _frame(message.last))
+
+
+def path_to_wire(source: PlatePath) -> plates_pb2.PathSource:
+    """Return a plate's path as a message."""
+    return plates_pb2.PathSource(
+        path=source.path,
+        frames=None if source.frames is None else frames_to_wire(source.frames),
+        first_frame=source.first_frame,
+        colour_space=source.colour_space,
+        layer=source.layer,
+    )
+
+
+def path_from_wire(message: plates_pb2.PathSource) -> PlatePath:
+    """Return the path that a message holds."""
+    return PlatePath(
+        path=message.path,
+        frames=frames_from_wire(message.frames) if message.HasField("frames") else None,
+        first_frame=_frame(message.first_frame) if message.HasField("first_frame") else None,
+        colour_space=message.colour_space,
+        layer=message.layer,
+    )
 
 
 def plate_to_wire(plate: Plate) -> pb.Plate:

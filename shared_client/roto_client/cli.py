@@ -31,7 +31,7 @@ from roto_client.tracking import track as run_track
 from roto_client.transport import DEFAULT_ADDRESS
 from roto_shapes.exporters.rotolink_json import MAX_CHARACTERS, read_roto
 from roto_shapes.shape import Roto
-from roto_shapes.shot import FrameRange
+from roto_shapes.shot import FrameRange, PlatePath
 
 _EXIT_CODES = (
     "Exit codes: 0 done · 1 unexpected · 2 wrong options · 3 bad input · 4 no daemon answers · 5 daemon of another "
@@ -275,17 +275,23 @@ def track(  # noqa: PLR0913 - each is an option of the command
             metavar="NAME", rich_help_panel=_SETTINGS, help="The plate's colour space (default: what its files say)."
         ),
     ] = "",
+    layer: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            parser=arguments.sendable,
+            rich_help_panel=_SETTINGS,
+            help="A layer or part of the images, or channels with commas (default: the first red, green and blue).",
+        ),
+    ] = "",
     daemon: DaemonOption = None,
 ) -> None:
     """Follow an object through a plate and write its shapes."""
     prompts = arguments.gathered_prompts(click or [], exclude or [], box or [])
     order = TrackOrder(
-        plate=str(Path(plate).absolute()),
+        plate=PlatePath(str(Path(plate).absolute()), frames, first_frame, colour_space, layer),
         prompts=prompts,
         outs=tuple(out),
-        frames=frames,
-        first_frame=first_frame,
-        colour_space=colour_space,
         engine=engine,
         name=name,
         tolerance_px=tolerance or 0.0,

@@ -88,16 +88,6 @@ class OpenedPlate:
 
 
 @dataclass(frozen=True)
-class PlatePath:
-    """A plate on storage that the daemon reads; `first_frame` numbers a movie's frames, `frames` None means all."""
-
-    path: str
-    frames: Optional[FrameRange] = None
-    first_frame: Optional[int] = None
-    colour_space: str = ""
-
-
-@dataclass(frozen=True)
 class PixelFrame:
     """A frame's pixels as they stand in memory: any contiguous buffer, rows from the top, samples side by side.
 

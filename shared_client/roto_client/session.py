@@ -34,7 +34,6 @@ from roto_client.results import (
     FitOrder,
     Fitted,
     Matte,
-    PlatePath,
     Progress,
     TrackEvent,
     UploadFrame,
@@ -42,7 +41,7 @@ from roto_client.results import (
 from roto_client.transport import DEFAULT_ADDRESS, Transport
 from roto_shapes.prompt import BoxPrompt, MaskPrompt, PointPrompt, Prompt
 from roto_shapes.shape import ControlPoint, Roto, Shape
-from roto_shapes.shot import FrameRange, Plate
+from roto_shapes.shot import FrameRange, Plate, PlatePath
 
 _ROUND_TRIPS = 5
 
@@ -116,19 +115,9 @@ class Daemon(_Closing):
         """Return every engine, those that cannot be used now included."""
         return self._transport.engines()
 
-    def open_plate(
-        self,
-        path: str,
-        frames: Optional[FrameRange] = None,
-        first_frame: Optional[int] = None,
-        colour_space: str = "",
-    ) -> OpenPlate:
-        """Open a plate on storage that the daemon reads.
-
-        `path` is `plate.####.exr`, `plate.%04d.png`, a folder, one file of a sequence, or a movie; `first_frame`
-        numbers a movie's frames, from 0 by default.
-        """
-        opened = self._transport.open_path(PlatePath(path, frames, first_frame, colour_space))
+    def open_plate(self, source: Union[str, PlatePath]) -> OpenPlate:
+        """Open a plate on storage that the daemon reads; a bare path stands for all of its frames, read as they say."""
+        opened = self._transport.open_path(PlatePath(source) if isinstance(source, str) else source)
         return self._keep(OpenPlate(self._transport, opened.plate_id, opened.plate))
 
     def open_upload(self, plate: Plate) -> OpenPlate:

@@ -15,7 +15,7 @@ from roto_client.results import Direction, ExportFormat, ExportOrder, FitOrder, 
 from roto_client.session import Daemon, OnProgress, Session, TrackedObject
 from roto_shapes.prompt import Prompt
 from roto_shapes.shape import Roto
-from roto_shapes.shot import FrameRange, Plate
+from roto_shapes.shot import FrameRange, Plate, PlatePath
 
 LOW_CONFIDENCE = 0.5
 """Frames that the engine trusts less are worth a look before the others."""
@@ -29,14 +29,11 @@ Tell = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class TrackOrder:
-    """What `roto track` is asked for. Paths are this machine's; `plate` must mean the same to the daemon."""
+    """What `roto track` is asked for. Paths are this machine's; those of `plate` must mean the same to the daemon."""
 
-    plate: str
+    plate: PlatePath
     prompts: tuple[Prompt, ...]
     outs: tuple[str, ...]
-    frames: Optional[FrameRange] = None
-    first_frame: Optional[int] = None
-    colour_space: str = ""
     engine: str = ""
     name: str = "object"
     tolerance_px: float = 0.0
@@ -103,9 +100,9 @@ def track(daemon: Daemon, order: TrackOrder, watcher: Watcher) -> TrackResult:
     """Follow an object as ordered and write what is asked for. Raises the errors of `roto_client.errors`."""
     clock = _Clock(watcher)
     with clock.stage("open"):
-        opened = daemon.open_plate(order.plate, order.frames, order.first_frame, order.colour_space)
+        opened = daemon.open_plate(order.plate)
     with opened, contextlib.ExitStack() as stack:
-        frames = order.frames or opened.plate.frames
+        frames = opened.plate.frames
         _require_prompts_within(order.prompts, frames)
         make_ready(_outputs(order))
         with clock.stage("point") as tell:

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Optional
 
 _RANGE = re.compile(r"^(-?\d+)(?:-(-?\d+))?$")
 
@@ -78,3 +79,19 @@ class Plate:
             if not (math.isfinite(number) and number > 0):
                 message = f"a {label} of {number} is not a number above zero"
                 raise ValueError(message)
+
+
+@dataclass(frozen=True)
+class PlatePath:
+    """Where a plate lies, and how it is to be read."""
+
+    path: str
+    """`plate.####.exr`, `plate.%04d.png`, `plate.$F4.dpx`, a folder, one file of a sequence, or a movie."""
+    frames: Optional[FrameRange] = None
+    """The frames wanted; None for all."""
+    first_frame: Optional[int] = None
+    """The number of a movie's first frame; None for 0."""
+    colour_space: str = ""
+    """Of the pixels; empty to take the file's word."""
+    layer: str = ""
+    """A layer, a part, or channels by name with commas; empty for the first red, green and blue."""

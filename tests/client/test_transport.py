@@ -34,7 +34,6 @@ from roto_client.results import (
     FrameDone,
     Matte,
     PixelFrame,
-    PlatePath,
     Progress,
     SampleType,
     UploadFrame,
@@ -44,7 +43,7 @@ from roto_client.transport.by_grpc import GrpcTransport
 from roto_proto.ring import ring_folders
 from roto_shapes.prompt import MaskPrompt, PointPrompt, Prompt
 from roto_shapes.shape import ControlPoint, Interpolation, Shape, ShapeKeyframe
-from roto_shapes.shot import FrameRange, Plate
+from roto_shapes.shot import FrameRange, Plate, PlatePath
 
 Code = grpc.StatusCode
 FRAMES = FrameRange(1001, 1004)

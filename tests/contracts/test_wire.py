@@ -14,7 +14,7 @@ from roto_proto.v1 import values_pb2 as pb
 from roto_shapes import coverage
 from roto_shapes.prompt import BoxPrompt, MaskPrompt, PointPrompt, Prompt
 from roto_shapes.shape import ControlPoint, Interpolation, Layer, LayerKeyframe, Shape, ShapeKeyframe
-from roto_shapes.shot import FrameRange, Plate
+from roto_shapes.shot import FrameRange, Plate, PlatePath
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 frames = st.integers(-(2**31) + 1, 2**31 - 1)
@@ -90,6 +90,23 @@ def test_a_range_comes_back_as_it_was(value: FrameRange) -> None:
 )
 def test_a_plate_comes_back_as_it_was(value: Plate) -> None:
     assert wire.plate_from_wire(wire.plate_to_wire(value)) == value
+
+
+TEXTS = st.text().filter(_can_travel)
+
+
+@given(
+    st.builds(
+        PlatePath,
+        path=TEXTS,
+        frames=st.none() | ranges(),
+        first_frame=st.none() | st.integers(-(2**31) + 1, 2**31 - 1),
+        colour_space=TEXTS,
+        layer=TEXTS,
+    )
+)
+def test_a_path_comes_back_as_it_was(value: PlatePath) -> None:
+    assert wire.path_from_wire(wire.path_to_wire(value)) == value
 
 
 @given(shapes())

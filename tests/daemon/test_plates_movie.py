@@ -19,8 +19,8 @@ from av.video.stream import VideoStream
 from roto_daemon.errors import FrameDamagedError, PlateError
 from roto_daemon.pictures import Picture
 from roto_daemon.plates.movie import MovieFile
-from roto_daemon.plates.reader import PlateReader, open_plate
-from roto_shapes.shot import FrameRange
+from roto_daemon.plates.reader import PlateReader, ReadLimits, open_plate
+from roto_shapes.shot import FrameRange, PlatePath
 
 COUNT = 50
 WIDTH, HEIGHT = 96, 64
@@ -105,13 +105,13 @@ def test_backwards_gives_the_same_frames_with_a_small_cache_and_a_large_one(long
 
 def test_frames_count_from_the_first_frame_given(long_gop: Path) -> None:
     expected = sequential(long_gop)
-    with open_plate(str(long_gop), FrameRange(1010, 1020), first_frame=1001) as reader:
+    with open_plate(PlatePath(str(long_gop), FrameRange(1010, 1020), first_frame=1001)) as reader:
         assert reader.frames == FrameRange(1010, 1020)
         assert np.array_equal(reader.picture(1010), expected[9])
         with pytest.raises(PlateError, match="1010-1020"):
             reader.picture(1009)
     with pytest.raises(PlateError, match="1001-1050"):
-        open_plate(str(long_gop), FrameRange(1000, 1020), first_frame=1001)
+        open_plate(PlatePath(str(long_gop), FrameRange(1000, 1020), first_frame=1001))
 
 
 def test_a_movie_says_its_size_and_rate(long_gop: Path) -> None:
@@ -248,7 +248,7 @@ def test_sound_alone_is_refused(tmp_path: Path) -> None:
 
 def test_a_movie_over_the_limit_of_pixels_is_refused(long_gop: Path) -> None:
     with pytest.raises(PlateError, match="96x64 pixels, more than the limit of 6000"):
-        open_plate(str(long_gop), limit_pixels=6000)
+        open_plate(str(long_gop), ReadLimits(6000))
 
 
 def test_reading_on_never_seeks(long_gop: Path) -> None:

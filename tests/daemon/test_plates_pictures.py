@@ -24,7 +24,7 @@ from roto_daemon.plates.reader import open_plate
 from roto_daemon.plates.sheet import SheetFacts, contact_sheet, spread, write_sheet
 from roto_daemon.plates.spool import FrameSpool, PixelLayout
 from roto_shapes.shape import ControlPoint, Roto, Shape, ShapeKeyframe
-from roto_shapes.shot import FrameRange, Plate
+from roto_shapes.shot import FrameRange, Plate, PlatePath
 
 GREY = 90
 
@@ -158,7 +158,7 @@ def test_a_preview_plays_and_shows_matte_and_outline(tmp_path: Path, width: int,
             matte[22:58, 70:100] = 1
             preview.add(frame, np.full((height, width, 3), GREY, np.uint8), matte if frame > 1001 else None, shapes)
     assert os.listdir(tmp_path) == [path.name]  # noqa: PTH208 - names
-    with open_plate(str(path), first_frame=1001) as reader:
+    with open_plate(PlatePath(str(path), first_frame=1001)) as reader:
         assert reader.size == (width + width % 2, height + height % 2)
         assert reader.frames == FrameRange(1001, 1005)
         assert reader.plate.frame_rate == 24

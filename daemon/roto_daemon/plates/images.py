@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from OpenImageIO import ImageInput, ImageSpec, geterror
 
 from roto_daemon.errors import FrameDamagedError, FrameMissingError
+from roto_daemon.plates.layers import Choice, Part, choose
 
 Samples = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float16] | NDArray[np.float32]
 """(height, width, channels) as the file stores them; integers from 0 to their highest, floats as they are."""
@@ -27,16 +28,26 @@ LIMIT_PIXELS = 16384 * 16384
 _READ_AS = {"uint8": "uint8", "uint16": "uint16", "uint32": "uint16", "half": "half"}
 """How OpenImageIO is to deliver a stored type; every other type comes as float."""
 
+_PARTS_AT_MOST = 1024
+"""Of one file. Renders have tens; a damaged file may announce any number."""
+_READ_BETWEEN = 4
+"""Channels that one read may take in, wanted or not; those further apart are read one by one."""
+
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """What a file says about itself. Windows are left, top, width, height; the top-left pixel's corner is the place."""
+    """What a file says about itself, or the part of it that is read.
+
+    Windows are left, top, width, height; the top-left pixel's corner is the place.
+    """
 
     data_window: tuple[int, int, int, int]
     display_window: tuple[int, int, int, int]
     channels: tuple[str, ...]
     sample: str
     """OpenImageIO's name of the stored type, such as `uint16` or `half`."""
+    colours: tuple[int, ...]
+    """Indices of the channels that make the picture: red, green, blue, or a single grey one."""
     alpha: int
     """Index of the alpha channel; -1 for none."""
     colour_space: str
@@ -51,32 +62,35 @@ class ImageHeader:
         return self.display_window[2:]
 
     @property
+    def picked(self) -> tuple[str, ...]:
+        """Return the names of the channels that make the picture."""
+        return tuple(self.channels[index] for index in self.colours)
+
+    @property
+    def is_plain(self) -> bool:
+        """Say whether the picture is red, green and blue or grey, without a layer's name."""
+        return self.picked in {("R", "G", "B"), ("Y",)}
+
+    @property
     def is_float(self) -> bool:
         """Say whether samples are floating-point numbers."""
         return _READ_AS.get(self.sample, "float") in {"half", "float"}
-
-    @property
-    def colours(self) -> list[int]:
-        """Return the channels that make the picture: red, green, blue, or a single grey one."""
-        plain = [name.rpartition(".")[2].upper() for name in self.channels]
-        if {"R", "G", "B"} <= set(plain):
-            return [plain.index(name) for name in "RGB"]
-        if "Y" in plain:
-            return [plain.index("Y")]
-        others = [index for index in range(len(plain)) if index != self.alpha]
-        return others[:3] if len(others) >= 3 else (others or [0])[:1]  # noqa: PLR2004 - a picture has three or one
 
 
 class ImageFile:
     """An open image. Use it in a `with` block; `frame` is what errors name."""
 
-    def __init__(self, file: Path, frame: int, limit_pixels: int = LIMIT_PIXELS) -> None:
-        """Read the header; raises FrameMissingError or FrameDamagedError."""
+    def __init__(self, file: Path, frame: int, limit_pixels: int = LIMIT_PIXELS, layer: str = "") -> None:
+        """Read the header; raises FrameMissingError or FrameDamagedError.
+
+        `layer` names a layer, a part, or channels with commas; empty takes the first red, green and blue.
+        """
         self._file = file
         self._frame = frame
         _require_bytes(file, frame)
         self._input = self._open()
-        self.header = self._checked_header(limit_pixels)
+        self._part = 0
+        self.header = self._checked_header(limit_pixels, layer)
 
     def __enter__(self) -> Self:
         return self
@@ -90,19 +104,27 @@ class ImageFile:
         uint8, uint16, float16 or float32, whichever holds what is stored. Raises FrameDamagedError.
         """
         first, last = min(channels), max(channels)
+        if last - first >= _READ_BETWEEN:
+            pixels: Any = np.concatenate([self._read(channel, channel) for channel in channels], axis=2)
+        else:
+            pixels = self._read(first, last)
+            order = [channel - first for channel in channels]
+            if order != list(range(last - first + 1)):
+                pixels = pixels[..., order]
+        return _placed(pixels, self.header)
+
+    def _read(self, first: int, last: int) -> Any:  # noqa: ANN401 - samples of the type that the file stores
         pixels: Any = None
         try:
-            pixels = self._input.read_image(0, 0, first, last + 1, _READ_AS.get(self.header.sample, "float"))
+            stored = _READ_AS.get(self.header.sample, "float")
+            pixels = self._input.read_image(self._part, 0, first, last + 1, stored)
             failed = pixels is None or self._input.has_error
             reason = self._input.geterror()
         except (UnicodeError, MemoryError, RuntimeError) as error:
             failed, reason = True, str(error)
         if failed:
             raise self._damaged(reason)
-        order = [channel - first for channel in channels]
-        if order != list(range(last - first + 1)):
-            pixels = pixels[..., order]
-        return _placed(pixels, self.header)
+        return pixels
 
     def _open(self) -> ImageInput:
         # Colours as they stand in the file: by default OpenImageIO multiplies a PNG's or TIFF's by its alpha.
@@ -118,17 +140,37 @@ class ImageFile:
             raise self._damaged(reason)
         return found
 
-    def _checked_header(self, limit_pixels: int) -> ImageHeader:
-        spec = self._input.spec()
+    def _checked_header(self, limit_pixels: int, layer: str) -> ImageHeader:
+        try:
+            parts = self._parts()
+            choice = choose(parts, layer)
+            self._part = choice.part
+            spec = self._input.spec(choice.part)
+            self._require_sound(spec, limit_pixels)
+            return _header(spec, choice)
+        except LookupError as error:
+            raise self._refused(str(error)) from None
+        except UnicodeError as error:
+            raise self._damaged(str(error)) from error
+
+    def _parts(self) -> list[Part]:
+        parts: list[Part] = []
+        while len(parts) < _PARTS_AT_MOST and (not parts or self._input.seek_subimage(len(parts), 0)):
+            spec = self._input.spec()
+            parts.append(Part(spec.get_string_attribute("oiio:subimagename"), tuple(spec.channelnames), spec.deep))
+        self._input.geterror()  # says that there is no further part; it would spoil the next read
+        return parts
+
+    def _require_sound(self, spec: ImageSpec, limit_pixels: int) -> None:
         if spec.deep:
             raise self._refused("holds deep samples, which cannot be shown: render a flat image")
         if spec.width * spec.height > limit_pixels or spec.full_width * spec.full_height > limit_pixels:
             size = f"{max(spec.width, spec.full_width)}x{max(spec.height, spec.full_height)}"
             raise self._refused(f"announces {size} pixels, more than the limit of {limit_pixels}: check the file")
-        try:
-            return _header(spec)
-        except UnicodeError as error:
-            raise self._damaged(str(error)) from error
+        apart_x = spec.x >= spec.full_x + spec.full_width or spec.x + spec.width <= spec.full_x
+        apart_y = spec.y >= spec.full_y + spec.full_height or spec.y + spec.height <= spec.full_y
+        if apart_x or apart_y:
+            raise self._refused("has no pixel inside its display window: check its data window, or render it again")
 
     def _damaged(self, reason: str) -> FrameDamagedError:
         said = reason.strip().splitlines()[0].strip(" .") if reason.strip() else "no reason given"
@@ -150,13 +192,14 @@ def _require_bytes(file: Path, frame: int) -> None:
         raise FrameDamagedError(f"Frame {frame} ('{file}') is an empty file: copy or render it again.", frame)
 
 
-def _header(spec: ImageSpec) -> ImageHeader:
+def _header(spec: ImageSpec, choice: Choice) -> ImageHeader:
     return ImageHeader(
         (spec.x, spec.y, spec.width, spec.height),
         (spec.full_x, spec.full_y, spec.full_width, spec.full_height),
         tuple(spec.channelnames),
         str(spec.format),
-        spec.alpha_channel,
+        choice.colours,
+        choice.alpha,
         spec.get_string_attribute("oiio:ColorSpace"),
         _above_zero(spec.get_float_attribute("PixelAspectRatio"), 1.0),
         _above_zero(spec.get_float_attribute("FramesPerSecond"), 0.0),

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
 
-from roto_daemon.errors import FrameDamagedError, PlateError
+from roto_daemon.errors import FrameDamagedError, FrameMissingError, PlateError
 from roto_daemon.pictures import Picture
 from roto_daemon.plates.cache import PictureCache
 from roto_daemon.plates.display import encoding_of, to_display
-from roto_daemon.plates.images import LIMIT_PIXELS, ImageFile
+from roto_daemon.plates.images import LIMIT_PIXELS, ImageFile, ImageHeader
 from roto_daemon.plates.movie import MovieFile, to_picture
-from roto_daemon.plates.sequence import ImageSequence, find_footage, narrowed
-from roto_shapes.shot import FrameRange, Plate
+from roto_daemon.plates.sequence import ImageSequence, find_footage, lies_in, narrowed
+from roto_shapes.shot import FrameRange, Plate, PlatePath
 
 CACHE_BYTES = 256 << 20
 """Of decoded pictures: 97 frames of 1280x720, 10 of UHD. A click and the frames around it are then decoded once."""
 
 _DEFAULT_RATE = 24.0
+_TRIED_AT_MOST = 100
+"""Frames that are looked at for one whose header can be read, before a plate is given up."""
 
 
 class _Footage(Protocol):
@@ -86,29 +89,35 @@ class PlateReader:
         self._footage.close()
 
 
-def open_plate(
-    path: str,
-    frames: FrameRange | None = None,
-    first_frame: int | None = None,
-    colour_space: str = "",
-    *,
-    limit_pixels: int = LIMIT_PIXELS,
-    cache_bytes: int = CACHE_BYTES,
-) -> PlateReader:
+@dataclass(frozen=True)
+class ReadLimits:
+    """What may be read."""
+
+    pixels: int = LIMIT_PIXELS
+    """The most of a frame."""
+    roots: tuple[str, ...] = ()
+    """Folders that files must lie in, symbolic links followed; empty for all."""
+
+
+_NO_LIMITS = ReadLimits()
+
+
+def open_plate(source: PlatePath | str, limits: ReadLimits = _NO_LIMITS, cache_bytes: int = CACHE_BYTES) -> PlateReader:
     """Open an image sequence or a movie by pattern, folder, or file (`sequence.find_footage`).
 
-    `frames` narrows the range. `first_frame` is the number of a movie's first frame, 0 otherwise. `colour_space` is
-    "sRGB" or "scene-linear"; empty takes the file's word, then floats for scene-linear and integers for sRGB. Raises
-    PlateError. The first frame's header is read, so that a plate which cannot be read at all is refused here.
+    The colour space is "sRGB" or "scene-linear"; empty takes the file's word, then floats for scene-linear and
+    integers for sRGB. Raises PlateError. The first frame's header is read, so that a plate which cannot be read at
+    all is refused here.
     """
-    found = find_footage(path)
-    if isinstance(found, ImageSequence):
-        if first_frame is not None:
-            raise PlateError("A first frame can be set for movies alone: images carry their frames in their names.")
-        footage: _Footage = _Images(found, frames, colour_space, limit_pixels)
-    else:
-        footage = _Movie(found, frames, first_frame or 0, colour_space, limit_pixels)
-    return PlateReader(footage, cache_bytes)
+    source = PlatePath(source) if isinstance(source, str) else source
+    found = find_footage(source.path)
+    if not isinstance(found, ImageSequence):
+        if source.layer:
+            raise PlateError("A layer can be chosen in images alone: a movie has a single picture.")
+        return PlateReader(_Movie(found, source, limits), cache_bytes)
+    if source.first_frame is not None:
+        raise PlateError("A first frame can be set for movies alone: images carry their frames in their names.")
+    return PlateReader(_Images(found, source, limits), cache_bytes)
 
 
 def whatever_reads(picture: Callable[[int], Picture]) -> Callable[[int], Picture | None]:
@@ -129,49 +138,84 @@ def whatever_reads(picture: Callable[[int], Picture]) -> Callable[[int], Picture
 class _Images:
     """An image sequence."""
 
-    def __init__(self, found: ImageSequence, frames: FrameRange | None, colour_space: str, limit_pixels: int) -> None:
+    def __init__(self, found: ImageSequence, source: PlatePath, limits: ReadLimits) -> None:
         self._sequence = found
-        self._limit_pixels = limit_pixels
-        frames = narrowed(found.frames, frames, found.name)
-        present = [frame for frame in found.files if frame in frames]
-        if not present:
-            found.require(frames)
-        first = min(present)
-        with ImageFile(found.file(first), first, limit_pixels) as image:
-            header = image.header
-        self._encoding = encoding_of(colour_space, is_float=header.is_float, said=header.colour_space)
-        width, height = header.size
-        rate = header.frame_rate or _DEFAULT_RATE
-        self.plate = Plate(width, height, frames, found.name, header.pixel_aspect, rate, colour_space or self._encoding)
+        self._limits = limits
+        self._layer = source.layer
+        frames = narrowed(found.frames, source.frames, found.name)
+        header = self._first_header(frames)
+        self._channels = header.picked
+        self._encoding = encoding_of(source.colour_space, is_float=header.is_float, said=header.colour_space)
+        self.plate = Plate(
+            *header.size,
+            frames,
+            found.name,
+            header.pixel_aspect,
+            header.frame_rate or _DEFAULT_RATE,
+            source.colour_space or self._encoding,
+        )
 
     def decode(self, frame: int, before: int, cache: PictureCache) -> Picture:
         """Return a frame; others never come for free."""
-        with ImageFile(self._sequence.file(frame), frame, self._limit_pixels) as image:
-            if image.header.size != (self.plate.width, self.plate.height):
-                raise FrameDamagedError(
-                    f"Frame {frame} of {self._sequence.name} has {image.header.size[0]}x{image.header.size[1]} pixels, "
-                    f"the plate {self.plate.width}x{self.plate.height}: render it again at the plate's size.",
-                    frame,
-                )
+        with self._open(frame) as image:
+            self._require_alike(frame, image.header)
             return cache.put(frame, to_display(image.read(image.header.colours), self._encoding))
 
     def close(self) -> None:
         """Hold no file open between frames."""
 
+    def _open(self, frame: int) -> ImageFile:
+        file = self._sequence.file(frame)
+        if not lies_in(file, self._limits.roots):
+            raise FrameDamagedError(
+                f"Frame {frame} ('{file}') leads out of the folders that this daemon may read: put the file there.",
+                frame,
+            )
+        return ImageFile(file, frame, self._limits.pixels, self._layer)
+
+    def _first_header(self, frames: FrameRange) -> ImageHeader:
+        """Return the header of the first frame that can be read: one that is damaged costs itself alone."""
+        first_error: FrameDamagedError | None = None
+        present = sorted(frame for frame in self._sequence.files if frame in frames)
+        if not present:
+            self._sequence.require(frames)
+        for frame in present[:_TRIED_AT_MOST]:
+            try:
+                with self._open(frame) as image:
+                    return image.header
+            except FrameDamagedError as error:
+                first_error = first_error or error
+        raise first_error or FrameMissingError(f"{self._sequence.name} holds no frames.", frames.first)
+
+    def _require_alike(self, frame: int, header: ImageHeader) -> None:
+        """Refuse a frame that shows something else than the plate's first one."""
+        if header.size != (self.plate.width, self.plate.height):
+            raise FrameDamagedError(
+                f"Frame {frame} of {self._sequence.name} has {header.size[0]}x{header.size[1]} pixels, "
+                f"the plate {self.plate.width}x{self.plate.height}: render it again at the plate's size.",
+                frame,
+            )
+        if header.picked != self._channels and not header.is_plain:
+            raise FrameDamagedError(
+                f"Frame {frame} of {self._sequence.name} lacks {', '.join(self._channels)}, which the plate shows: "
+                f"it holds {', '.join(header.picked)}. Render it again.",
+                frame,
+            )
+
 
 class _Movie:
     """A movie, whose first frame has the number `first_frame`."""
 
-    def __init__(
-        self, file: Path, frames: FrameRange | None, first_frame: int, colour_space: str, limit_pixels: int
-    ) -> None:
-        encoding = encoding_of(colour_space, is_float=False)
-        self._movie = MovieFile(file, limit_pixels)
+    def __init__(self, file: Path, source: PlatePath, limits: ReadLimits) -> None:
+        if not lies_in(file, limits.roots):
+            raise PlateError(f"'{file}' leads out of the folders that this daemon may read: put the file itself there.")
+        encoding = encoding_of(source.colour_space, is_float=False)
+        self._movie = MovieFile(file, limits.pixels)
         self._encoding = encoding
-        self._first = first_frame
-        all_frames = FrameRange(first_frame, first_frame + self._movie.count - 1)
+        self._first = source.first_frame or 0
+        all_frames = FrameRange(self._first, self._first + self._movie.count - 1)
         try:
-            frames = narrowed(all_frames, frames, str(file))
+            frames = narrowed(all_frames, source.frames, str(file))
         except PlateError:
             self.close()
             raise
@@ -183,7 +227,7 @@ class _Movie:
             str(file),
             self._movie.pixel_aspect,
             self._movie.frame_rate,
-            colour_space or encoding,
+            source.colour_space or encoding,
         )
 
     def decode(self, frame: int, before: int, cache: PictureCache) -> Picture:

@@ -85,6 +85,12 @@ def find_footage(path: str) -> ImageSequence | Path:
     raise PlateError(f"There is no '{path}': check the path, and that this computer can reach it.")
 
 
+def lies_in(file: Path, roots: Collection[str]) -> bool:
+    """Say whether a file lies in one of the folders, symbolic links followed; without folders every one does."""
+    place = file.resolve() if roots else file
+    return not roots or any(place.is_relative_to(Path(root).resolve()) for root in roots)
+
+
 def frame_path(pattern: str, frame: int) -> Path:
     """Return the file of a frame under a pattern; PlateError when the name holds no pattern."""
     place = Path(pattern)

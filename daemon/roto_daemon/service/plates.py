@@ -39,11 +39,7 @@ class PlateServicer(plates_pb2_grpc.PlateServiceServicer):
         """Open a plate by path or for upload."""
         source = request.WhichOneof("source")
         if source == "path":
-            path = request.path
-            frames = wire.frames_from_wire(path.frames) if path.HasField("frames") else None
-            first_frame = path.first_frame if path.HasField("first_frame") else None
-            order = PlateOrder(path.path, frames, first_frame, path.colour_space)
-            opened = await self._sessions.open_plate(order)
+            opened = await self._sessions.open_plate(PlateOrder(**vars(wire.path_from_wire(request.path))))
         elif source == "upload":
             opened = self._sessions.open_upload(wire.plate_from_wire(request.upload))
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from roto_daemon.plates.reader import PlateReader, open_plate
+from roto_daemon.plates.reader import PlateReader, ReadLimits, open_plate
 from roto_daemon.plates.spool import UploadedPlate
 from roto_daemon.workers.orders import PlateOrder
 
@@ -18,11 +18,4 @@ def open_footage(order: PlateOrder) -> Reader:
     """Return a reader of the plate; raises PlateError."""
     if order.uploaded:
         return UploadedPlate(Path(order.path), order.uploaded, _CACHE_BYTES)
-    return open_plate(
-        order.path,
-        order.frames,
-        first_frame=order.first_frame,
-        colour_space=order.colour_space,
-        limit_pixels=order.frame_limit_pixels,
-        cache_bytes=_CACHE_BYTES,
-    )
+    return open_plate(order, ReadLimits(order.frame_limit_pixels, order.roots), _CACHE_BYTES)

@@ -12,46 +12,40 @@ from typing import Any
 
 from roto_shapes.prompt import BoxPrompt, MaskPrompt, PointPrompt, Prompt
 from roto_shapes.shape import ControlPoint
-from roto_shapes.shot import FrameRange, Plate
+from roto_shapes.shot import FrameRange, Plate, PlatePath
 
 Packed = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class PlateOrder:
+class PlateOrder(PlatePath):
     """Where a plate's frames come from: a path as the user gave it, or a folder of uploaded frames."""
 
-    path: str
-    frames: FrameRange | None = None
-    first_frame: int | None = None
-    colour_space: str = ""
     uploaded: Plate | None = None
     """The facts of an uploaded plate, whose `path` is the folder of its frames."""
     frame_limit_pixels: int = 1 << 28
+    roots: tuple[str, ...] = ()
+    """Folders that files may be read from; empty for all."""
 
     def pack(self) -> Packed:
         """Return it as plain data."""
         return {
-            "path": self.path,
+            **vars(self),
             "frames": _pack_range(self.frames),
-            "first_frame": self.first_frame,
-            "colour_space": self.colour_space,
             "uploaded": pack_plate(self.uploaded) if self.uploaded else None,
-            "frame_limit_pixels": self.frame_limit_pixels,
         }
 
     @classmethod
     def unpack(cls, packed: Packed) -> PlateOrder:
         """Return it from plain data."""
         uploaded = packed["uploaded"]
-        return cls(
-            packed["path"],
-            _unpack_range(packed["frames"]),
-            packed["first_frame"],
-            packed["colour_space"],
-            unpack_plate(uploaded) if uploaded else None,
-            packed["frame_limit_pixels"],
-        )
+        facts = {
+            **packed,
+            "frames": _unpack_range(packed["frames"]),
+            "uploaded": unpack_plate(uploaded) if uploaded else None,
+            "roots": tuple(packed["roots"]),
+        }
+        return cls(**facts)
 
 
 @dataclass(frozen=True)

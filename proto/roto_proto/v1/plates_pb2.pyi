@@ -60,12 +60,15 @@ class PathSource(_message.Message):
     FRAMES_FIELD_NUMBER: _builtins.int
     FIRST_FRAME_FIELD_NUMBER: _builtins.int
     COLOUR_SPACE_FIELD_NUMBER: _builtins.int
+    LAYER_FIELD_NUMBER: _builtins.int
     path: _builtins.str
     """`plate.####.exr`, `plate.%04d.png`, a folder, one file of a sequence, or a movie."""
     first_frame: _builtins.int
     """The number of a movie's first frame; absent for 0."""
     colour_space: _builtins.str
     """The colour space of the pixels; empty to take the file's word."""
+    layer: _builtins.str
+    """A layer, a part, or channels by name with commas; empty for the first red, green and blue."""
     @_builtins.property
     def frames(self) -> _values_pb2.FrameRange:
         """The frames wanted; absent for all."""
@@ -77,10 +80,11 @@ class PathSource(_message.Message):
         frames: _values_pb2.FrameRange | None = ...,
         first_frame: _builtins.int | None = ...,
         colour_space: _builtins.str = ...,
+        layer: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_first_frame", b"_first_frame", "first_frame", b"first_frame", "frames", b"frames"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_first_frame", b"_first_frame", "colour_space", b"colour_space", "first_frame", b"first_frame", "frames", b"frames", "path", b"path"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_first_frame", b"_first_frame", "colour_space", b"colour_space", "first_frame", b"first_frame", "frames", b"frames", "layer", b"layer", "path", b"path"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__first_frame: _TypeAlias = _typing.Literal["first_frame"]  # noqa: Y015
     _WhichOneofArgType__first_frame: _TypeAlias = _typing.Literal["_first_frame", b"_first_frame"]  # noqa: Y015

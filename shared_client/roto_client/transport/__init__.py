@@ -21,13 +21,12 @@ from roto_client.results import (
     FitOrder,
     Matte,
     OpenedPlate,
-    PlatePath,
     TrackEvent,
     UploadFrame,
 )
 from roto_shapes.prompt import Prompt
 from roto_shapes.shape import Roto, Shape
-from roto_shapes.shot import FrameRange, Plate
+from roto_shapes.shot import FrameRange, Plate, PlatePath
 
 DEFAULT_PORT = 50750
 DEFAULT_ADDRESS = f"127.0.0.1:{DEFAULT_PORT}"

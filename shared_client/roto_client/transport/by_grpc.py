@@ -30,7 +30,6 @@ from roto_client.results import (
     Limits,
     Matte,
     OpenedPlate,
-    PlatePath,
     Progress,
     TrackEvent,
     UploadFrame,
@@ -51,7 +50,7 @@ from roto_proto.v1 import (
 )
 from roto_shapes.prompt import Prompt
 from roto_shapes.shape import Roto, Shape
-from roto_shapes.shot import FrameRange, Plate
+from roto_shapes.shot import FrameRange, Plate, PlatePath
 
 _HELLO_TIMEOUT_S = 5.0
 _UNARY_TIMEOUT_S = 60.0
@@ -175,13 +174,7 @@ class GrpcTransport:
 
     def open_path(self, source: PlatePath) -> OpenedPlate:
         """Open a plate on storage that the daemon reads."""
-        path = plates_pb2.PathSource(
-            path=source.path,
-            frames=None if source.frames is None else wire.frames_to_wire(source.frames),
-            first_frame=source.first_frame,
-            colour_space=source.colour_space,
-        )
-        return self._open(plates_pb2.OpenPlateRequest(path=path))
+        return self._open(plates_pb2.OpenPlateRequest(path=wire.path_to_wire(source)))
 
     def open_upload(self, plate: Plate) -> OpenedPlate:
         """Open a plate whose frames will be uploaded."""
