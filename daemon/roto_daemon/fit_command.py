@@ -237,6 +237,8 @@ def _facts(result: FitResult) -> dict[str, object]:
         "keyframes": report.keyframes,
         "layer_keyframes": report.layer_keyframes,
         "baked_keyframes": report.baked_keyframes,
+        "control_numbers": report.control_numbers,
+        "baked_control_numbers": report.baked_control_numbers,
         "tolerance_px": report.tolerance_px,
         "effective_tolerance_px": report.effective_tolerance_px,
         "mean_error_px": report.mean_px,
@@ -254,6 +256,7 @@ def _print(result: FitResult, files: Sequence[str], notes: Sequence[str], points
     table.add_row("keyframes", str(report.keyframes))
     if report.layer_keyframes:
         table.add_row("", f"and {report.layer_keyframes} of layers; {report.baked_keyframes} without layers")
+        table.add_row("numbers in all", f"{report.control_numbers} with layers; {report.baked_control_numbers} baked")
     table.add_row("boundary error", f"{report.mean_px:.2f} px mean")
     if worst:
         table.add_row("", f"{worst.max_px:.2f} px at worst, on frame {worst.frame}")

@@ -11,6 +11,12 @@ from roto_shapes.shot import FrameRange, Plate
 
 RGB = tuple[float, float, float]
 
+_NO_DISTORTION = (1.0, 0.0, 0.0, 0.0)
+"""Aspect, skew and perspective of a layer that only moves, turns and scales."""
+
+_HORIZON = 0.95
+"""Share of the way to the horizon that a shape on a layer may take: there it is drawn twenty times as large."""
+
 
 class Interpolation(Enum):
     """How a host moves each number of a point between two keyframes.
@@ -62,7 +68,11 @@ class LayerKeyframe:
     """Where a layer stands at one frame, against the rest position of what lies in it.
 
     `x` and `y` move the pivot, in plate pixels; `rotation_deg` turns about it, clockwise on screen, and counts whole
-    turns; `scale` is a factor above zero.
+    turns; `scale` is a factor above zero. `aspect` above zero stretches across and squeezes down by the same factor;
+    `skew` moves across by so many px for each px down. `perspective` is how much further off, as a share of the
+    pivot's distance, one px across and one px down are: a point drawn twice as far off lies half as far from the
+    pivot. Whatever these numbers are, the pivot's surroundings are never turned inside out, so that in-betweens of two
+    keyframes are as sound as the keyframes.
     """
 
     frame: int
@@ -70,21 +80,31 @@ class LayerKeyframe:
     y: float = 0.0
     rotation_deg: float = 0.0
     scale: float = 1.0
+    aspect: float = 1.0
+    skew: float = 0.0
+    perspective: tuple[float, float] = (0.0, 0.0)
 
     def __post_init__(self) -> None:
         """Refuse numbers that no host can draw."""
-        numbers = (self.x, self.y, self.rotation_deg, self.scale)
-        if not (all(map(math.isfinite, numbers)) and self.scale > 0):
-            message = f"layer keyframe {self.frame} needs finite numbers and a scale above zero, not {numbers}"
+        if not (all(map(math.isfinite, self.numbers)) and self.scale > 0 and self.aspect > 0):
+            message = (
+                f"layer keyframe {self.frame} needs finite numbers, a scale above zero and an aspect above "
+                f"zero, not {self.numbers}"
+            )
             raise ValueError(message)
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """Return what hosts animate, each on its own, in the order of the fields."""
+        return (self.x, self.y, self.rotation_deg, self.scale, self.aspect, self.skew, *self.perspective)
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One animated transform that carries whole shapes: scaled and turned about the pivot, then moved.
+    """One animated transform that carries whole shapes.
 
-    Hosts animate x, y, rotation and scale each on its own, by the layer's interpolation. Scale is the same across
-    and down, so that the order of turning and scaling cannot matter. Before the first and after the last keyframe
+    About the pivot it draws near and far (perspective), skews and stretches (aspect), scales and turns; then it moves.
+    Its numbers are animated each on its own, by the layer's interpolation. Before the first and after the last keyframe
     the layer holds.
     """
 
@@ -105,6 +125,16 @@ class Layer:
         if not all(map(math.isfinite, self.pivot)):
             message = f"the pivot of layer '{self.name}' is not finite: {self.pivot}"
             raise ValueError(message)
+
+    @property
+    def is_similarity(self) -> bool:
+        """Say whether the layer only moves, turns and scales."""
+        return all(key.numbers[4:] == _NO_DISTORTION for key in self.keyframes)
+
+    @property
+    def has_perspective(self) -> bool:
+        """Say whether the layer draws parts of what it carries nearer than others on some frame."""
+        return any(any(key.perspective) for key in self.keyframes)
 
 
 @dataclass(frozen=True)
@@ -145,6 +175,27 @@ class Shape:
             raise ValueError(message)
         if counts[0] < 2:  # noqa: PLR2004 - two points are the fewest that bound an area with curves
             message = f"shape '{self.name}' has fewer than two points"
+            raise ValueError(message)
+        if self.layer is not None and self.layer.has_perspective:
+            self._require_before_horizon(self.layer)
+
+    def _require_before_horizon(self, layer: Layer) -> None:
+        """Refuse what a layer may draw infinitely far off.
+
+        Interpolation never leaves what lies between the smallest and the largest keyframe, so that the largest numbers
+        of all keyframes, taken together, bound every in-between.
+        """
+        reach = [0.0, 0.0]
+        for point in (point for key in self.keyframes for point in key.points):
+            for dx, dy in ((0.0, 0.0), point[2:4], point[4:6], point.feather or (0.0, 0.0)):
+                reach[0] = max(reach[0], abs(point.x + dx - layer.pivot[0]))
+                reach[1] = max(reach[1], abs(point.y + dy - layer.pivot[1]))
+        steepest = (max(abs(key.perspective[axis]) for key in layer.keyframes) for axis in (0, 1))
+        if sum(slope * far for slope, far in zip(steepest, reach)) > _HORIZON:
+            message = (
+                f"shape '{self.name}' reaches the horizon of its layer '{layer.name}': give the layer less perspective "
+                "or a pivot in the middle of the shape"
+            )
             raise ValueError(message)
 
     @property

@@ -75,6 +75,11 @@ def test_the_report_counts_keyframes_with_and_without_layers() -> None:
     assert report.layer_keyframes == len(shape.layer.keyframes)
     assert report.keyframes == len(shape.keyframes)
     assert report.baked_keyframes > 2 * (report.keyframes + report.layer_keyframes)
+    a_key_of_points, a_key_of_the_layer = 6 * shape.point_count + 1, 5
+    assert report.control_numbers == (
+        len(shape.keyframes) * a_key_of_points + len(shape.layer.keyframes) * a_key_of_the_layer
+    )
+    assert report.baked_control_numbers == report.baked_keyframes * a_key_of_points
 
 
 def test_without_asking_there_are_no_layers() -> None:

@@ -5,6 +5,8 @@ Values come out as the file has them: y up, tangents relative to their points. K
 
 from __future__ import annotations
 
+import cmath
+import math
 import re
 import struct
 from collections.abc import Sequence
@@ -52,6 +54,35 @@ class Element(NamedTuple):
     pivot: tuple[float, ...]
     layers: tuple[tuple[Number, ...], ...] = ()
     """The transforms of the layers round it, the innermost first, each in the order of the file."""
+
+    groups: tuple[str, ...] = ()
+    """The names of these layers."""
+
+    def placed(self, position: tuple[float, float], frame: float) -> tuple[float, float]:
+        """Return where the layers put a position, y up."""
+        for numbers in self.layers:
+            position = transformed([number.at(frame) for number in numbers], position)
+        return position
+
+
+def transformed(values: list[float], position: tuple[float, float]) -> tuple[float, float]:
+    """Apply a transform: pivot, move, turn, even scale; or the extra matrix alone, for their order is not known."""
+    _require(len(values) <= 35, f"a transform of {len(values)} numbers")
+    rest: list[float] = [*([0] * 9), 1, 1, 1, *([0] * 7), 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]
+    values = values + rest[len(values) :]
+    _require(values[12:19] == rest[12:19], "a transform with skew or another order")
+    matrix = values[19:]
+    if matrix == rest[19:]:
+        _require(values[9] == values[10], "an uneven scale, whose order is not known")
+        pivot, move = complex(*values[:2]), complex(*values[3:5])
+        place = pivot + move + values[9] * cmath.rect(1, math.radians(values[8])) * (complex(*position) - pivot)
+        return place.real, place.imag
+    _require(values[3:12] == rest[3:12], "a matrix beside a transform, and their order is not known")
+    x, y, _, w = (
+        row[0] * position[0] + row[1] * position[1] + row[3] for row in (matrix[i : i + 4] for i in (0, 4, 8, 12))
+    )
+    _require(w > 0, "a position behind the horizon")
+    return x / w, y / w
 
 
 class Node(NamedTuple):
@@ -149,7 +180,10 @@ def _read_element(item: list[Word]) -> list[Element]:
         inner = [_list(part) for part in item[2:]]
         found = [element for part in inner if part[0] not in ("f", "t", "tx", "a") for element in _read_element(part)]
         transform = [tuple(map(_read_explicit, part[1:])) for part in inner if part[0] == "t"]
-        return [element._replace(layers=(*element.layers, *transform)) for element in found]
+        name = _word(item[1])
+        return [
+            element._replace(layers=(*element.layers, *transform), groups=(*element.groups, name)) for element in found
+        ]
     _require(kind in ("curvegroup", "cubiccurve"), f"unknown element {kind!r}")
     name, flags = _word(item[1]), int(_word(item[2]))
     _require(item[3] in ("bezier", "bspline", "catmullrom"), f"unknown curve {item[3]!r}")

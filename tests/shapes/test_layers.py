@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roto_shapes.curve import evaluate
+from roto_shapes.curve import evaluate, flatten, is_clockwise
 from roto_shapes.exporters import encode, export
 from roto_shapes.exporters.rotolink_json import read_roto
-from roto_shapes.layers import bake, baked, evaluate_on_plate
+from roto_shapes.layers import bake, baked, bend_px, evaluate_on_plate, placement
 from roto_shapes.shape import ControlPoint, Interpolation, Layer, LayerKeyframe, Roto, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate
 
@@ -160,3 +160,145 @@ def test_json_names_the_place_of_a_layer_that_is_missing_or_wrong() -> None:
         read_roto(text.replace('"layer": "spin"', '"layer": "gone"'))
     with pytest.raises(ValueError, match=r"layers\[0\]\.keyframes\[0\]: .*scale above zero"):
         read_roto(text.replace('"scale": 1.0', '"scale": 0.0'))
+
+
+CARD = ((40.0, 60.0), (160.0, 60.0), (160.0, 140.0), (40.0, 140.0))
+"""A card about the pivot; its four corners tell all that a layer does."""
+
+
+def solved(corners: list[tuple[float, float]], x: float, y: float) -> tuple[float, float]:
+    """Return where the map that takes the card to four corners takes a position, by bilinear algebra of the square.
+
+    The construction of a quadrilateral from the unit square: Heckbert, Fundamentals of Texture Mapping, 1989.
+    """
+    (x0, y0), (x1, y1), (x2, y2), (x3, y3) = corners
+    dx1, dx2, sx = x1 - x2, x3 - x2, x0 - x1 + x2 - x3
+    dy1, dy2, sy = y1 - y2, y3 - y2, y0 - y1 + y2 - y3
+    whole = dx1 * dy2 - dx2 * dy1
+    g, h = (sx * dy2 - dx2 * sy) / whole, (dx1 * sy - sx * dy1) / whole
+    u, v = (x - 40) / 120, (y - 60) / 80
+    w = g * u + h * v + 1
+    across = (x1 - x0 + g * x1) * u + (x3 - x0 + h * x3) * v + x0
+    down = (y1 - y0 + g * y1) * u + (y3 - y0 + h * y3) * v + y0
+    return across / w, down / w
+
+
+def tilted(*, x: float = 0, turn: float = 0, tilt: float = 0.003, rule: Interpolation = Interpolation.LINEAR) -> Layer:
+    near = LayerKeyframe(21, x, -x / 2, turn, 1.2, 0.8, 0.1, (tilt, -tilt / 2))
+    return a_layer(LayerKeyframe(1, aspect=1.1), near, rule=rule, name="tilt")
+
+
+def logo(layer: Layer, rule: Interpolation = Interpolation.LINEAR, *, closed: bool = True) -> Shape:
+    """Return a rounded square of few long segments, which perspective bends most."""
+    points = tuple(
+        ControlPoint(x, y, -dx * 20, -dy * 20, dx * 20, dy * 20, feather=(3, 2))
+        for x, y, dx, dy in ((100, 60, 1, 0), (160, 100, 0, 1), (100, 140, -1, 0), (40, 100, 0, -1))
+    )
+    moved = tuple(point._replace(x=point.x + 4, out_y=point.out_y + 3) for point in points)
+    keys = (ShapeKeyframe(1, points), ShapeKeyframe(21, moved))
+    return Shape("logo", keys, FrameRange(1, 21), closed, interpolation=rule, layer=layer)
+
+
+@given(
+    frame=st.floats(1, 21),
+    turn=st.floats(-400, 400),
+    tilt=st.floats(-0.005, 0.005),
+    at=st.tuples(st.floats(40, 160), st.floats(60, 140)),
+)
+def test_a_layer_with_perspective_is_the_map_that_its_four_corners_tell(
+    frame: float, turn: float, tilt: float, at: tuple[float, float]
+) -> None:
+    place = placement(tilted(x=30, turn=turn, tilt=tilt), frame)
+    assert math.dist(place.position(*at), solved([place.position(*corner) for corner in CARD], *at)) < 1e-6
+
+
+@given(frame=st.floats(-4, 30), turn=st.floats(-400, 400), tilt=st.floats(-0.005, 0.005), rule=RULES)
+def test_perspective_never_turns_an_outline_inside_out(
+    frame: float, turn: float, tilt: float, rule: Interpolation
+) -> None:
+    assert is_clockwise(evaluate_on_plate(logo(tilted(turn=turn, tilt=tilt, rule=rule), rule), frame))
+
+
+def test_each_number_of_a_layer_does_what_its_name_says() -> None:
+    def moved(key: LayerKeyframe, x: float, y: float) -> tuple[float, float]:
+        return placement(a_layer(key), 1).position(x, y)
+
+    assert moved(LayerKeyframe(1, aspect=2.0), 110, 110) == pytest.approx((120, 105))
+    assert moved(LayerKeyframe(1, skew=0.5), 110, 120) == pytest.approx((120, 120))
+    assert moved(LayerKeyframe(1, perspective=(0.01, 0.0)), 150, 130) == pytest.approx((100 + 50 / 1.5, 120))
+    assert moved(LayerKeyframe(1, 7, -3, perspective=(0.01, 0.02)), 100, 100) == pytest.approx((107, 97))
+
+
+def true_outline(shape: Shape, frame: int) -> list[tuple[float, float]]:
+    """Return the image of the shape's own outline, every point of a fine polyline moved for itself."""
+    assert shape.layer is not None
+    place = placement(shape.layer, frame)
+    return [place.position(x, y) for x, y in flatten(evaluate(shape, frame), 0.001, closed=shape.closed)]
+
+
+def farthest(points: list[tuple[float, float]], polyline: list[tuple[float, float]]) -> float:
+    """Return the largest distance of points from a closed polyline, over all its edges."""
+    return max(
+        min(to_edge(point, a, b) for a, b in zip(polyline, [*polyline[1:], polyline[0]], strict=True))
+        for point in points
+    )
+
+
+def to_edge(p: tuple[float, float], a: tuple[float, float], b: tuple[float, float]) -> float:
+    ax, ay, bx, by = p[0] - a[0], p[1] - a[1], b[0] - a[0], b[1] - a[1]
+    share = min(max((ax * bx + ay * by) / ((bx * bx + by * by) or 1.0), 0), 1)
+    return math.hypot(ax - share * bx, ay - share * by)
+
+
+def test_the_bend_of_beziers_under_perspective_is_stated() -> None:
+    shape = logo(tilted(turn=30, tilt=0.004))
+    assert bend_px(logo(tilted(tilt=0)), 21) == 0.0
+    assert bend_px(shape, 1) < 1e-9
+    measured = farthest(flatten(evaluate_on_plate(shape, 21), 0.01), true_outline(shape, 21))
+    assert measured > 0.2
+    assert bend_px(shape, 21) == pytest.approx(measured, rel=0.1)
+
+
+@pytest.mark.parametrize("tolerance", [0.05, 0.3])
+@pytest.mark.parametrize("rule", Interpolation)
+def test_baking_perspective_follows_the_true_outline_on_every_frame(rule: Interpolation, tolerance: float) -> None:
+    shape = logo(tilted(x=20, turn=50, tilt=0.004, rule=rule), rule)
+    plain = bake(shape, tolerance)
+    assert plain.layer is None
+    assert plain.point_count > shape.point_count
+    assert len(plain.keyframes) > len(shape.keyframes)
+    for frame in range(1, 22, 4):
+        drawn, wanted = flatten(evaluate(plain, frame), 0.002), true_outline(shape, frame)
+        assert max(farthest(drawn[::5], wanted), farthest(wanted[::5], drawn)) <= tolerance + 0.01
+
+
+def test_a_coarse_bake_of_perspective_keeps_the_points() -> None:
+    assert bake(logo(tilted(tilt=0.001)), 2.0).point_count == 4
+
+
+def test_points_inserted_for_perspective_keep_feather_and_an_open_outline_open() -> None:
+    plain = bake(logo(tilted(tilt=0.004), closed=False), 0.02)
+    assert not plain.closed
+    assert plain.point_count > 4
+    ends = [evaluate(plain, 1)[at] for at in (0, -1)]
+    wanted = [evaluate_on_plate(logo(tilted(tilt=0.004)), 1)[at] for at in (0, -1)]
+    assert all(math.dist(end[:2], true[:2]) < 0.02 for end, true in zip(ends, wanted, strict=True))
+    assert all(point.feather is not None for key in plain.keyframes for point in key.points)
+
+
+def test_a_shape_beyond_the_horizon_of_its_layer_is_refused() -> None:
+    with pytest.raises(ValueError, match="reaches the horizon"):
+        logo(tilted(tilt=0.02))
+
+
+def test_json_with_perspective_is_of_version_three_and_comes_back() -> None:
+    plate = Plate(200, 200, FrameRange(1, 21))
+    roto = Roto(plate, (logo(tilted(turn=33.3)),))
+    text = encode(roto, ".json")
+    assert json.loads(text)["version"] == 3
+    assert read_roto(text) == roto
+    jsonschema.validate(json.loads(text), json.loads(SCHEMA.read_text(encoding="utf-8")))
+    with pytest.raises(ValueError, match=r"shapes\[0\]: .*horizon"):
+        read_roto(text.replace("0.003", "0.03"))
+    with pytest.raises(ValueError, match=r"layers\[0\]\.keyframes\[1\]\.perspective must hold 2 numbers"):
+        read_roto(text.replace("[0.003, -0.0015]", "[0.003]"))

@@ -204,7 +204,7 @@ REFUSED_BY_BOTH = [
     (put({"first": None}, "plate"), "plate.first must be a number, and is null"),
     (put("rotolink.scene", "format"), 'format is "rotolink.scene", not'),
     (put("rotolink.shapes", "format"), "version is missing"),
-    (lambda d: d.update(format="rotolink.shapes", version=3), "version is 3, and this Rotolink reads up to 2: update"),
+    (lambda d: d.update(format="rotolink.shapes", version=4), "version is 4, and this Rotolink reads up to 3: update"),
     (lambda d: d.update(format="rotolink.shapes", version=0), "version is 0"),
     (drop("shapes"), "shapes is missing"),
     (put({}, "shapes"), "shapes must be a list in brackets, and is an object"),

@@ -19,7 +19,7 @@ from roto_daemon.fitting.correspondence import match
 from roto_daemon.fitting.feather import EdgeSoftness
 from roto_daemon.fitting.flow import Pictures, PlateFlow
 from roto_daemon.fitting.hidden import carried
-from roto_daemon.fitting.layers import fit_layered
+from roto_daemon.fitting.layers import control_numbers, fit_layered
 from roto_daemon.fitting.measure import BoundaryError, boundary_error, self_crossings
 from roto_daemon.fitting.mending import mended
 from roto_daemon.fitting.mixing import KeyRule, demanded_keys
@@ -139,7 +139,11 @@ class FitReport:
     layer_keyframes: int
     """Keyframes summed over layers."""
     baked_keyframes: int
-    """Keyframes summed over shapes where a host knows no layers; the points are the same."""
+    """Keyframes summed over shapes where a host knows no layers."""
+    control_numbers: int
+    """Numbers that an artist has to look after (`layers.control_numbers`), layers held as layers."""
+    baked_control_numbers: int
+    """The same where a host knows no layers."""
     ignored_outlines: int
     """Specks and the smallest of too many pieces, summed over frames."""
     seconds: float
@@ -351,6 +355,7 @@ def _point(row: NDArray[np.float64], corner: bool) -> ControlPoint:  # noqa: FBT
 
 
 def _report(roto: Roto, tracks: list[Track], reader: _Reader, options: FitOptions) -> FitReport:
+    plain = baked(roto)
     size = (roto.plate.width, roto.plate.height)
     errors: list[FrameError] = []
     crossing: list[int] = []
@@ -381,7 +386,9 @@ def _report(roto: Roto, tracks: list[Track], reader: _Reader, options: FitOption
         points=sum(shape.point_count for shape in roto.shapes),
         keyframes=sum(len(shape.keyframes) for shape in roto.shapes),
         layer_keyframes=sum(len(layer.keyframes) for layer in roto.layers),
-        baked_keyframes=sum(len(shape.keyframes) for shape in baked(roto).shapes),
+        baked_keyframes=sum(len(shape.keyframes) for shape in plain.shapes),
+        control_numbers=control_numbers(roto),
+        baked_control_numbers=control_numbers(plain),
         ignored_outlines=reader.linker.ignored_outlines,
         seconds=0.0,
         doubtful_frames=tuple(sorted(doubtful)),

@@ -6,6 +6,7 @@ The matte falls linearly in a host: whole at the shape's edge, nothing at the fe
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,6 +20,7 @@ from roto_daemon.fitting.mixing import Mixing
 from roto_daemon.fitting.outline import Outline, Points, evenly, visible
 from roto_daemon.fitting.raster import bezier_polyline, shape_controls
 from roto_daemon.fitting.tracks import MOST_OUTLINES
+from roto_shapes.curve import evaluate
 from roto_shapes.layers import placement
 from roto_shapes.shape import ControlPoint, Shape, ShapeKeyframe
 
@@ -136,7 +138,7 @@ class EdgeSoftness:
         widths: Floats = np.where(apart <= self._near_px, edge.widths[near], np.nan)
         if shape.layer is not None:
             place = placement(shape.layer, frame)
-            widths /= np.hypot(place.xx, place.yx)
+            widths /= [math.sqrt(math.prod(place.stretches(*point[:2]))) for point in evaluate(shape, frame)]
         return widths
 
 

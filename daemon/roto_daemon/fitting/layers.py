@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from roto_daemon.fitting.correspondence import Floats, Matched
 from roto_daemon.fitting.mixing import KeyRule, Mixing
 from roto_daemon.fitting.track_fit import TrackFit, fit_samples
-from roto_shapes.shape import Interpolation, Layer, LayerKeyframe
+from roto_shapes.shape import Interpolation, Layer, LayerKeyframe, Roto
 
 _ROUNDS = 8
 _LEAST_REACH_PX, _REACH = 1.0, 4.0
@@ -27,7 +27,7 @@ _NOISE_SHARE = 4.0
 """Fewer sigmas of per-frame noise than that would buy keyframes of the layer: of a few hundred frames the largest
 error reaches 3 sigmas."""
 
-_NUMBERS_A_POINT, _NUMBERS_A_LAYER_KEY = 6, 5
+_NUMBERS_A_POINT, _NUMBERS_OF_SIMILARITY = 6, 4
 """What an artist has to look after at one keyframe; the frame counts as one number more."""
 
 _MOST_KEYS_SHARE = 1 / 3
@@ -146,6 +146,16 @@ def _in_layer(matched: Matched, layer: Layer, poses: Floats) -> Matched:
     return replace(matched, points=points, tangents=tangents, spacing_px=spacing)
 
 
+def control_numbers(roto: Roto) -> int:
+    """Return how many numbers an artist has to look after: of keyframes of points and of layers, with their frames."""
+    shapes = sum(len(shape.keyframes) * (_NUMBERS_A_POINT * shape.point_count + 1) for shape in roto.shapes)
+    return shapes + sum(len(layer.keyframes) * _numbers_a_key(layer) for layer in roto.layers)
+
+
+def _numbers_a_key(layer: Layer) -> int:
+    return 1 + (_NUMBERS_OF_SIMILARITY if layer.is_similarity else len(layer.keyframes[0].numbers))
+
+
 def _numbers(fit: TrackFit) -> int:
-    layer = 0 if fit.layer is None else _NUMBERS_A_LAYER_KEY * len(fit.layer.keyframes)
+    layer = 0 if fit.layer is None else _numbers_a_key(fit.layer) * len(fit.layer.keyframes)
     return len(fit.frames) * (_NUMBERS_A_POINT * len(fit.corner) + 1) + layer

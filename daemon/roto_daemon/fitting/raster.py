@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from roto_daemon.fitting.outline import Points
 from roto_shapes.layers import placement
-from roto_shapes.shape import ControlPoint, Interpolation, Roto, Shape
+from roto_shapes.shape import ControlPoint, Interpolation, Layer, Roto, Shape
 
 _STEP_PX = 1.5
 """Length of the straight pieces that a curve is drawn with; a piece of an arc of radius 10 errs by 0.03 px."""
@@ -52,7 +52,18 @@ def render_shapes(roto: Roto, frame: int) -> NDArray[np.float32]:
 
 def shape_polyline(shape: Shape, frame: float) -> Points:
     """Return the outline on a frame, fractions allowed, as a fine polyline whose first point is not repeated."""
-    return bezier_polyline(shape_controls(shape, frame))
+    polyline = bezier_polyline(_own_controls(shape, frame))
+    return polyline if shape.layer is None else placed(polyline, shape.layer, frame)
+
+
+def placed(positions: Points, layer: Layer, frame: float) -> Points:
+    """Return where a layer puts positions (..., 2) on a frame."""
+    place = placement(layer, frame)
+    x, y = positions[..., 0], positions[..., 1]
+    w = place.wx * x + place.wy * y + place.w0
+    across = (place.xx * x + place.xy * y + place.x0) / w
+    down = (place.yx * x + place.yy * y + place.y0) / w
+    return np.stack([across, down], axis=-1)
 
 
 def control_point_polyline(points: Sequence[ControlPoint]) -> Points:
@@ -63,16 +74,17 @@ def control_point_polyline(points: Sequence[ControlPoint]) -> Points:
 def shape_controls(shape: Shape, frame: float) -> NDArray[np.float64]:
     """Return the interpolated points as (n, 6): x, y, in x, in y, out x, out y; held outside the keyframes.
 
-    They are plate pixels: a shape on a layer is where the layer puts it.
+    They are plate pixels: a shape on a layer is where the layer puts it. Under perspective the curves through them
+    stray by `roto_shapes.layers.bend_px` from the outline that `shape_polyline` gives.
     """
     controls = _own_controls(shape, frame)
     if shape.layer is None:
         return controls
-    place = placement(shape.layer, frame)
-    linear = np.array([[place.xx, place.xy], [place.yx, place.yy]])
-    placed: NDArray[np.float64] = (controls.reshape(-1, 3, 2) @ linear.T).reshape(-1, 6)
-    placed[:, :2] += (place.x0, place.y0)
-    return placed
+    tips = controls.reshape(-1, 3, 2).copy()
+    tips[:, 1:] += tips[:, :1]
+    tips = placed(tips, shape.layer, frame)
+    tips[:, 1:] -= tips[:, :1]
+    return tips.reshape(-1, 6)
 
 
 def _own_controls(shape: Shape, frame: float) -> NDArray[np.float64]:

@@ -12,10 +12,12 @@ import re
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Callable, Optional
+from itertools import groupby
+from typing import Callable, NamedTuple, Optional
 
-from roto_shapes.curve import Point, distance_outside, flatten, nuke_slope, point_on, segments
-from roto_shapes.layers import evaluate_on_plate
+from roto_shapes.curve import Point, distance_outside, flatten, interpolate, nuke_slope, point_on, segments
+from roto_shapes.layers import MOST_FRAMES as _MOST_FRAMES
+from roto_shapes.layers import Placement, evaluate_on_plate, placement
 from roto_shapes.rekey import linear_to_smooth
 from roto_shapes.shape import ControlPoint, Interpolation, Layer, LayerKeyframe, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate
@@ -50,6 +52,13 @@ NODE_TAIL = """\
  source_black_outside true"""
 """Knobs that saved nodes have behind their curves; whether they may be left out is not known."""
 
+_NO_TRANSFORM = ("0", "0", "0", "0", "0", "0", "0", "0", "0", "1", "1", "1", "0")
+"""Pivot, move, turn, scale and skew of a layer that has a matrix instead."""
+
+MATRIX_SLOTS = ("0", "0", "0", "0", "0", "0")
+"""What stands between the skew and the extra matrix of a transform: further skew, and orders that a layer without
+turn, scale and skew does not need. That the sixteen numbers behind are the matrix row by row is known from layers."""
+
 _EXACT_FRAMES = 2**24
 """Beyond this a float32 does not hold every whole number."""
 
@@ -73,14 +82,14 @@ class NukeSink:
         self._plate = plate
         self._node_name = node_name
         self._recording = RecordingSink()
-        self._elements: list[str] = []
+        self._elements: list[_Element] = []
         self._names: set[str] = set()
         self._notes: list[str] = []
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Return what the artist should know about shapes that Nuke holds in another form, a sentence each."""
-        return tuple(self._notes)
+        return (*self._notes, *(note for block in self._blocks() for note in block.notes))
 
     def begin_shape(self, shape: Shape) -> None:
         """Start a shape."""
@@ -112,17 +121,14 @@ class NukeSink:
                 "instead of cutting it; pull the shape in there."
             )
         for span in spans or [shape.lifetime]:
-            element = replace(smooth, name=self._legal_name(shape.name), lifetime=span)
-            text = _element_text(element, self._plate, visible=bool(spans))
-            if shape.layer is not None:
-                text = _layer_text(shape.layer, self._legal_name(shape.layer.name), text, self._plate)
-            self._elements.append(text)
+            element = replace(smooth, name=_unique(shape.name, self._names), lifetime=span)
+            self._elements.append(_Element(element, _element_text(element, self._plate, visible=bool(spans))))
 
     def text(self) -> str:
         """Return the text, ASCII: what the clipboard holds after a copy in Nuke, and what a script file may hold."""
         width, height, aspect = self._plate.width, self._plate.height, f"{self._plate.pixel_aspect:.9g}"
         format_name = f"rotolink_{width}x{height}" + ("" if aspect == "1" else f"_{_legal(aspect)}")
-        elements = "".join(f"\n{element}" for element in reversed(self._elements))
+        elements = "".join(f"\n{block.text}" for block in reversed(self._blocks()))
         centre = f"{_number(width / 2)} {_number(height / 2)}"
         return (
             "set cut_paste_input [stack 0]\n"
@@ -148,11 +154,32 @@ class NukeSink:
             "}\n"
         )
 
+    def _blocks(self) -> list[_Block]:
+        """Return the elements from the lowest, those that stand next to each other on one layer together inside it."""
+        names = set(self._names)
+        known: set[Layer] = set()
+        blocks: list[_Block] = []
+        for layer, members in groupby(self._elements, lambda element: element.shape.layer):
+            elements = list(members)
+            text = "\n".join(element.text for element in reversed(elements))
+            if layer is None:
+                blocks.append(_Block(text))
+                continue
+            name, shapes = _unique(layer.name, names), [element.shape for element in elements]
+            block = _layer_block(layer, name, shapes, text, self._plate)
+            if layer in known:
+                note = (
+                    f"Layer '{layer.name}' stands in Nuke once more, as {name}: others are painted between its shapes."
+                )
+                block = block._replace(notes=(*block.notes, note))
+            known.add(layer)
+            blocks.append(block)
+        return blocks
+
     def _smooth(self, shape: Shape) -> Shape:
         if shape.interpolation is Interpolation.SMOOTH:
             return shape
-        largest = max(key.scale for key in shape.layer.keyframes) if shape.layer is not None else 1.0
-        smooth = linear_to_smooth(shape, LINEAR_TOLERANCE_PX / max(largest, 1.0))
+        smooth = linear_to_smooth(shape, LINEAR_TOLERANCE_PX / max(_largest_stretch(shape), 1.0))
         inserted = len(smooth.keyframes) - len(shape.keyframes)
         if inserted:
             self._notes.append(
@@ -161,14 +188,47 @@ class NukeSink:
             )
         return smooth
 
-    def _legal_name(self, name: str) -> str:
-        legal = unique = _legal(name)
-        count = 1
-        while unique in self._names:
-            count += 1
-            unique = f"{legal}_{count}"
-        self._names.add(unique)
-        return unique
+
+class _Element(NamedTuple):
+    """A shape as Nuke is to have it, and its text."""
+
+    shape: Shape
+    text: str
+
+
+class _Block(NamedTuple):
+    """The text of shapes without a layer, or of a layer with its shapes, and what the artist should know."""
+
+    text: str
+    notes: tuple[str, ...] = ()
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    """Return a legal name that is not taken yet, and take it."""
+    legal = unique = _legal(name)
+    count = 1
+    while unique in taken:
+        count += 1
+        unique = f"{legal}_{count}"
+    taken.add(unique)
+    return unique
+
+
+def _largest_stretch(shape: Shape) -> float:
+    """Return by how much a shape's layer enlarges an error of its points, at most."""
+    if shape.layer is None:
+        return 1.0
+    places = [placement(shape.layer, key.frame) for key in shape.layer.keyframes]
+    left, top, right, bottom = _bounds([shape])
+    return max(place.stretches(x, y)[0] for place in places for x in (left, right) for y in (top, bottom))
+
+
+def _bounds(shapes: Sequence[Shape]) -> tuple[float, float, float, float]:
+    """Return left, top, right and bottom of what control polygons reach on keyframes, before their layer."""
+    points = [point for shape in shapes for key in shape.keyframes for point in key.points]
+    across = [point.x + dx for point in points for dx in (0.0, point.in_x, point.out_x)]
+    down = [point.y + dy for point in points for dy in (0.0, point.in_y, point.out_y)]
+    return min(across), min(down), max(across), max(down)
 
 
 def _drawn_spans(shape: Shape, below: Sequence[Shape]) -> Iterator[FrameRange]:
@@ -233,31 +293,91 @@ def _element_text(shape: Shape, plate: Plate, *, visible: bool) -> str:
     )
 
 
-def _layer_text(layer: Layer, name: str, element: str, plate: Plate) -> str:
-    """Return an element inside a layer of its own, which keeps it in its place of the paint order.
+def _layer_block(layer: Layer, name: str, shapes: Sequence[Shape], elements: str, plate: Plate) -> _Block:
+    """Return elements inside a layer.
 
-    The layer's transform: pivot, move, turn about z and scale, the same across and up, so that only their order
-    against the move matters; the move comes last, as in Nuke's own Transform.
+    A layer that only moves, turns and scales keeps its numbers: pivot, move, turn about z and scale, the same across
+    and up, so that only their order against the move matters; the move comes last, as in Nuke's own Transform. Any
+    other is Nuke's extra matrix alone, beside which no order matters.
     """
+    notes: tuple[str, ...] = ()
+    if layer.is_similarity:
+        transform = _similarity_text(layer, plate.height)
+    else:
+        frames, rows = _matrix_keys(layer, shapes, plate.height)
+        numbers = [_explicit(frames, column) for column in zip(*rows)]
+        matrix = (*numbers[:2], "0", numbers[2], *numbers[3:5], "0", numbers[5])
+        matrix += ("0", "0", "1", "0", *numbers[6:8], "0", numbers[8])
+        transform = " ".join((*_NO_TRANSFORM, *MATRIX_SLOTS, *matrix))
+        if len(frames) > len(layer.keyframes):
+            note = (
+                f"Layer '{layer.name}' is a matrix in Nuke: it has {len(frames)} keyframes instead of "
+                f"{len(layer.keyframes)}, to stay within {LINEAR_TOLERANCE_PX:g} px."
+            )
+            notes = (note,)
+    return _Block(
+        f"    {{layer {name}\n     {{f {SHAPE_FLAGS}}}\n     {{t {transform}}}\n     {{a}}\n{elements}}}", notes
+    )
+
+
+def _similarity_text(layer: Layer, height: int) -> str:
     keys = _smooth_layer(layer)
     times = [key.frame for key in keys]
+    across, up = layer.pivot[0], height - layer.pivot[1]
+    scale = _explicit(times, [key.scale for key in keys])
+    move = f"{_explicit(times, [key.x for key in keys])} {_explicit(times, [-key.y for key in keys])} 0"
+    turn = f"0 0 {_explicit(times, [-key.rotation_deg for key in keys])}"
+    return f"{_number(across)} {_number(up)} 0 {move} {turn} {scale} {scale} 1"
 
-    def animated(values: Sequence[float]) -> str:
-        if len(set(values)) == 1:
-            return _number(values[0])
-        texts = (_key_text(times, values, k, _number(value)) for k, value in enumerate(values))
-        return "{" + " ".join(f"{{{_number(time)} {text[1:]}" for time, text in zip(times, texts)) + "}"
 
-    across, up = layer.pivot[0], plate.height - layer.pivot[1]
-    scale = animated([key.scale for key in keys])
-    move = f"{animated([key.x for key in keys])} {animated([-key.y for key in keys])} 0"
-    turn = f"0 0 {animated([-key.rotation_deg for key in keys])}"
-    return (
-        f"    {{layer {name}\n"
-        f"     {{f {SHAPE_FLAGS}}}\n"
-        f"     {{t {_number(across)} {_number(up)} 0 {move} {turn} {scale} {scale} 1}}\n"
-        f"     {{a}}\n{element}}}"
-    )
+def _explicit(times: Sequence[int], values: Sequence[float]) -> str:
+    """Return one animated number whose keys carry their own times."""
+    if len({_number(value) for value in values}) == 1:
+        return _number(values[0])
+    texts = (_key_text(times, values, k, _number(value)) for k, value in enumerate(values))
+    return "{" + " ".join(f"{{{_number(time)} {text[1:]}" for time, text in zip(times, texts)) + "}"
+
+
+def _matrix_keys(layer: Layer, shapes: Sequence[Shape], height: int) -> tuple[list[int], list[tuple[float, ...]]]:
+    """Return frames and the nine numbers of a layer's map of positions, y up, on them.
+
+    Nuke moves each of the nine by its rule for smooth keys; frames are added until that keeps all that the shapes
+    reach within the tolerance on every whole frame. Raises ValueError for layers of more than 100,000 frames.
+    """
+    frames = [key.frame for key in layer.keyframes]
+    if frames[-1] - frames[0] > _MOST_FRAMES:
+        message = f"layer '{layer.name}' moves over more than {_MOST_FRAMES} frames: it cannot be written for Nuke"
+        raise ValueError(message)
+    truth = {frame: _matrix(placement(layer, frame), height) for frame in range(frames[0], frames[-1] + 1)}
+    left, top, right, bottom = _bounds(shapes)
+    across, down = (left, (left + right) / 2, right), (top, (top + bottom) / 2, bottom)
+    probes = [(x, height - y) for x in across for y in down]
+    wanted = {frame: _through(matrix, probes) for frame, matrix in truth.items()}
+    while True:
+        rows = [truth[frame] for frame in frames]
+        strays = {}
+        for frame in truth:
+            matrix = [interpolate(frames, column, frame, Interpolation.SMOOTH) for column in zip(*rows)]
+            strays[frame] = max(map(math.dist, _through(matrix, probes), wanted[frame]))
+        worst = [max(range(a + 1, b), key=strays.__getitem__) for a, b in zip(frames, frames[1:]) if b - a > 1]
+        more = [frame for frame in worst if strays[frame] > LINEAR_TOLERANCE_PX]
+        if not more:
+            return frames, rows
+        frames = sorted([*frames, *more])
+
+
+def _matrix(place: Placement, height: int) -> tuple[float, ...]:
+    """Return the nine numbers of a map of positions, row by row, for y up from the bottom of the plate."""
+    rows = (place[:3], place[3:6], place[6:])
+    across, down, depth = ((a, -b, c + height * b) for a, b, c in rows)
+    return (*across, *(height * w - v for v, w in zip(down, depth)), *depth)
+
+
+def _through(matrix: Sequence[float], positions: Sequence[Point]) -> list[Point]:
+    a, b, c, d, e, f, g, h, i = matrix
+    return [
+        ((a * x + b * y + c) / (g * x + h * y + i), (d * x + e * y + f) / (g * x + h * y + i)) for x, y in positions
+    ]
 
 
 def _smooth_layer(layer: Layer) -> tuple[LayerKeyframe, ...]:

@@ -16,8 +16,9 @@ from roto_shapes.shot import FrameRange, Plate
 from roto_shapes.sink import RecordingSink
 
 FORMAT = "rotolink.shapes"
-VERSION = 2
-"""Newest version read. Files without layers are still written as version 1, which older readers know."""
+VERSION = 3
+"""Newest version read. A file is written as the oldest that tells all it holds, so that older readers know it: 1
+without layers, 2 with layers that move, turn and scale, 3 with layers that distort as well."""
 
 PLAIN_SMOOTH_TOLERANCE_PX = 0.05
 """How closely keyframes for the neutral form's own smoothing are followed; a tenth of the default fitting bound."""
@@ -131,25 +132,33 @@ def _head(plate: Plate) -> dict[str, object]:
 
 
 def _layers_head(layers: tuple[Layer, ...]) -> dict[str, object]:
-    values = []
-    for layer in layers:
-        value: dict[str, object] = {
+    values = [
+        {
             "name": layer.name,
             "pivot": [float(number) for number in layer.pivot],
             "interpolation": layer.interpolation.value,
-            "keyframes": [
-                {
-                    "frame": key.frame,
-                    "x": float(key.x),
-                    "y": float(key.y),
-                    "rotation": float(key.rotation_deg),
-                    "scale": float(key.scale),
-                }
-                for key in layer.keyframes
-            ],
+            "keyframes": [_layer_key_value(key, distorts=not layer.is_similarity) for key in layer.keyframes],
         }
-        values.append(value)
-    return {"version": VERSION, "layers": values}
+        for layer in layers
+    ]
+    return {"version": 2 if all(layer.is_similarity for layer in layers) else VERSION, "layers": values}
+
+
+def _layer_key_value(key: LayerKeyframe, *, distorts: bool) -> dict[str, object]:
+    value: dict[str, object] = {
+        "frame": key.frame,
+        "x": float(key.x),
+        "y": float(key.y),
+        "rotation": float(key.rotation_deg),
+        "scale": float(key.scale),
+    }
+    if distorts:
+        value |= {
+            "aspect": float(key.aspect),
+            "skew": float(key.skew),
+            "perspective": [float(number) for number in key.perspective],
+        }
+    return value
 
 
 def _shape_text(shape: Shape) -> str:
@@ -278,10 +287,11 @@ def _read_layers(root: dict[str, Any]) -> dict[str, Layer]:
 def _read_layer_key(item: object, place: str) -> LayerKeyframe:
     value = _object(item, place)
     frame = _frame(_need(value, "frame", place), f"{place}.frame")
-    still = {"x": 0.0, "y": 0.0, "rotation": 0.0, "scale": 1.0}
-    numbers = (_number(value.get(key, default), f"{place}.{key}") for key, default in still.items())
+    still = {"x": 0.0, "y": 0.0, "rotation": 0.0, "scale": 1.0, "aspect": 1.0, "skew": 0.0}
+    x, y, turn, scale, aspect, skew = (_number(value.get(key, rest), f"{place}.{key}") for key, rest in still.items())
+    perspective = _read_offset(value.get("perspective", _NO_OFFSET), f"{place}.perspective")
     try:
-        return LayerKeyframe(frame, *numbers)
+        return LayerKeyframe(frame, x, y, turn, scale, aspect, skew, perspective)
     except ValueError as error:
         _refuse(f"{place}:", str(error))
 
@@ -293,7 +303,10 @@ def _on_layer(shape: Shape, item: object, place: str, layers: dict[str, Layer]) 
     name = _text(value["layer"], f"{place}.layer")
     if name not in layers:
         _refuse(f"{place}.layer", f"is '{name}', and 'layers' holds no such layer")
-    return replace(shape, layer=layers[name])
+    try:
+        return replace(shape, layer=layers[name])
+    except ValueError as error:
+        _refuse(f"{place}:", str(error))
 
 
 def _read_keyframe(item: object, place: str) -> ShapeKeyframe:
