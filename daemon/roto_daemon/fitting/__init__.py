@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roto_daemon.errors import FitError
+from roto_daemon.fitting.contacts import parted
 from roto_daemon.fitting.correspondence import match
 from roto_daemon.fitting.feather import EdgeSoftness
 from roto_daemon.fitting.flow import Pictures, PlateFlow
-from roto_daemon.fitting.hidden import carried
+from roto_daemon.fitting.hidden import carried, known_only
 from roto_daemon.fitting.layers import control_numbers, fit_layered
-from roto_daemon.fitting.measure import BoundaryError, boundary_error, self_crossings
+from roto_daemon.fitting.measure import BoundaryError, boundary_error, drawn_outlines, self_crossings
 from roto_daemon.fitting.mending import mended
 from roto_daemon.fitting.mixing import KeyRule, demanded_keys
 from roto_daemon.fitting.naming import paint_order
@@ -203,7 +204,8 @@ def fit_shapes(
     done = 0
     for track in tracks:
         guide = flow if track.weight >= _WORTH_FLOW * tracks[0].weight else None
-        samples = mended(carried(match(track, plate.width, plate.height, guide), (plate.width, plate.height)))
+        samples = known_only(match(track, plate.width, plate.height, guide), track)
+        samples = mended(carried(samples, (plate.width, plate.height)))
         demanded = demanded_keys(samples.frames, options.keyframes_at, options.keyframe_step)
         rule = KeyRule(options.interpolation, demanded)
         fitted = fit_layered if options.layers else fit_samples
@@ -309,7 +311,7 @@ class _Reader:
                 f"there can be no keyframe on frame {', '.join(map(str, unknown))}: mattes were given for "
                 f"{len(self.frames)} frames from {self.frames[0]} to {self.frames[-1]}"
             )
-        tracks = self.linker.finish()
+        tracks = parted(self.linker.finish(), self.frames)
         self._offset.require_some()
         if not tracks and not self.linker.covered_px2:
             raise FitError(
@@ -362,13 +364,16 @@ def _report(roto: Roto, tracks: list[Track], reader: _Reader, options: FitOption
     reference: dict[int, list[NDArray[np.float64]]] = {frame: [] for frame in reader.frames}
     for track in tracks:
         for frame, points in zip(track.frames, track.outlines, strict=True):
-            reference[frame].append(points)
+            # Parts that touch have one edge in the mattes; each brings it along.
+            known = {id(line) for line in reference[frame]}
+            reference[frame] += [line for line in track.shown.get(frame, [points]) if id(line) not in known]
     doubtful = {frame for track in tracks for frame in track.doubtful}
     missing = {frame for track in tracks for frame in set(track.doubtful).difference(track.frames)}
     for frame, outlines in reference.items():
         drawn = [shape_polyline(shape, frame) for shape in roto.shapes if frame in shape.lifetime]
         # Against a matte that lacks an outline there is nothing to measure.
-        measured: BoundaryError | None = None if frame in missing else boundary_error(drawn, outlines, size)
+        edges = drawn_outlines(roto, frame)
+        measured: BoundaryError | None = None if frame in missing else boundary_error(edges, outlines, size)
         if measured is not None:
             errors.append(FrameError(frame, measured.mean_px, measured.percentile95_px, measured.max_px))
         if any(self_crossings(polyline) for polyline in drawn):

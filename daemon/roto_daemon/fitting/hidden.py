@@ -11,7 +11,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from roto_daemon.fitting.behind import edge_of, seen
 from roto_daemon.fitting.correspondence import Floats, Matched
+from roto_daemon.fitting.tracks import Track
 
 _FEWEST_SEEN, _SEEN_SHARE = 12, 0.2
 """With fewer samples seen on two frames, or a smaller share, their common motion is not trusted to turn or scale."""
@@ -39,6 +41,17 @@ def carried(matched: Matched, size: tuple[int, int]) -> Matched:
     run = np.roll(points, -1, axis=1) - np.roll(points, 1, axis=1)
     run /= np.maximum(np.linalg.norm(run, axis=-1, keepdims=True), 1e-9)
     return replace(matched, points=points, tangents=np.where(known[..., None], run, matched.tangents))
+
+
+def known_only(matched: Matched, track: Track) -> Matched:
+    """Return the samples with those taken for hidden that lie on no edge which the mattes show."""
+    if not track.shown:
+        return matched
+    visible = matched.visible.copy()
+    for number, frame in enumerate(matched.frames.tolist()):
+        if frame in track.shown:
+            visible[number] &= seen(matched.points[number], edge_of(track.shown[frame]))[0]
+    return replace(matched, visible=visible)
 
 
 def _followed(points: Floats, shown: NDArray[np.bool_]) -> tuple[Floats, Floats]:

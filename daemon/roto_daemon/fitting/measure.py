@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from roto_daemon.fitting.outline import Points, evenly, trace_outlines, visible
-from roto_daemon.fitting.raster import shape_polyline
+from roto_daemon.fitting.raster import render_shapes, shape_polyline
 from roto_shapes.shape import Roto
 
 _SPACING_PX = 0.75
@@ -54,9 +55,23 @@ def boundary_error(drawn: Sequence[Points], reference: Sequence[Points], size: t
 
 def matte_error(roto: Roto, frame: int, matte: NDArray[np.float32], threshold: float = 0.5) -> BoundaryError | None:
     """Compare the shapes that live on a frame with a matte's own iso-line."""
-    drawn = [shape_polyline(shape, frame) for shape in roto.shapes if frame in shape.lifetime]
+    drawn = drawn_outlines(roto, frame)
     reference = [outline.points for outline in trace_outlines(matte, threshold)]
     return boundary_error(drawn, reference, (roto.plate.width, roto.plate.height))
+
+
+def drawn_outlines(roto: Roto, frame: int) -> list[Points]:
+    """Return the closed lines that shapes draw on a frame; where plain ones overlap, the outlines of all together.
+
+    What lies inside another shape is no edge that anyone sees.
+    """
+    living = [shape for shape in roto.shapes if frame in shape.lifetime]
+    lines = [shape_polyline(shape, frame) for shape in living]
+    boxes = [
+        (line.min(axis=0), line.max(axis=0)) for shape, line in zip(living, lines, strict=True) if not shape.invert
+    ]
+    meet = (np.all(a[0] < b[1]) and np.all(b[0] < a[1]) for a, b in combinations(boxes, 2))
+    return [outline.points for outline in trace_outlines(render_shapes(roto, frame))] if any(meet) else lines
 
 
 def self_crossings(polyline: Points) -> int:

@@ -13,6 +13,9 @@ _SIMILAR_ROUNDS, _AFFINE_ROUNDS = 8, 4
 _PULL_TO_PREDICTION = 1e-3
 """Holds what the outline does not determine, such as the rotation of a circle."""
 
+_LEAST_SEEN = 0.05
+"""Share of samples seen below which that pull grows no more."""
+
 _PULL_TO_SIMILARITY = 1e-2
 """The same for strain: a turning ellipse looks to an affine motion like one that is stretched and squashed."""
 
@@ -25,13 +28,30 @@ def register(start: Points, directions: Points, ring: Ring) -> tuple[Points, Poi
 
     `start` is where the samples are thought to be. Point to point they would crawl along the edge and lose rotation.
     """
+    return _registered(start, directions, ring, np.ones(len(start)), _AFFINE_ROUNDS)
+
+
+def register_seen(start: Points, directions: Points, ring: Ring, seen: Floats) -> Points:
+    """Return samples (M, 2) moved by the similarity that takes those with a weight `seen` (M,) onto a ring.
+
+    No affine motion here: what a part of the outline stretches by says little about the rest.
+    """
+    return _registered(start, directions, ring, seen, 0)[0]
+
+
+def _registered(
+    start: Points, directions: Points, ring: Ring, seen: Floats, affine_rounds: int
+) -> tuple[Points, Points]:
     tree = cKDTree(ring.points)
+    some = seen > 0 if seen.any() else np.ones(len(seen), bool)
+    # What few samples say about the rest of the outline is worth less than what was thought before.
+    first_pull = _PULL_TO_PREDICTION / max(float(seen.mean()), _LEAST_SEEN) ** 3
     middle = start.mean(axis=0)
     scale = max(float(start.std()), 1.0)
     base = (start - middle) / scale
     matrix, shift = np.eye(2) * scale, middle
-    held, pull = start, _PULL_TO_PREDICTION
-    for number in range(_SIMILAR_ROUNDS + _AFFINE_ROUNDS):
+    held, pull = start, first_pull
+    for number in range(_SIMILAR_ROUNDS + affine_rounds):
         moved = base @ matrix.T + shift
         if number == _SIMILAR_ROUNDS:
             held, pull = moved, _PULL_TO_SIMILARITY
@@ -40,8 +60,8 @@ def register(start: Points, directions: Points, ring: Ring) -> tuple[Points, Poi
         agree = np.sum(tangents * ring.tangents[near], axis=1)
         normal = np.stack([ring.tangents[near, 1], -ring.tangents[near, 0]], axis=1)
         residual = np.sum(normal * (ring.points[near] - moved), axis=1)
-        reach = max(2.0, 4 * float(np.median(np.abs(residual))))
-        weight = np.clip(agree, 0, 1) / (1 + (residual / reach) ** 2) ** 2
+        reach = max(2.0, 4 * float(np.median(np.abs(residual[some]))))
+        weight = seen * np.clip(agree, 0, 1) / (1 + (residual / reach) ** 2) ** 2
         basis = _similarity_basis(base) if number < _SIMILAR_ROUNDS else _affine_basis(base)
         change = _solve_motion(basis, (normal, residual, weight), held - moved, pull)
         matrix, shift = _moved_by(change, matrix, shift)

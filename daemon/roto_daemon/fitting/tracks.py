@@ -51,6 +51,10 @@ _BRIEF_INSIDE = 0.5
 """The same where this share of it lies inside an outline that lives on both sides: it is a fragment of that one."""
 
 
+_VELOCITY_FRAMES = 3
+"""Frames that tell how fast a track moves where it begins or ends."""
+
+
 @dataclass
 class Track:
     """One outline followed through given frames; few may be missing in between."""
@@ -62,13 +66,16 @@ class Track:
     depths: list[int] = field(default_factory=list)
     doubtful: list[int] = field(default_factory=list)
     """Given frames within the lifetime on which the matte's own outline is missing or in pieces."""
+    shown: dict[int, list[Points]] = field(default_factory=dict)
+    """What mattes show where an outline is not their own but put together: the edges that lie round it as well."""
 
     def part(self, first: int, stop: int) -> Track:
         """Return the track on a part of its frames, given as indices; `stop` is not included."""
         here = slice(first, stop)
         frames = self.frames[here]
         doubtful = [frame for frame in self.doubtful if frames and frames[0] <= frame <= frames[-1]]
-        return Track(self.hole, frames, self.outlines[here], self.areas[here], self.depths[here], doubtful)
+        shown = {frame: lines for frame, lines in self.shown.items() if frame in frames}
+        return Track(self.hole, frames, self.outlines[here], self.areas[here], self.depths[here], doubtful, shown)
 
     @property
     def weight(self) -> float:
@@ -166,6 +173,14 @@ def contains(polygon: Points, inner: Points) -> bool:
     return 2 * sum(votes) > len(votes)
 
 
+def velocity(track: Track, end: int) -> Points:
+    """Return by how many px a frame a track moves at an end of it: 0 for its first frames, -1 for its last."""
+    frames = min(len(track.frames), _VELOCITY_FRAMES)
+    first, last = (0, frames - 1) if end == 0 else (-frames, -1)
+    way: Points = track.outlines[last].mean(axis=0) - track.outlines[first].mean(axis=0)
+    return way / max(track.frames[last] - track.frames[first], 1)
+
+
 def _is_fragment(brief: Track, tracks: list[Track]) -> bool:
     """Say whether a track of a frame or two is but a fault of the mattes, for others live before and after it."""
     first, last = brief.frames[0], brief.frames[-1]
@@ -177,10 +192,11 @@ def _is_fragment(brief: Track, tracks: list[Track]) -> bool:
     nearest = (
         min(zip(track.frames, track.outlines, strict=True), key=lambda at: abs(at[0] - first)) for track in around
     )
-    return any(_share_inside(brief.outlines[0], outline) >= _BRIEF_INSIDE for _, outline in nearest)
+    return any(share_inside(brief.outlines[0], outline) >= _BRIEF_INSIDE for _, outline in nearest)
 
 
-def _share_inside(inner: Points, outer: Points) -> float:
+def share_inside(inner: Points, outer: Points) -> float:
+    """Return the share of what one closed polyline bounds that another one bounds as well."""
     both, own, _ = _areas_in_place(inner, outer)
     return both / max(own, 1)
 
@@ -230,6 +246,12 @@ def _overlap(first: Points, second: Points) -> float:
     if float(np.abs(motion).max()) > size:
         return 0.0
     return max(overlap_in_place(first, second), overlap_in_place(first + motion, second))
+
+
+def overlap_as_shapes(first: Points, second: Points) -> float:
+    """Return intersection over union once the middles of both outlines' boxes lie on each other."""
+    ends = [points.min(axis=0) + points.max(axis=0) for points in (first, second)]
+    return overlap_in_place(first + (ends[1] - ends[0]) / 2, second)
 
 
 def overlap_in_place(first: Points, second: Points) -> float:

@@ -1,0 +1,168 @@
+"""One outline followed through frames on which mattes show parts of it: seen parts steer, hidden ones follow.
+
+Samples of the outline travel from the last frame that showed it whole to the next one, and back again: by the
+similarity that the seen ones make, then seen ones onto the edge. Where both ways know a sample by guess alone it goes
+over from one guess to the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import binary_erosion, gaussian_filter1d
+from scipy.spatial import cKDTree
+
+from roto_daemon.fitting.correspondence import match_curves
+from roto_daemon.fitting.outline import Points
+from roto_daemon.fitting.registration import register_seen
+from roto_daemon.fitting.ring import Floats, Ring, length, trace_ring, unit
+from roto_daemon.fitting.tracks import Track, velocity
+
+_SPACING_PX = 3.0
+_FEWEST, _MOST = 32, 320
+
+_REACH_PX = 3.5
+"""An edge this near, along the normal, to where a sample is thought to be is the sample's own."""
+
+_FAR_PX = 16.0
+"""The same before the samples are moved onto the edge as a whole."""
+
+_TURNED = 1.5
+"""So many times more samples must be seen for a motion to be taken for one that stopped or turned round."""
+
+_CLOSE_PX, _CLOSE = 0.75, 4.0
+"""Where most lie closer than that, in px and in medians, an edge further off is another part's that runs alongside."""
+
+_LOST_SHARE, _TELLING_SHARE = 0.12, 0.4
+"""Share of the samples seen below which the rest of the way is guessed from the last motion, and above which what is
+seen tells the motion."""
+
+_SAME_WAY = 0.8
+"""Least cosine between the directions of a sample and of its own edge, 37 degrees."""
+
+_BESIDE_PX = 7.0
+"""Next to where another edge meets the outline a sample is taken for hidden: mattes round the notch between them."""
+
+_SHARED_PX = 40.0
+"""Standard deviation along the outline over which hidden samples share what their seen neighbours were off."""
+
+_ANYWHERE = (1 << 20, 1 << 20)
+"""A plate so large that it does not matter: where the plate ends is known later."""
+
+_LITTLE = 0.02
+"""Weight of being off by nothing in that: far from everything seen the common motion is all that is known."""
+
+
+@dataclass(frozen=True)
+class _Way:
+    """Samples (T, M, 2) on the frames between, and for how many frames each was not seen (T, M)."""
+
+    points: Floats
+    age: Floats
+
+
+def carried_through(before: Track, after: Track, between: Sequence[tuple[int, list[Points]]]) -> list[Points]:
+    """Return a closed outline for each (frame, edges that the mattes show) between the frames of two tracks."""
+    count = int(np.clip(length(before.outlines[-1]) / _SPACING_PX, _FEWEST, _MOST))
+    start = trace_ring(before.outlines[-1], count).points
+    edges = [(frame, edge_of(lines)) for frame, lines in between]
+    onwards, motion = _follow(start, before.frames[-1], velocity(before, -1), edges)
+    last = edges[-1][0] if edges else before.frames[-1]
+    there = (onwards.points[-1] if edges else start) + (after.frames[0] - last) * motion
+    end = match_curves([0], there[None], [after.outlines[0]], np.empty(0, np.int64), _ANYWHERE).points[0]
+    back, _ = _follow(end, after.frames[0], velocity(after, 0), edges[::-1])
+    return _blended(onwards, _Way(back.points[::-1], back.age[::-1]), [edge for _, edge in edges])
+
+
+def seen(points: Points, edge: Ring, apart_px: float = _CLOSE_PX) -> tuple[NDArray[np.bool_], Floats]:
+    """Return which samples (M, 2) of a closed outline lie on an edge, and how far off along their normals all are."""
+    tangents = _tangents(points)
+    normals = np.stack([tangents[:, 1], -tangents[:, 0]], axis=1)
+    tree = cKDTree(edge.points)
+    off = np.zeros(len(points))
+    for _ in range(2):
+        _, near = tree.query(points + off[:, None] * normals)
+        off = np.sum((edge.points[near] - points) * normals, axis=1)
+    slide = np.linalg.norm(edge.points[near] - points - off[:, None] * normals, axis=1)
+    agree = np.sum(tangents * edge.tangents[near], axis=1)
+    found = (np.abs(off) < apart_px) & (slide < apart_px) & (agree > _SAME_WAY)
+    spacing = length(points) / len(points)
+    width = 2 * max(round(_BESIDE_PX / spacing), 1) + 1
+    if found.all():
+        return found, off
+    wide = np.concatenate([found, found, found])
+    return binary_erosion(wide, np.ones(width, bool))[len(found) : 2 * len(found)], off
+
+
+def _follow(start: Points, frame: int, step: Points, edges: Sequence[tuple[int, Ring]]) -> tuple[_Way, Points]:
+    """Return samples carried from a frame on, by a velocity in px a frame at first, and the velocity at the end."""
+    points, age = start, np.zeros(len(start))
+    places, ages = [], []
+    motion, lost = step, False
+    for now, edge in edges:
+        visible = np.zeros(len(points), bool)
+        moved = points + (now - frame) * motion
+        if not lost:
+            on_course, turned = (_steered(begin, edge, age < 1) for begin in (moved, points))
+            # Where the motion turns round, the part is nearer to where it was than to where it was heading.
+            sees_more = turned[1].mean() > max(_TURNED * on_course[1].mean(), _TELLING_SHARE)
+            moved, visible = turned if sees_more else on_course
+            lost = bool(visible.mean() < _LOST_SHARE)
+        if visible.mean() >= _TELLING_SHARE:
+            motion = (moved - points).mean(axis=0) / (now - frame)
+        age = np.where(visible, 0, age + abs(now - frame))
+        points, frame = moved, now
+        places.append(points)
+        ages.append(age)
+    return _Way(np.array(places).reshape(-1, len(start), 2), np.array(ages).reshape(-1, len(start))), motion
+
+
+def _steered(points: Points, edge: Ring, known: NDArray[np.bool_]) -> tuple[Points, NDArray[np.bool_]]:
+    """Return samples moved with what is seen of them, the ones `known` before first of all, and which are seen."""
+    near, _ = seen(points, edge, _FAR_PX)
+    likely = near & known if (near & known).any() else near
+    moved = register_seen(points, _tangents(points), edge, likely.astype(float))
+    visible, off = seen(moved, edge, _REACH_PX)
+    if visible.any():
+        close = max(_CLOSE_PX, _CLOSE * float(np.median(np.abs(off[visible]))))
+        visible, off = seen(moved, edge, min(close, _REACH_PX))
+    return _onto(moved, visible, off), visible
+
+
+def _onto(points: Points, visible: NDArray[np.bool_], off: Floats) -> Points:
+    """Return samples moved along their normals: seen ones onto the edge, hidden ones as their neighbours were."""
+    tangents = _tangents(points)
+    normals = np.stack([tangents[:, 1], -tangents[:, 0]], axis=1)
+    sigma = _SHARED_PX * len(points) / length(points)
+    weight = gaussian_filter1d(visible.astype(float), sigma, mode="wrap")
+    shared = gaussian_filter1d(np.where(visible, off, 0.0), sigma, mode="wrap") / (weight + _LITTLE)
+    onto: Points = points + np.where(visible, off, shared)[:, None] * normals
+    return onto
+
+
+def _blended(onwards: _Way, back: _Way, edges: Sequence[Ring]) -> list[Points]:
+    """Return the samples of both ways as one, those seen on the edge that they lie on."""
+    weights = [1 / (0.1 + way.age) for way in (onwards, back)]
+    share = (weights[1] / (weights[0] + weights[1]))[..., None]
+    mixed = (1 - share) * onwards.points + share * back.points
+    found = []
+    for points, edge in zip(mixed, edges, strict=True):
+        visible, off = seen(points, edge, _REACH_PX / 2)
+        found.append(_onto(points, visible, off))
+    return found
+
+
+def edge_of(lines: Sequence[Points]) -> Ring:
+    """Return several closed lines as one set of points with directions, a pixel apart."""
+    rings = [trace_ring(line, max(int(length(line)), _FEWEST)) for line in lines]
+    points, tangents, turning = (
+        np.concatenate([getattr(ring, name) for ring in rings]) for name in ("points", "tangents", "turning")
+    )
+    return Ring(points, tangents, turning, 1.0)
+
+
+def _tangents(points: Points) -> Points:
+    return unit(np.roll(points, -1, axis=0) - np.roll(points, 1, axis=0))
