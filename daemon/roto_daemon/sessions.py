@@ -12,7 +12,7 @@ import contextlib
 import secrets
 import shutil
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -65,6 +65,8 @@ class Session:
     session_id: str
     plate: OpenPlate
     engine: str
+    weights: str
+    """What the engine said of its weights when the session was opened."""
     folder: Path
     objects: dict[int, _Object] = field(default_factory=dict)
     next_object: int = 1
@@ -109,10 +111,12 @@ class FileOrder:
     """A file or a file a frame to make from a session; `object_id` 0 means all objects together."""
 
     kind: str
-    """`exr` or `png` for mattes; `preview` or `sheet` for pictures."""
+    """`exr`, `png`, `tif`, `layers` or `cryptomatte` for mattes; `preview`, `movie` or `sheet` for pictures."""
     object_id: int
     frames: FrameRange | None
     credit: str = ""
+    bits: int = 16
+    compression: str = "zip"
 
 
 class Sessions:
@@ -176,7 +180,7 @@ class Sessions:
         session_id = secrets.token_hex(8)
         folder = self._folder / f"session-{session_id}"
         folder.mkdir(parents=True)
-        session = Session(session_id, plate, info["name"], folder)
+        session = Session(session_id, plate, info["name"], info["weights"], folder)
         self._sessions[session_id] = session
         return session
 
@@ -280,7 +284,7 @@ class Sessions:
             "plate": pack_plate(session.plate.plate),
             "footage": session.plate.order.pack(),
             "object_id": object_id,
-            "frames": _frames_with_mattes(session, object_id, order.frames),
+            "frames": _frames_with_mattes(session, [object_id], order.frames),
             "name": target.name,
             "tolerance_px": order.tolerance_px,
             "threshold": order.threshold,
@@ -313,16 +317,19 @@ class Sessions:
         """Make files; yields `{"file": path, "frame": frame or None}`, each to be deleted by the caller."""
         session = self.session(session_id)
         objects = [session.find(order.object_id)] if order.object_id else list(session.objects.values())
-        frames = sorted({f for each in objects for f in _frames_with_mattes(session, each.object_id, order.frames)})
+        frames = _frames_with_mattes(session, [each.object_id for each in objects], order.frames)
         folder = session.folder / f"export-{secrets.token_hex(4)}"
         folder.mkdir()
         args = {
             "folder": str(session.folder),
             "plate": session.plate.order.pack(),
             "kind": order.kind,
-            "objects": [each.object_id for each in objects],
-            "title": ", ".join(each.name for each in objects),
+            "facts": pack_plate(session.plate.plate),
+            "objects": [[each.object_id, each.name] for each in objects],
             "engine": session.engine,
+            "weights": session.weights,
+            "bits": order.bits,
+            "compression": order.compression,
             "frames": frames,
             "roto": encode(session.roto(), ".json"),
             "reports": [each.report for each in objects if each.report],
@@ -396,13 +403,13 @@ def _occupied(target: _Object, what: str) -> Iterator[None]:
         target.busy = ""
 
 
-def _frames_with_mattes(session: Session, object_id: int, frames: FrameRange | None) -> list[int]:
-    session.find(object_id)
-    found = [frame for frame in session.store.frames(object_id) if frames is None or frame in frames]
+def _frames_with_mattes(session: Session, objects: Sequence[int], frames: FrameRange | None) -> list[int]:
+    """Return the frames on which any of the objects has a matte, rising; raises ConflictError when there is none."""
+    found = {frame for each in objects for frame in session.store.frames(each) if frames is None or frame in frames}
     if not found:
         where = f" in frames {frames}" if frames else ""
         raise ConflictError(f"The object has no mattes{where}: track it first.")
-    return found
+    return sorted(found)
 
 
 def _require_idle(target: _Object) -> None:

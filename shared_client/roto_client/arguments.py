@@ -12,7 +12,8 @@ import typer
 
 from roto_client.errors import BadInputError
 from roto_client.outputs import frame_file, require_ending
-from roto_client.tracking import MATTE_ENDINGS
+from roto_client.session import MATTE_ENDINGS, PACKED_ENDING
+from roto_client.tracking import PREVIEW_ENDINGS
 from roto_client.transport import split_address
 from roto_shapes.exporters import ENDINGS
 from roto_shapes.prompt import BoxPrompt, PointPrompt, Prompt
@@ -106,7 +107,7 @@ def shapes_file(path: str) -> str:
 
 def movie_file(path: str) -> str:
     """Return the path of a movie to write."""
-    return _with_ending(path, (".mp4",))
+    return _with_ending(path, PREVIEW_ENDINGS)
 
 
 def picture_file(path: str) -> str:
@@ -116,11 +117,20 @@ def picture_file(path: str) -> str:
 
 def mattes_pattern(pattern: str) -> str:
     """Return the pattern of mattes to write."""
+    return _with_ending(_with_frame(pattern), MATTE_ENDINGS)
+
+
+def objects_pattern(pattern: str) -> str:
+    """Return the pattern of EXR files that hold several objects each."""
+    return _with_ending(_with_frame(pattern), (PACKED_ENDING,))
+
+
+def _with_frame(pattern: str) -> str:
     try:
         frame_file(pattern, 0)
     except BadInputError as error:
         _refuse(str(error))
-    return _with_ending(pattern, MATTE_ENDINGS)
+    return pattern
 
 
 def gathered_prompts(clicks: Iterable[Click], excludes: Iterable[Click], boxes: Sequence[Box]) -> tuple[Prompt, ...]:

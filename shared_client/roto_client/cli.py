@@ -26,7 +26,7 @@ from roto_client.errors import BadInputError, ClientError
 from roto_client.outputs import require_place, write_shapes
 from roto_client.report import ProgressBars, engines_table, track_facts, track_tables
 from roto_client.session import connect
-from roto_client.tracking import TrackOrder, require_outputs
+from roto_client.tracking import ObjectPrompts, TrackOrder, require_outputs
 from roto_client.tracking import track as run_track
 from roto_client.transport import DEFAULT_ADDRESS
 from roto_shapes.exporters.rotolink_json import MAX_CHARACTERS, read_roto
@@ -231,16 +231,48 @@ def track(  # noqa: PLR0913 - each is an option of the command
             metavar="PATTERN",
             parser=arguments.mattes_pattern,
             rich_help_panel=_RESULTS,
-            help="Write mattes too, for example mattes/hero.####.exr (or .png, or %04d).",
+            help="Write mattes too, for example mattes/hero.####.exr (or .png, .tif; {object} for one each).",
         ),
     ] = None,
+    layers: Annotated[
+        Optional[str],
+        typer.Option(
+            metavar="PATTERN",
+            parser=arguments.objects_pattern,
+            rich_help_panel=_RESULTS,
+            help="Write one .exr a frame with a layer for each object too.",
+        ),
+    ] = None,
+    cryptomatte: Annotated[
+        Optional[str],
+        typer.Option(
+            metavar="PATTERN",
+            parser=arguments.objects_pattern,
+            rich_help_panel=_RESULTS,
+            help="Write one Cryptomatte .exr a frame with all objects too.",
+        ),
+    ] = None,
+    matte_bits: Annotated[
+        Optional[int],
+        typer.Option(
+            metavar="8|16|32",
+            rich_help_panel=_RESULTS,
+            help="Bits a sample of mattes and layers; in .exr 16 is half and 32 float (default: 16).",
+        ),
+    ] = None,
+    matte_compression: Annotated[
+        str,
+        typer.Option(
+            metavar="zip|dwaa", rich_help_panel=_RESULTS, help="How .exr mattes and layers are packed (default: zip)."
+        ),
+    ] = "",
     preview: Annotated[
         Optional[str],
         typer.Option(
             metavar="FILE",
             parser=arguments.movie_file,
             rich_help_panel=_RESULTS,
-            help="Write a movie (.mp4) of plate, matte and outline too.",
+            help="Write a movie too: .mp4 of plate, matte and outline, or .mov (ProRes 4444) with the matte as alpha.",
         ),
     ] = None,
     sheet: Annotated[
@@ -290,12 +322,15 @@ def track(  # noqa: PLR0913 - each is an option of the command
     prompts = arguments.gathered_prompts(click or [], exclude or [], box or [])
     order = TrackOrder(
         plate=PlatePath(str(Path(plate).absolute()), frames, first_frame, colour_space, layer),
-        prompts=prompts,
+        objects=(ObjectPrompts(name, prompts),),
         outs=tuple(out),
         engine=engine,
-        name=name,
         tolerance_px=tolerance or 0.0,
         mattes=mattes or "",
+        layers=layers or "",
+        cryptomatte=cryptomatte or "",
+        matte_bits=matte_bits or 0,
+        matte_compression=matte_compression,
         preview=preview or "",
         sheet=sheet or "",
         credit=credit,

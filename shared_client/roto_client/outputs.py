@@ -12,6 +12,8 @@ from roto_shapes.exporters import export
 from roto_shapes.files import AnyPath, make_folder_ready, whole_file
 from roto_shapes.shape import Roto
 
+_OBJECT_SIGN = "{object}"
+_UNFIT_FOR_FILES = re.compile(r"[^\w.-]+")
 _FRAME_SIGN = re.compile(r"#+|@+|%(?:0?(?P<percent>\d+))?d|\$F(?P<dollar>\d*)")
 
 
@@ -27,6 +29,23 @@ def frame_file(pattern: str, frame: int) -> Path:
     sign = signs[0]
     digits = sign["percent"] or sign["dollar"] or (str(len(sign[0])) if sign[0][0] in "#@" else "1")
     return Path(folder, f"{name[: sign.start()]}{frame:0{int(digits)}d}{name[sign.end() :]}")
+
+
+def object_patterns(pattern: str, names: Sequence[str]) -> list[str]:
+    """Return a pattern for each object with its name where `{object}` stands; one for all where it does not.
+
+    Names become fit for files, each unlike the others.
+    """
+    if _OBJECT_SIGN not in pattern:
+        return [pattern]
+    made: list[str] = []
+    for name in names:
+        stem = _UNFIT_FOR_FILES.sub("_", name).strip("_.") or "object"
+        fit, number = stem, 2
+        while fit.lower() in {each.lower() for each in made}:
+            fit, number = f"{stem}_{number}", number + 1
+        made.append(fit)
+    return [pattern.replace(_OBJECT_SIGN, each) for each in made]
 
 
 def require_ending(path: str, endings: Iterable[str]) -> None:

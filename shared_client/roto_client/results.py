@@ -29,6 +29,21 @@ class ExportFormat(Enum):
     MATTE_PNG = "matte-png"
     PREVIEW_MP4 = "preview-mp4"
     CONTACT_SHEET_PNG = "contact-sheet-png"
+    MATTE_TIFF = "matte-tiff"
+    LAYERS_EXR = "layers-exr"
+    CRYPTOMATTE_EXR = "cryptomatte-exr"
+    PREVIEW_MOV = "preview-mov"
+
+
+class MatteKind(Enum):
+    """How the mattes of several objects lie in files."""
+
+    MATTE = "matte"
+    """One channel a file: of all objects together, or of each where the pattern says `{object}`."""
+    LAYERS = "layers"
+    """One EXR a frame with a layer an object."""
+    CRYPTOMATTE = "cryptomatte"
+    """One Cryptomatte EXR a frame."""
 
 
 class SampleType(Enum):
@@ -228,12 +243,26 @@ class FitOrder:
 
 @dataclass(frozen=True)
 class ExportOrder:
-    """Files to make; object 0 means all objects together, and no frames mean all that have a matte."""
+    """Files to make; object 0 means all objects, and no frames mean all that have a matte."""
 
     format: ExportFormat
     object_id: int = 0
     frames: Optional[FrameRange] = None
     credit: str = ""
+    bits: int = 0
+    """A sample of mattes: 8, 16 or 32, as far as the format has them; 0 for 16."""
+    compression: str = ""
+    """Of EXR mattes: `zip` or `dwaa`; empty for zip."""
+
+
+@dataclass(frozen=True)
+class MatteOrder:
+    """Mattes to write, see `ExportOrder`; no frames mean all that have a matte."""
+
+    kind: MatteKind = MatteKind.MATTE
+    frames: Optional[FrameRange] = None
+    bits: int = 0
+    compression: str = ""
 
 
 @dataclass(frozen=True)

@@ -23,17 +23,20 @@ from types import TracebackType
 from typing import Callable, Optional, TypeVar, Union, final
 
 from roto_client.errors import BadInputError, ClientError, WorkFailedError
-from roto_client.outputs import frame_file, write_pieces
+from roto_client.outputs import frame_file, object_patterns, require_ending, write_pieces
 from roto_client.results import (
     DaemonInfo,
     Direction,
     EngineInfo,
     ExportEvent,
+    ExportFormat,
     ExportOrder,
     FilePart,
     FitOrder,
     Fitted,
     Matte,
+    MatteKind,
+    MatteOrder,
     Progress,
     TrackEvent,
     UploadFrame,
@@ -44,6 +47,18 @@ from roto_shapes.shape import ControlPoint, Roto, Shape
 from roto_shapes.shot import FrameRange, Plate, PlatePath
 
 _ROUND_TRIPS = 5
+_MATTE_FORMATS = {
+    ".exr": ExportFormat.MATTE_EXR,
+    ".png": ExportFormat.MATTE_PNG,
+    ".tif": ExportFormat.MATTE_TIFF,
+    ".tiff": ExportFormat.MATTE_TIFF,
+}
+_PACKED_FORMATS = {MatteKind.LAYERS: ExportFormat.LAYERS_EXR, MatteKind.CRYPTOMATTE: ExportFormat.CRYPTOMATTE_EXR}
+_MATTE_BITS = {".exr": (16, 32), ".png": (8, 16), ".tif": (8, 16, 32), ".tiff": (8, 16, 32)}
+_COMPRESSIONS = ("zip", "dwaa")
+MATTE_ENDINGS = tuple(_MATTE_FORMATS)
+PACKED_ENDING = ".exr"
+"""Of layers and of Cryptomatte."""
 
 OnProgress = Callable[[Progress], None]
 Result = TypeVar("Result")
@@ -58,6 +73,26 @@ def connect(address: Optional[str] = None) -> Daemon:
     from roto_client.transport.by_grpc import GrpcTransport  # noqa: PLC0415 - as said
 
     return Daemon(GrpcTransport(address or DEFAULT_ADDRESS))
+
+
+def matte_format(pattern: str, kind: MatteKind) -> ExportFormat:
+    """Return what a pattern's ending and a kind make of mattes; raises BadInputError."""
+    require_ending(pattern, MATTE_ENDINGS if kind is MatteKind.MATTE else (PACKED_ENDING,))
+    return _PACKED_FORMATS.get(kind) or _MATTE_FORMATS[Path(pattern).suffix.lower()]
+
+
+def require_matte_form(pattern: str, order: MatteOrder) -> None:
+    """Raise BadInputError for mattes that no file can hold so: an ending, a number of bits, a compression."""
+    matte_format(pattern, order.kind)
+    ending = Path(pattern).suffix.lower()
+    bits = _MATTE_BITS[ending]
+    if order.bits and order.bits not in bits:
+        there = " or ".join(map(str, bits))
+        raise BadInputError(f"'{pattern}' cannot have {order.bits} bits a sample: choose {there} for {ending}.")
+    if order.compression not in {"", *_COMPRESSIONS}:
+        raise BadInputError(f"'{order.compression}' is no compression of mattes: choose {' or '.join(_COMPRESSIONS)}.")
+    if order.compression and ending != PACKED_ENDING:
+        raise BadInputError(f"'{pattern}' is not compressed by {order.compression}, which is for .exr: leave it out.")
 
 
 class _Closing:
@@ -180,6 +215,7 @@ class Session(_Closing):
         self.session_id = session_id
         self.engine = engine
         self.plate = plate
+        self._objects: list[TrackedObject] = []
 
     def __enter__(self) -> Session:
         return self
@@ -187,7 +223,9 @@ class Session(_Closing):
     def add_object(self, name: str) -> TrackedObject:
         """Add an object to follow; shapes are named after it."""
         object_id = self._transport.add_object(self.session_id, name)
-        return TrackedObject(self._transport, self.session_id, object_id, name, self.plate.frames)
+        added = TrackedObject(self._transport, self.session_id, object_id, name, self.plate.frames)
+        self._objects = [each for each in self._objects if each.object_id != object_id] + [added]
+        return added
 
     def shapes(self) -> Roto:
         """Return the plate and the shapes of all objects, in paint order."""
@@ -212,6 +250,27 @@ class Session(_Closing):
                 written.append(path)
         return written
 
+    def write_mattes(
+        self, pattern: str, order: Optional[MatteOrder] = None, on_progress: Optional[OnProgress] = None
+    ) -> list[Path]:
+        """Write the mattes of the session's objects; return the files' paths.
+
+        `pattern` says by `####` or `%04d` where the frame goes, and its ending chooses EXR, PNG or TIFF. Plain mattes
+        are of all objects together, or of each where the pattern holds `{object}`. Every file appears whole or not at
+        all. Raises BadInputError for what a format does not have, and OutputFileError.
+        """
+        order = order or MatteOrder()
+        require_matte_form(pattern, order)
+        kind = matte_format(pattern, order.kind)
+        there = [each for each in self._objects if not each.removed]
+        patterns = object_patterns(pattern, [each.name for each in there])
+        objects = [0] if patterns == [pattern] else [each.object_id for each in there]
+        written: list[Path] = []
+        for target, object_id in zip(patterns, objects):
+            wanted = ExportOrder(kind, object_id, order.frames, "", order.bits, order.compression)
+            written += self.export_to(target, wanted, on_progress)
+        return written
+
     def _let_go(self) -> None:
         self._transport.close_session(self.session_id)
 
@@ -227,6 +286,7 @@ class TrackedObject:
         self._prompts: dict[int, Prompt] = {}
         self.object_id = object_id
         self.name = name
+        self.removed = False
 
     @property
     def prompts(self) -> tuple[Prompt, ...]:
@@ -304,6 +364,7 @@ class TrackedObject:
     def remove(self) -> None:
         """Forget the object, its mattes and its shapes."""
         self._transport.remove_object(self._session_id, self.object_id)
+        self.removed = True
         self._prompts.clear()
 
     def _prompt(self, frame: int) -> Prompt:

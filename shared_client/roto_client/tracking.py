@@ -5,14 +5,25 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Callable, Optional, Protocol
 
 from roto_client.errors import BadInputError
-from roto_client.outputs import frame_file, make_ready, require_place, write_shapes
-from roto_client.results import Direction, ExportFormat, ExportOrder, FitOrder, FitReport, FrameDone, Progress
-from roto_client.session import Daemon, OnProgress, Session, TrackedObject
+from roto_client.outputs import frame_file, make_ready, object_patterns, require_place, write_shapes
+from roto_client.results import (
+    Direction,
+    ExportFormat,
+    ExportOrder,
+    FitOrder,
+    FitReport,
+    FrameDone,
+    FrameError,
+    MatteKind,
+    MatteOrder,
+    Progress,
+)
+from roto_client.session import Daemon, OnProgress, Session, TrackedObject, require_matte_form
 from roto_shapes.prompt import Prompt
 from roto_shapes.shape import Roto
 from roto_shapes.shot import FrameRange, Plate, PlatePath
@@ -20,11 +31,20 @@ from roto_shapes.shot import FrameRange, Plate, PlatePath
 LOW_CONFIDENCE = 0.5
 """Frames that the engine trusts less are worth a look before the others."""
 
-_MATTE_FORMATS = {".exr": ExportFormat.MATTE_EXR, ".png": ExportFormat.MATTE_PNG}
-MATTE_ENDINGS = tuple(_MATTE_FORMATS)
+_PREVIEW_FORMATS = {".mp4": ExportFormat.PREVIEW_MP4, ".mov": ExportFormat.PREVIEW_MOV}
+PREVIEW_ENDINGS = tuple(_PREVIEW_FORMATS)
+_STAGES = {MatteKind.MATTE: "mattes", MatteKind.LAYERS: "layers", MatteKind.CRYPTOMATTE: "cryptomatte"}
 
 Tell = Callable[[int, int], None]
 """Is told the steps done and the steps in all."""
+
+
+@dataclass(frozen=True)
+class ObjectPrompts:
+    """An object, after which its shapes are named, and what is pointed at for it."""
+
+    name: str
+    prompts: tuple[Prompt, ...]
 
 
 @dataclass(frozen=True)
@@ -32,12 +52,15 @@ class TrackOrder:
     """What `roto track` is asked for. Paths are this machine's; those of `plate` must mean the same to the daemon."""
 
     plate: PlatePath
-    prompts: tuple[Prompt, ...]
+    objects: tuple[ObjectPrompts, ...]
     outs: tuple[str, ...]
     engine: str = ""
-    name: str = "object"
     tolerance_px: float = 0.0
     mattes: str = ""
+    layers: str = ""
+    cryptomatte: str = ""
+    matte_bits: int = 0
+    matte_compression: str = ""
     preview: str = ""
     sheet: str = ""
     credit: str = ""
@@ -82,6 +105,8 @@ class Watcher(Protocol):
 
 def require_outputs(order: TrackOrder) -> None:
     """Raise OutputFileError or BadInputError at once for what could not be written when the work is done."""
+    for pattern, wanted in _matte_orders(order):
+        require_matte_form(pattern, wanted)
     places: set[Path] = set()
     for path in _outputs(order):
         require_place(path)
@@ -92,37 +117,54 @@ def require_outputs(order: TrackOrder) -> None:
 
 
 def _outputs(order: TrackOrder) -> list[str]:
-    mattes = [str(frame_file(order.mattes, 0))] if order.mattes else []
+    names = [each.name for each in order.objects]
+    mattes = [
+        str(frame_file(each, 0)) for pattern, _ in _matte_orders(order) for each in object_patterns(pattern, names)
+    ]
     return [*order.outs, *mattes, *filter(None, (order.preview, order.sheet))]
 
 
+def _matte_orders(order: TrackOrder) -> list[tuple[str, MatteOrder]]:
+    """Return the mattes to write: each pattern, and what is to be there."""
+    wanted = [
+        (order.mattes, MatteOrder(MatteKind.MATTE, order.plate.frames, order.matte_bits, order.matte_compression)),
+        (order.layers, MatteOrder(MatteKind.LAYERS, order.plate.frames, order.matte_bits, order.matte_compression)),
+        (order.cryptomatte, MatteOrder(MatteKind.CRYPTOMATTE, order.plate.frames)),
+    ]
+    return [(pattern, each) for pattern, each in wanted if pattern]
+
+
 def track(daemon: Daemon, order: TrackOrder, watcher: Watcher) -> TrackResult:
-    """Follow an object as ordered and write what is asked for. Raises the errors of `roto_client.errors`."""
+    """Follow objects as ordered and write what is asked for. Raises the errors of `roto_client.errors`."""
     clock = _Clock(watcher)
     with clock.stage("open"):
         opened = daemon.open_plate(order.plate)
     with opened, contextlib.ExitStack() as stack:
         frames = opened.plate.frames
-        _require_prompts_within(order.prompts, frames)
+        for each in order.objects:
+            _require_prompts_within(each, frames)
         make_ready(_outputs(order))
         with clock.stage("point") as tell:
             session = stack.enter_context(opened.open_session(order.engine))
-            tracked = session.add_object(order.name)
-            for done, prompt in enumerate(_in_turn(order.prompts), 1):
-                _come_to(tracked, prompt.frame)
-                tracked.point_at(prompt)
-                tell(done, len(order.prompts))
-        doubtful = _follow(tracked, frames, clock)
-        fit = FitOrder(frames, order.tolerance_px)
-        with clock.stage("fit", len(frames)) as tell:
-            report = tracked.fit(fit, _telling(tell)).report
+            objects = [_point(session, each, tell) for each in order.objects]
+        doubtful = _follow(objects, frames, clock)
+        report = _fit(objects, FitOrder(frames, order.tolerance_px), clock)
         roto = session.shapes()
         result = TrackResult(opened.plate, frames, session.engine, roto, report, clock.stages, doubtful)
         with clock.stage("write shapes"):
             result.notes += write_shapes(roto, order.outs)
             result.files += order.outs
-        _export(session, tracked, order, result, clock)
+        _export(session, order, result, clock)
     return result
+
+
+def _point(session: Session, wanted: ObjectPrompts, tell: Tell) -> TrackedObject:
+    tracked = session.add_object(wanted.name)
+    for done, prompt in enumerate(_in_turn(wanted.prompts), 1):
+        _come_to(tracked, prompt.frame)
+        tracked.point_at(prompt)
+        tell(done, len(wanted.prompts))
+    return tracked
 
 
 def _in_turn(prompts: Sequence[Prompt]) -> list[Prompt]:
@@ -146,8 +188,8 @@ def _come_to(tracked: TrackedObject, frame: int) -> None:
             pass
 
 
-def _require_prompts_within(prompts: Sequence[Prompt], frames: FrameRange) -> None:
-    outside = [prompt.frame for prompt in prompts if prompt.frame not in frames]
+def _require_prompts_within(wanted: ObjectPrompts, frames: FrameRange) -> None:
+    outside = [prompt.frame for prompt in wanted.prompts if prompt.frame not in frames]
     if outside:
         raise BadInputError(
             f"The prompt on frame {outside[0]} lies outside the frames {frames}: point at the object on one of them, "
@@ -155,27 +197,60 @@ def _require_prompts_within(prompts: Sequence[Prompt], frames: FrameRange) -> No
         )
 
 
-def _follow(tracked: TrackedObject, frames: FrameRange, clock: _Clock) -> list[int]:
+def _follow(objects: Sequence[TrackedObject], frames: FrameRange, clock: _Clock) -> list[int]:
     doubtful: set[int] = set()
-    with clock.stage("track", len(frames)) as tell, contextlib.closing(tracked.track(frames)) as events:
-        for event in events:
-            if isinstance(event, Progress):
-                tell(event.done, event.total)
-            elif isinstance(event, FrameDone) and event.confidence < LOW_CONFIDENCE:
-                doubtful.add(event.frame)
+    total = len(frames) * len(objects)
+    with clock.stage("track", total) as tell:
+        for before, tracked in enumerate(objects):
+            with contextlib.closing(tracked.track(frames)) as events:
+                for event in events:
+                    if isinstance(event, Progress):
+                        tell(before * len(frames) + event.done, total)
+                    elif isinstance(event, FrameDone) and event.confidence < LOW_CONFIDENCE:
+                        doubtful.add(event.frame)
     return sorted(doubtful)
 
 
-def _export(session: Session, tracked: TrackedObject, order: TrackOrder, result: TrackResult, clock: _Clock) -> None:
+def _fit(objects: Sequence[TrackedObject], order: FitOrder, clock: _Clock) -> FitReport:
+    with clock.stage("fit", len(order.frames or ())) as tell:
+        return _together([each.fit(order, _telling(tell)).report for each in objects])
+
+
+def _together(reports: Sequence[FitReport]) -> FitReport:
+    """Return one report of several objects: on each frame the largest errors of any."""
+    if len(reports) == 1:
+        return reports[0]
+    frames: dict[int, FrameError] = {}
+    for error in (each for report in reports for each in report.frames):
+        other = frames.get(error.frame, error)
+        frames[error.frame] = FrameError(
+            error.frame,
+            max(error.mean_px, other.mean_px),
+            max(error.p95_px, other.p95_px),
+            max(error.max_px, other.max_px),
+        )
+    return FitReport(
+        tuple(error for _, error in sorted(frames.items())),
+        max(each.effective_tolerance_px for each in reports),
+        sum(each.shapes for each in reports),
+        sum(each.control_points for each in reports),
+        sum(each.keyframes for each in reports),
+        sum(each.elapsed_s for each in reports),
+    )
+
+
+def _export(session: Session, order: TrackOrder, result: TrackResult, clock: _Clock) -> None:
+    for pattern, mattes in _matte_orders(order):
+        with clock.stage(_STAGES[mattes.kind], len(result.frames)) as tell:
+            session.write_mattes(pattern, replace(mattes, frames=result.frames), _telling(tell))
+        result.files.append(pattern)
     jobs: list[tuple[str, str, ExportFormat]] = []
-    if order.mattes:
-        jobs.append(("mattes", order.mattes, _MATTE_FORMATS[Path(order.mattes).suffix.lower()]))
     if order.preview:
-        jobs.append(("preview", order.preview, ExportFormat.PREVIEW_MP4))
+        jobs.append(("preview", order.preview, _PREVIEW_FORMATS[Path(order.preview).suffix.lower()]))
     if order.sheet:
         jobs.append(("sheet", order.sheet, ExportFormat.CONTACT_SHEET_PNG))
     for name, target, kind in jobs:
-        wanted = ExportOrder(kind, tracked.object_id, result.frames, order.credit)
+        wanted = ExportOrder(kind, 0, result.frames, order.credit)
         with clock.stage(name, len(result.frames)) as tell:
             session.export_to(target, wanted, _telling(tell))
         result.files.append(target)

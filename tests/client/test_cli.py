@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 
 from roto_client.cli import app
 from roto_client.errors import ClientError
+from roto_proto.v1 import sessions_pb2
 from roto_shapes.exporters import encode
 from roto_shapes.exporters.rotolink_json import read_roto
 from roto_shapes.prompt import BoxPrompt, PointPrompt
@@ -93,6 +94,46 @@ def test_an_object_is_followed_and_everything_asked_for_is_written(stand_in: Sta
     assert not stand_in.plates
 
 
+def test_mattes_are_ordered_in_every_form(
+    stand_in: StandInDaemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    files = ["--mattes", "m/{object}.####.tif", "--layers", "l.####.exr", "--cryptomatte", "c.####.exr"]
+    more = ["--matte-bits", "32", "--preview", "p.mov", "--name", "größe 2", "--json"]
+    done = roto("track", "p", *CLICK, "--out", "a.nk", *files, *more, "--daemon", stand_in.address)
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "m" / "größe_2.1001.tif").is_file()
+    assert (tmp_path / "l.1010.exr").is_file()
+    assert (tmp_path / "c.1001.exr").is_file()
+    ordered = [(each.format, each.object_id, each.matte_bits) for each in stand_in.exports]
+    assert ordered == [
+        (sessions_pb2.EXPORT_FORMAT_MATTE_TIFF, 1, 32),
+        (sessions_pb2.EXPORT_FORMAT_LAYERS_EXR, 0, 32),
+        (sessions_pb2.EXPORT_FORMAT_CRYPTOMATTE_EXR, 0, 0),
+        (sessions_pb2.EXPORT_FORMAT_PREVIEW_MOV, 0, 0),
+    ]
+    assert json.loads(done.stdout)["files"][1] == "m/{object}.####.tif"
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["--mattes", "m.####.png", "--matte-bits", "32"], "choose 8 or 16 for .png"),
+        (["--layers", "m.####.exr", "--matte-bits", "8"], "choose 16 or 32 for .exr"),
+        (["--mattes", "m.####.exr", "--matte-compression", "piz"], "choose zip or dwaa"),
+        (["--mattes", "m.####.tif", "--matte-compression", "zip"], "is for .exr"),
+        (["--mattes", "m.####.exr", "--layers", "m.####.exr"], "asked for twice"),
+    ],
+)
+def test_mattes_that_no_file_can_hold_are_refused_before_the_work(
+    stand_in: StandInDaemon, options: list[str], why: str
+) -> None:
+    done = roto("track", "p", *CLICK, "--out", "a.nk", *options, "--daemon", stand_in.address)
+    assert done.exit_code == 3
+    assert why in done.stderr
+    assert "OpenPlate" not in stand_in.calls
+
+
 def test_prompts_of_one_frame_are_sent_together(stand_in: StandInDaemon, tmp_path: Path) -> None:
     prompts = ["--click", "1003:1,2", "--click", "1001:30,20", "--exclude", "1001:.5,-6.5", "--box", "1001:1,2,40,30"]
     options = ["--name", "ball", "--tolerance", "2.5", "--engine", "big", "--json"]
@@ -141,8 +182,10 @@ def test_the_daemon_is_found_by_the_variable(stand_in: StandInDaemon) -> None:
         (["track", "p", *CLICK, "--out", "a.abc"], "must end in"),
         (["track", "p", *CLICK, "--out", "a.nk", "--mattes", "m.exr"], "must say once"),
         (["track", "p", *CLICK, "--out", "a.nk", "--mattes", "m.####.jpg"], "must end in"),
-        (["track", "p", *CLICK, "--out", "a.nk", "--preview", "p.mov"], "must end in"),
+        (["track", "p", *CLICK, "--out", "a.nk", "--preview", "p.gif"], "must end in"),
         (["track", "p", *CLICK, "--out", "a.nk", "--sheet", "s.jpg"], "must end in"),
+        (["track", "p", *CLICK, "--out", "a.nk", "--layers", "l.####.png"], "must end in"),
+        (["track", "p", *CLICK, "--out", "a.nk", "--cryptomatte", "c.exr"], "must say once"),
         (["track", "p", *CLICK, "--out", "a.nk", "--tolerance", "0"], "above 0"),
         (["track", "p", *CLICK, "--out", "a.nk", "--tolerance", "much"], "above 0"),
         (["doctor", "--daemon", "nowhere:"], "HOST:PORT"),

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from OpenImageIO import ImageInput, ImageOutput, ImageSpec
 
 from roto_daemon.errors import FrameDamagedError, FrameMissingError, OutputError, PlateError
-from roto_daemon.plates.mattes import open_mattes, read_mattes, write_matte
+from roto_daemon.plates.matte_files import MatteForm, write_matte
+from roto_daemon.plates.mattes import open_mattes, read_mattes
 from roto_shapes.shot import FrameRange
 
 SAMPLES = Path(__file__).parents[3] / "shared" / "samples" / "masks"
@@ -49,7 +50,7 @@ def write(path: Path, pixels: NDArray[Any], sample: str, channels: tuple[str, ..
     ],
 )
 def test_a_matte_comes_back_from_its_file(tmp_path: Path, name: str, bits: int, error: float) -> None:
-    write_matte(tmp_path / name, MATTE, 7, {"plate": "größe"}, bits)
+    write_matte(tmp_path / name, MATTE, 7, {"plate": "größe"}, MatteForm(bits))
     ((frame, back),) = read_mattes(str(tmp_path))
     assert frame == 7
     assert back.dtype == np.float32

@@ -12,8 +12,11 @@ import numpy as np
 import OpenImageIO as oiio  # noqa: N813 - as its own documentation does
 import pytest
 from numpy.typing import NDArray
-from serving import FIRST, HEIGHT, LAST, RADIUS, WIDTH, Roto, centre, picture
+from serving import FIRST, HEIGHT, LAST, RADIUS, WIDTH, Daemon, Roto, centre, picture
 
+from roto_client.errors import BadInputError
+from roto_client.results import MatteKind, MatteOrder
+from roto_client.session import connect
 from roto_daemon.fitting.raster import render_shapes
 from roto_shapes.exporters.rotolink_json import read_roto
 
@@ -68,9 +71,38 @@ def test_mattes_preview_and_sheet_are_pictures_of_the_plate(roto: Roto, plate: s
     assert matte_area(folder / f"m.{LAST}.exr") == pytest.approx(np.pi * RADIUS**2, rel=0.03)
     with av.open(str(folder / "p.mp4")) as movie:
         assert sum(1 for _ in movie.decode(video=0)) == LAST - FIRST + 1
+    spec = oiio.ImageBuf(str(folder / f"m.{LAST}.exr")).spec()
+    said = [spec.get_string_attribute(f"rotolink:{each}") for each in ("plate", "frame", "object", "engine", "weights")]
+    assert said == [plate, str(LAST), "object", "disc", "none"]
     sheet = cv2.imread(str(folder / "s.png"))
     assert sheet is not None
     assert sheet.shape[0] > 300
+
+
+def test_two_objects_become_layers_cryptomatte_and_mattes_of_their_own(
+    daemon: Daemon, plate: str, tmp_path: Path
+) -> None:
+    with connect(daemon.address) as met, met.open_plate(plate) as opened, opened.open_session("disc") as session:
+        for name in ("ball", "größe 2"):
+            session.add_object(name).click(FIRST, *centre(FIRST))
+        session.add_object("untracked")
+        for kind in (MatteKind.LAYERS, MatteKind.CRYPTOMATTE):
+            (file,) = session.write_mattes(str(tmp_path / f"{kind.value}.####.exr"), MatteOrder(kind))
+            assert file == tmp_path / f"{kind.value}.{FIRST}.exr"
+        session.add_object("untracked").remove()
+        files = session.write_mattes(str(tmp_path / "{object}.####.png"), MatteOrder(bits=8))
+        with pytest.raises(BadInputError, match="choose 8 or 16"):
+            session.write_mattes(str(tmp_path / "m.####.png"), MatteOrder(bits=32))
+    assert files == [tmp_path / f"ball.{FIRST}.png", tmp_path / f"größe_2.{FIRST}.png"]
+    layers = oiio.ImageBuf(str(tmp_path / f"layers.{FIRST}.exr"))
+    assert set(layers.spec().channelnames) == {"ball.A", "grosse_2.A", "untracked.A"}
+    crypto = oiio.ImageBuf(str(tmp_path / f"cryptomatte.{FIRST}.exr"))
+    manifests = [str(each.value) for each in crypto.spec().extra_attribs if each.name.endswith("/manifest")]
+    assert set(json.loads(manifests[0])) == {"ball", "größe 2", "untracked"}
+    area = np.pi * RADIUS**2
+    for file in files:
+        assert matte_area(file) == pytest.approx(area, rel=0.03)
+    assert matte_area(tmp_path / f"layers.{FIRST}.exr") == pytest.approx(2 * area, rel=0.03)
 
 
 def test_nuke_files_count_frames_as_the_shot_does_and_have_y_up(roto: Roto, plate: str, tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def serving(folder: Path, **settings: str) -> Iterator[Daemon]:
     address_file, fault, state = folder / "address", folder / "fault", folder / "state"
     environment = {
         **os.environ,
-        "PYTHONPATH": str(STANDINS),
+        "PYTHONPATH": os.pathsep.join([str(STANDINS), *filter(None, [os.environ.get("PYTHONPATH")])]),
         "ROTO_EXTRA_ENGINES": ENGINES,
         "ROTO_STATE_FOLDER": str(state),
         "DISC_FAULT_FILE": str(fault),

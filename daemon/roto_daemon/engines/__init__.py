@@ -83,6 +83,8 @@ class EngineInfo:
     needs_weights: bool
     unavailable: str = ""
     """Why it cannot be used now and what would make it usable; empty when it can."""
+    weights: str = ""
+    """Which weights it works with, for what is written of its mattes; empty when it has none."""
 
 
 class EngineSession(Protocol):

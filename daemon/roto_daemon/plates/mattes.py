@@ -1,75 +1,23 @@
-"""Mattes as files: coverage written for compositors, and any mask or matte sequence read back."""
+"""Any mask or matte sequence read as coverage; `matte_files` writes them."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
-from OpenImageIO import ImageOutput, ImageSpec, geterror
 
-from roto_daemon.errors import FrameDamagedError, OutputError
+from roto_daemon.errors import FrameDamagedError
 from roto_daemon.pictures import Matte
 from roto_daemon.plates.images import LIMIT_PIXELS, ImageFile, Samples
 from roto_daemon.plates.movie import MovieFile, to_samples
 from roto_daemon.plates.sequence import ImageSequence, find_footage, narrowed
 from roto_shapes.shot import FrameRange, Plate
 
-MATTE_ENDINGS = (".exr", ".png", ".tif", ".tiff")
-
-_WHITE_16 = 65535
 _DEFAULT_RATE = 24.0
-
-
-def write_matte(
-    path: Path, matte: Matte | NDArray[np.uint16], frame: int, metadata: Mapping[str, str], bits: int = 16
-) -> None:
-    """Write a matte, (height, width), as a file of one channel; it appears whole or not at all.
-
-    The ending chooses: EXR half floats with ZIP in channel A, PNG or TIFF with 8 or 16 `bits`. `metadata` says what
-    made it and goes into the file's header under `rotolink:` names. Raises OutputError.
-    """
-    ending = path.suffix.lower()
-    if ending not in MATTE_ENDINGS:
-        raise OutputError(f"Mattes are not written as '{ending}': give a name that ends in {', '.join(MATTE_ENDINGS)}.")
-    if matte.dtype == np.uint16:
-        matte = matte.astype(np.float32) / np.float32(_WHITE_16)
-    height, width = matte.shape
-    stored = "half" if ending == ".exr" else f"uint{bits}"
-    spec = ImageSpec(width, height, 1, stored)
-    # A lone channel of PNG and TIFF is grey by definition; in EXR its name is what a host lists.
-    spec.channelnames = ("A",) if ending == ".exr" else ("Y",)
-    spec.attribute("compression", "zip")
-    spec.attribute("oiio:ColorSpace", "data")
-    spec.attribute("Software", "Rotolink")
-    for name, value in {"frame": str(frame), **metadata}.items():
-        spec.attribute(f"rotolink:{name}", value)
-    with whole_path(path) as part:
-        _write_image(part, spec, np.clip(matte, 0, 1))
-
-
-@contextlib.contextmanager
-def whole_path(path: Path) -> Iterator[Path]:
-    """Yield a path beside `path`, with its ending, for a library that writes by name; it takes the place at the end.
-
-    When the block raises, nothing is left. OSErrors become OutputError.
-    """
-    part = path.with_name(f".rotolink-{secrets.token_hex(8)}.part{path.suffix}")
-    if not path.parent.is_dir():
-        raise OutputError(f"'{path}' cannot be written: there is no folder '{path.parent}'. Create it first.")
-    try:
-        yield part
-        os.replace(part, path)  # noqa: PTH105 - Path.replace, as everywhere beside OIIO's and PyAV's text paths
-    except OSError as error:
-        raise OutputError(f"'{path}' cannot be written: {error.strerror or error}.") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def read_mattes(pattern: str, frames: FrameRange | None = None) -> Iterator[tuple[int, Matte]]:
@@ -199,16 +147,3 @@ def _require_size(frame: int, size: tuple[int, int], plate: Plate) -> None:
             f"{plate.width}x{plate.height}: make all of one size.",
             frame,
         )
-
-
-def _write_image(file: Path, spec: ImageSpec, pixels: Matte) -> None:
-    output = ImageOutput.create(str(file))
-    if output is None:
-        raise OSError(geterror())
-    try:
-        whole = output.open(str(file), spec) and output.write_image(pixels[..., np.newaxis])
-        whole = bool(output.close()) and whole
-    finally:
-        reason = output.geterror()
-    if not whole:
-        raise OSError(reason.strip().splitlines()[0] if reason.strip() else "the image library gave no reason")

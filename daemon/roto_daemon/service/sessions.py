@@ -26,9 +26,15 @@ _FILE_KINDS = {
     pb.EXPORT_FORMAT_MATTE_PNG: "png",
     pb.EXPORT_FORMAT_PREVIEW_MP4: "preview",
     pb.EXPORT_FORMAT_CONTACT_SHEET_PNG: "sheet",
+    pb.EXPORT_FORMAT_MATTE_TIFF: "tif",
+    pb.EXPORT_FORMAT_LAYERS_EXR: "layers",
+    pb.EXPORT_FORMAT_CRYPTOMATTE_EXR: "cryptomatte",
+    pb.EXPORT_FORMAT_PREVIEW_MOV: "movie",
 }
 _DEFAULT_TOLERANCE_PX = 1.0
 _DEFAULT_THRESHOLD = 0.5
+_DEFAULT_BITS = 16
+_DEFAULT_COMPRESSION = "zip"
 
 
 class SessionServicer(sessions_pb2_grpc.SessionServiceServicer):
@@ -154,7 +160,14 @@ class SessionServicer(sessions_pb2_grpc.SessionServiceServicer):
             return
         if request.format not in _FILE_KINDS:
             raise PromptError("Say what to export: one of the formats of ExportFormat.")
-        order = FileOrder(_FILE_KINDS[request.format], request.object_id, _optional_frames(request), request.credit)
+        order = FileOrder(
+            _FILE_KINDS[request.format],
+            request.object_id,
+            _optional_frames(request),
+            request.credit,
+            request.matte_bits or _DEFAULT_BITS,
+            request.matte_compression or _DEFAULT_COMPRESSION,
+        )
         async with contextlib.aclosing(self._sessions.files(request.session_id, order)) as events:
             async for event in events:
                 if "file" in event:

@@ -2,45 +2,100 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from roto_daemon.pictures import Matte
+from roto_daemon.plates.matte_files import MatteForm, write_cryptomatte, write_layers, write_matte
 from roto_daemon.plates.matte_store import MatteStore
-from roto_daemon.plates.mattes import write_matte
 from roto_daemon.plates.preview import PreviewWriter
 from roto_daemon.plates.sheet import SheetFacts, contact_sheet, spread, write_sheet
 from roto_daemon.workers.footage import open_footage
-from roto_daemon.workers.orders import PlateOrder
+from roto_daemon.workers.orders import PlateOrder, unpack_plate
 from roto_daemon.workers.pipe import Message, Steps
 from roto_shapes.exporters.rotolink_json import read_roto
 
 
 def write_files(args: Message) -> Steps:
     """Make the files of an order in its folder; yields progress, and each file with its frame when it is whole."""
-    writers = {"exr": _mattes, "png": _mattes, "preview": _preview, "sheet": _sheet}
-    yield from writers[args["kind"]](args)
+    yield from _WRITERS[args["kind"]](args)
     return {}
 
 
 def _mattes(args: Message) -> Steps:
+    def write(file: Path, found: dict[str, Matte], frame: int) -> None:
+        write_matte(file, _together(found), frame, _metadata(args), _form(args))
+
+    return (yield from _a_file_a_frame(args, args["kind"], write))
+
+
+def _layers(args: Message) -> Steps:
+    def write(file: Path, found: dict[str, Matte], frame: int) -> None:
+        write_layers(file, _all_objects(args, found), frame, _metadata(args), _form(args))
+
+    return (yield from _a_file_a_frame(args, "exr", write))
+
+
+def _cryptomatte(args: Message) -> Steps:
+    def write(file: Path, found: dict[str, Matte], frame: int) -> None:
+        write_cryptomatte(file, _all_objects(args, found), frame, _metadata(args), _form(args))
+
+    return (yield from _a_file_a_frame(args, "exr", write))
+
+
+def _a_file_a_frame(args: Message, ending: str, write: Callable[[Path, dict[str, Matte], int], None]) -> Steps:
     mattes = _Mattes(args)
-    metadata = {"plate": args["plate"]["path"], "object": args["title"], "engine": args["engine"]}
     for done, frame in enumerate(args["frames"], 1):
-        file = Path(args["into"]) / f"{frame}.{args['kind']}"
-        matte = mattes.at(frame)
-        if matte is not None:
-            write_matte(file, matte, frame, metadata)
+        file = Path(args["into"]) / f"{frame}.{ending}"
+        found = mattes.by_name(frame)
+        if found:
+            write(file, found, frame)
             yield {"file": str(file), "frame": frame}
         yield {"done": done, "total": len(args["frames"])}
     return {}
 
 
+def _all_objects(args: Message, found: dict[str, Matte]) -> dict[str, Matte]:
+    """Return a matte of every object, in their order, so that all frames have the same channels."""
+    empty = np.zeros_like(next(iter(found.values())))
+    return {name: found.get(name, empty) for _, name in args["objects"]}
+
+
+def _form(args: Message) -> MatteForm:
+    plate = unpack_plate(args["facts"])
+    return MatteForm(args["bits"], args["compression"], plate.pixel_aspect, plate.frame_rate)
+
+
+def _title(args: Message) -> str:
+    return ", ".join(name for _, name in args["objects"])
+
+
+def _metadata(args: Message) -> dict[str, str]:
+    return {
+        "plate": args["plate"]["path"] if args["plate"]["uploaded"] is None else args["facts"]["name"],
+        "object": _title(args),
+        "engine": args["engine"],
+        "weights": args["weights"] or "none",
+    }
+
+
 def _preview(args: Message) -> Steps:
-    file = Path(args["into"]) / "preview.mp4"
+    return (yield from _movie(args, "preview.mp4"))
+
+
+def _alpha_movie(args: Message) -> Steps:
+    return (yield from _movie(args, "preview.mov"))
+
+
+def _movie(args: Message, name: str) -> Steps:
+    file = Path(args["into"]) / name
     mattes, roto = _Mattes(args), read_roto(args["roto"])
-    with open_footage(PlateOrder.unpack(args["plate"])) as reader, PreviewWriter(file, reader.plate) as movie:
+    with (
+        open_footage(PlateOrder.unpack(args["plate"])) as reader,
+        PreviewWriter(file, reader.plate, _metadata(args)) as movie,
+    ):
         for done, frame in enumerate(args["frames"], 1):
             movie.add(frame, reader.picture(frame), mattes.at(frame), roto)
             yield {"done": done, "total": len(args["frames"])}
@@ -65,20 +120,39 @@ def _facts(args: Message) -> SheetFacts:
     for report in args["reports"]:
         for each in report["frames"]:
             errors[each["frame"]] = max(each["max_px"], errors.get(each["frame"], 0.0))
-    return SheetFacts(args["title"], subtitle, max(errors.values(), default=None), errors, args["credit"])
+    return SheetFacts(_title(args), subtitle, max(errors.values(), default=None), errors, args["credit"])
 
 
 class _Mattes:
-    """The coverage of an order's objects together: the larger one where they overlap."""
+    """The mattes of an order's objects."""
 
     def __init__(self, args: Message) -> None:
         self._store = MatteStore(Path(args["folder"]))
-        self._frames = {each: frozenset(self._store.frames(each)) for each in args["objects"]}
+        self._objects = [(name, each, frozenset(self._store.frames(each))) for each, name in args["objects"]]
+
+    def by_name(self, frame: int) -> dict[str, Matte]:
+        """Return those of a frame."""
+        return {name: self._store.read(each, frame).matte() for name, each, frames in self._objects if frame in frames}
 
     def at(self, frame: int) -> Matte | None:
-        """Return it on a frame, None where no object has a matte."""
-        found = [self._store.read(each, frame).matte() for each, frames in self._frames.items() if frame in frames]
-        if not found:
-            return None
-        matte: Matte = np.maximum.reduce(found)
-        return matte
+        """Return them together on a frame, None where no object has a matte."""
+        found = self.by_name(frame)
+        return _together(found) if found else None
+
+
+def _together(mattes: dict[str, Matte]) -> Matte:
+    """Return the coverage of objects together: the larger one where they overlap."""
+    matte: Matte = np.maximum.reduce(list(mattes.values()))
+    return matte
+
+
+_WRITERS: dict[str, Callable[[Message], Steps]] = {
+    "exr": _mattes,
+    "png": _mattes,
+    "tif": _mattes,
+    "layers": _layers,
+    "cryptomatte": _cryptomatte,
+    "preview": _preview,
+    "movie": _alpha_movie,
+    "sheet": _sheet,
+}

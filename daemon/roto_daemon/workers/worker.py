@@ -91,6 +91,7 @@ class Worker:
                     "title": info.title,
                     "prompts": sorted(kind.value for kind in info.prompts),
                     "needs_weights": info.needs_weights,
+                    "weights": info.weights,
                     "unavailable": info.unavailable,
                     "is_default": info.name == default,
                 }

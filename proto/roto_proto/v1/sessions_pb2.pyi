@@ -57,13 +57,21 @@ class _ExportFormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ExportFo
     EXPORT_FORMAT_NUKE: _ExportFormat.ValueType  # 2
     """A Nuke Roto node."""
     EXPORT_FORMAT_MATTE_EXR: _ExportFormat.ValueType  # 3
-    """One half-float EXR a frame with the matte as its alpha."""
+    """One EXR a frame with the matte as its alpha."""
     EXPORT_FORMAT_MATTE_PNG: _ExportFormat.ValueType  # 4
-    """One 16-bit PNG a frame with the matte."""
+    """One PNG a frame with the matte."""
     EXPORT_FORMAT_PREVIEW_MP4: _ExportFormat.ValueType  # 5
     """An H.264 movie of plate, matte and outline."""
     EXPORT_FORMAT_CONTACT_SHEET_PNG: _ExportFormat.ValueType  # 6
     """A picture of chosen frames: plate, matte, shape and control points."""
+    EXPORT_FORMAT_MATTE_TIFF: _ExportFormat.ValueType  # 7
+    """One TIFF a frame with the matte."""
+    EXPORT_FORMAT_LAYERS_EXR: _ExportFormat.ValueType  # 8
+    """One EXR a frame with a layer for each object, `<layer>.A`."""
+    EXPORT_FORMAT_CRYPTOMATTE_EXR: _ExportFormat.ValueType  # 9
+    """One Cryptomatte EXR a frame with all objects, 32-bit floats packed by ZIP."""
+    EXPORT_FORMAT_PREVIEW_MOV: _ExportFormat.ValueType  # 10
+    """A ProRes 4444 movie of the plate with the matte as its alpha."""
 
 class ExportFormat(_ExportFormat, metaclass=_ExportFormatEnumTypeWrapper):
     """A kind of file."""
@@ -75,13 +83,21 @@ EXPORT_FORMAT_JSON: ExportFormat.ValueType  # 1
 EXPORT_FORMAT_NUKE: ExportFormat.ValueType  # 2
 """A Nuke Roto node."""
 EXPORT_FORMAT_MATTE_EXR: ExportFormat.ValueType  # 3
-"""One half-float EXR a frame with the matte as its alpha."""
+"""One EXR a frame with the matte as its alpha."""
 EXPORT_FORMAT_MATTE_PNG: ExportFormat.ValueType  # 4
-"""One 16-bit PNG a frame with the matte."""
+"""One PNG a frame with the matte."""
 EXPORT_FORMAT_PREVIEW_MP4: ExportFormat.ValueType  # 5
 """An H.264 movie of plate, matte and outline."""
 EXPORT_FORMAT_CONTACT_SHEET_PNG: ExportFormat.ValueType  # 6
 """A picture of chosen frames: plate, matte, shape and control points."""
+EXPORT_FORMAT_MATTE_TIFF: ExportFormat.ValueType  # 7
+"""One TIFF a frame with the matte."""
+EXPORT_FORMAT_LAYERS_EXR: ExportFormat.ValueType  # 8
+"""One EXR a frame with a layer for each object, `<layer>.A`."""
+EXPORT_FORMAT_CRYPTOMATTE_EXR: ExportFormat.ValueType  # 9
+"""One Cryptomatte EXR a frame with all objects, 32-bit floats packed by ZIP."""
+EXPORT_FORMAT_PREVIEW_MOV: ExportFormat.ValueType  # 10
+"""A ProRes 4444 movie of the plate with the matte as its alpha."""
 Global___ExportFormat: _TypeAlias = ExportFormat  # noqa: Y015
 
 @_typing.final
@@ -782,14 +798,20 @@ class ExportRequest(_message.Message):
     OBJECT_ID_FIELD_NUMBER: _builtins.int
     FRAMES_FIELD_NUMBER: _builtins.int
     CREDIT_FIELD_NUMBER: _builtins.int
+    MATTE_BITS_FIELD_NUMBER: _builtins.int
+    MATTE_COMPRESSION_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """The session."""
     format: Global___ExportFormat.ValueType
     """What to make."""
     object_id: _builtins.int
-    """The object for mattes; 0 for all objects together."""
+    """The object for mattes; 0 for all objects: together in one matte, or each in its layer."""
     credit: _builtins.str
     """A line of credit to show on pictures and movies."""
+    matte_bits: _builtins.int
+    """Bits a sample of mattes: 8 or 16 in PNG; 8, 16 or 32 in TIFF; 16 or 32 in EXR. 0 for 16."""
+    matte_compression: _builtins.str
+    """How EXR mattes are packed: "zip" or "dwaa". Empty for zip."""
     @_builtins.property
     def frames(self) -> _values_pb2.FrameRange:
         """The frames; absent for all that have a matte."""
@@ -802,10 +824,12 @@ class ExportRequest(_message.Message):
         object_id: _builtins.int = ...,
         frames: _values_pb2.FrameRange | None = ...,
         credit: _builtins.str = ...,
+        matte_bits: _builtins.int = ...,
+        matte_compression: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["frames", b"frames"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["credit", b"credit", "format", b"format", "frames", b"frames", "object_id", b"object_id", "session_id", b"session_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credit", b"credit", "format", b"format", "frames", b"frames", "matte_bits", b"matte_bits", "matte_compression", b"matte_compression", "object_id", b"object_id", "session_id", b"session_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -88,6 +88,10 @@ _FORMATS = {
     ExportFormat.MATTE_PNG: sessions_pb2.EXPORT_FORMAT_MATTE_PNG,
     ExportFormat.PREVIEW_MP4: sessions_pb2.EXPORT_FORMAT_PREVIEW_MP4,
     ExportFormat.CONTACT_SHEET_PNG: sessions_pb2.EXPORT_FORMAT_CONTACT_SHEET_PNG,
+    ExportFormat.MATTE_TIFF: sessions_pb2.EXPORT_FORMAT_MATTE_TIFF,
+    ExportFormat.LAYERS_EXR: sessions_pb2.EXPORT_FORMAT_LAYERS_EXR,
+    ExportFormat.CRYPTOMATTE_EXR: sessions_pb2.EXPORT_FORMAT_CRYPTOMATTE_EXR,
+    ExportFormat.PREVIEW_MOV: sessions_pb2.EXPORT_FORMAT_PREVIEW_MOV,
 }
 
 Answer = TypeVar("Answer")
@@ -301,6 +305,8 @@ class GrpcTransport:
             object_id=order.object_id,
             frames=None if order.frames is None else wire.frames_to_wire(order.frames),
             credit=order.credit,
+            matte_bits=order.bits,
+            matte_compression=order.compression,
         )
         with _readable(), contextlib.closing(self._stream(self._sessions.Export, request)) as answers:
             for answer in answers:

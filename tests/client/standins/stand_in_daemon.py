@@ -61,6 +61,7 @@ class StandInDaemon(
         self.frames: dict[int, tuple[str, bytes]] = {}
         self.low_confidence = {1003, 1004, 1007}
         self.incomplete_file = False
+        self.exports: list[sessions_pb2.ExportRequest] = []
         self._mattes: set[int] = set()
 
     def Hello(self, request: daemon_pb2.HelloRequest, context: grpc.ServicerContext) -> daemon_pb2.HelloResponse:
@@ -253,9 +254,13 @@ class StandInDaemon(
     ) -> Iterator[sessions_pb2.ExportResponse]:
         self._begin("Export", context)
         assert request.format != sessions_pb2.EXPORT_FORMAT_UNSPECIFIED
+        self.exports.append(request)
         a_file_a_frame = request.format in {
             sessions_pb2.EXPORT_FORMAT_MATTE_EXR,
             sessions_pb2.EXPORT_FORMAT_MATTE_PNG,
+            sessions_pb2.EXPORT_FORMAT_MATTE_TIFF,
+            sessions_pb2.EXPORT_FORMAT_LAYERS_EXR,
+            sessions_pb2.EXPORT_FORMAT_CRYPTOMATTE_EXR,
         }
         frames: list[Optional[int]] = [None]
         if a_file_a_frame:
