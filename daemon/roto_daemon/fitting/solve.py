@@ -16,10 +16,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.sparse.linalg import SuperLU, splu
+from scipy.sparse.linalg import SuperLU
 
 from roto_daemon.fitting.correspondence import Floats, Matched
 from roto_daemon.fitting.curve import Knots, bernstein, bernstein_slope, first_handles
+from roto_daemon.fitting.equations import Blocks, segment_sums
 from roto_daemon.fitting.mixing import Mixing, mixed
 from roto_shapes.shape import Interpolation
 
@@ -48,9 +49,6 @@ _ROBUST_PX = 8.0
 """Residuals far above this count little: a limb that was matched wrongly shall not bend the rest."""
 
 _CORNER_WEIGHT = 3.0
-_STILL = 1e-7
-"""Ridge that keeps the normal equations definite."""
-
 _RATIO_RANGE = (0.05, 20.0)
 DECIDING_ARC_PX = 12.0
 """Residuals are averaged over this much arc before they decide about keyframes: pixel noise buys none."""
@@ -69,9 +67,6 @@ _RUNAWAY = 1.1
 FEWEST_KNOTS = 4
 ROUNDS = 5
 """Rounds of solving and finding feet that a fit takes to settle."""
-
-_UPPER = np.triu_indices(8)
-"""Where a symmetric sum of a segment's numbers is not yet known by symmetry."""
 
 _CHUNK = 64
 """Frames handled at once, to bound memory."""
@@ -151,6 +146,7 @@ class JointFit:
         self._columns = np.concatenate([self._position, self._out, self._in[ahead], self._position[ahead]], axis=1)
         self._smooth_ahead = ~self.knots.corner[ahead]
         self._ahead = ahead
+        self._blocks = Blocks(self._columns, self.unknowns)
 
     def _scales(self) -> Floats:
         """Return (N, 8): what each segment's own numbers are multiples of the unknowns by."""
@@ -185,12 +181,13 @@ class JointFit:
         goal = np.sum(normals * points, axis=-1)
         residual = goal - np.einsum("tma,tma->tm", rows, self._values(self.controls[chunk], segment))
         weight = self._weights(residual, self.matched.visible[chunk]) * self._arcs[chunk]
-        left, right = self._summed(segment, rows, goal, weight)
+        count = len(self.knots.at)
+        left, right = segment_sums(segment, rows, goal, weight, count)
         home = np.broadcast_to(self.home, feet.shape)
         tangents = self.matched.tangents[chunk]
         at_home, pulls = self._rows_of(home, tangents)
         pull = np.maximum(self._pulls[chunk], self.pull)
-        sums = self._summed(at_home, pulls, np.sum(tangents * points, axis=-1), pull * weight)
+        sums = segment_sums(at_home, pulls, np.sum(tangents * points, axis=-1), pull * weight, count)
         extra = self._handle_sums(self.controls[chunk], segment)
         corner = self._corner_sums(points)
         self._left[chunk] = left + sums[0] + extra[0] + corner[0]
@@ -209,23 +206,6 @@ class JointFit:
         reach = max(_ROBUST_PX, 4 * float(np.median(np.abs(residual))))
         robust: Floats = 1 / (1 + (residual / reach) ** 2) ** 2
         return robust * np.where(shown, 1.0, _HIDDEN_WEIGHT)
-
-    def _summed(self, segment: NDArray[np.int64], rows: Floats, goal: Floats, weight: Floats) -> tuple[Floats, Floats]:
-        frames, samples = segment.shape
-        count = len(self.knots.at)
-        place = (np.arange(frames)[:, None] * count + segment).ravel()
-        pick = sp.csr_matrix(
-            (np.ones(len(place)), (place, np.arange(len(place)))), shape=(frames * count, frames * samples)
-        )
-        # Half of a symmetric sum is enough, and makes up most of the time of a fit.
-        weighted = rows * weight[..., None]
-        upper = (weighted[..., _UPPER[0]] * rows[..., _UPPER[1]]).reshape(-1, len(_UPPER[0]))
-        sums = np.asarray(pick @ upper).reshape(frames, count, -1)
-        left = np.empty((frames, count, 8, 8))
-        left[..., _UPPER[0], _UPPER[1]] = sums
-        left[..., _UPPER[1], _UPPER[0]] = sums
-        right = np.asarray(pick @ (weighted * goal[..., None]).reshape(-1, 8)).reshape(frames, count, 8)
-        return left, right
 
     def _handle_sums(self, controls: Floats, segment: NDArray[np.int64]) -> tuple[Floats, Floats]:
         """Draw tangent lengths, measured along their present directions, to a third of their segment."""
@@ -294,7 +274,7 @@ class JointFit:
         some = weights[:, free]
         local = self._local(some.reshape(-1, *some.shape[2:])).reshape(*some.shape[:3], 8)
         keys = local.shape[1]
-        bands = []
+        bands: list[Floats | None] = []
         for apart in range(min(_WIDEST, keys)):
             band = [
                 np.einsum("tna,tnb,tnab->nab", local[used, key], local[used, key + apart], left[used])
@@ -306,7 +286,7 @@ class JointFit:
         places = np.arange(keys)[:, None, None] * self.unknowns + self._columns
         goals = np.einsum("tkna,tna->kna", local, right) * scales
         goal = np.bincount(places.ravel(), goals.ravel(), keys * self.unknowns).astype(float)
-        solved: Floats = _factors(bands, places, keys * self.unknowns).solve(goal)
+        solved: Floats = self._blocks.factors(bands).solve(goal)
         return solved.reshape(keys, self.unknowns)
 
     def _system(self, weights: Floats, frames: slice) -> _System:
@@ -316,12 +296,13 @@ class JointFit:
         left, right = self._left[frames], self._right[frames]
         flat = left.reshape(len(weights), -1)
         both = scales[:, :, None] * scales[:, None, :]
-        bands = []
+        bands: list[Floats | None] = []
         for apart in range(min(_WIDEST, keys)):
             products = sp.csr_matrix((weights[:, : keys - apart] * weights[:, apart:]).T)
-            bands.append(np.asarray(products @ flat).reshape(keys - apart, count, 8, 8) * both)
+            shared = np.asarray(products @ flat).reshape(keys - apart, count, 8, 8) * both if products.nnz else None
+            bands.append(shared)
         places = np.arange(keys)[:, None, None] * self.unknowns + self._columns
-        factors = _factors(bands, places, keys * self.unknowns)
+        factors = self._blocks.factors(bands)
         return _System(weights, scales, left, right, places, factors, self._local)
 
     def expand(self, unknowns: Floats) -> Floats:
@@ -472,23 +453,3 @@ class _System:
         goal = np.bincount(self.places.ravel(), goals.ravel(), size).astype(float)
         solved: Floats = self.factors.solve(goal)
         return solved.reshape(keys, size // keys)
-
-
-def _factors(bands: list[Floats], places: NDArray[np.signedinteger], size: int) -> SuperLU:
-    """Factor the normal equations of keyframes: bands (K - d, N, 8, 8) of sums with the keyframe d further.
-
-    Sparse on purpose: each knot meets only its neighbours along the outline and in time. And dense factorisations of
-    this size run in threads that wait for each other a hundred times longer than the work takes when cores are busy.
-    """
-    keys = len(places)
-    matrix = sp.csc_matrix((size, size))
-    for apart, band in enumerate(bands):
-        if apart and not band.any():
-            continue
-        rows = np.broadcast_to(places[: keys - apart, :, :, None], band.shape)
-        columns = np.broadcast_to(places[apart:, :, None, :], band.shape)
-        one = sp.csc_matrix((band.ravel(), (rows.ravel(), columns.ravel())), shape=(size, size))
-        matrix = matrix + (one + one.T if apart else one)
-    ridge = _STILL * (1 + float(matrix.diagonal().mean()))
-    matrix = (matrix + ridge * sp.identity(size, format="csc")).tocsc()
-    return splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})

@@ -204,13 +204,15 @@ def control_points(controls: Array) -> tuple[ControlPoint, ...]:
     return tuple(ControlPoint(x, y, in_x, in_y, out_x, out_y) for x, y, in_x, in_y, out_x, out_y in controls.tolist())
 
 
-def wandering(random: Random, places: Array, keys: list[int], centre: Array, scale: float = 1.0) -> list[Array]:
-    """Return poses that travel, turn, grow and change form by clearly visible amounts from key to key."""
+def wandering(
+    random: Random, places: Array, keys: list[int], centre: Array, scale: float = 1.0, form: float = 0.03
+) -> list[Array]:
+    """Return poses that travel, turn, grow and change form, by a share of their size, visibly from key to key."""
     poses, middle, angle = [], centre.copy(), 0.0
     size = np.linalg.norm(places, axis=1).mean()
     for _ in keys:
-        form = places + random.normal(0, 0.03 * size, places.shape)
-        poses.append(turned(form, angle) * random.uniform(0.9, 1.12) + middle)
+        own = places + random.normal(0, form * size, places.shape)
+        poses.append(turned(own, angle) * random.uniform(0.9, 1.12) + middle)
         way = random.uniform(0, 2 * math.pi)
         middle = middle + scale * random.uniform(35, 70) * np.array([math.cos(way), 0.6 * math.sin(way)])
         middle = centre + np.clip(middle - centre, [-130 * scale, -50 * scale], [130 * scale, 50 * scale])
