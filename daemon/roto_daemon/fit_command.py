@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, NoReturn, TypedDict
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -14,26 +15,20 @@ from rich.table import Table
 
 from roto_daemon.errors import FitError, OutputError, RotoError
 from roto_daemon.fit_report import REPORT_ENDINGS, report_fit
-from roto_daemon.fitting import FitOptions, FitResult, fit_shapes, refit_shapes
+from roto_daemon.fitting import FitResult, fit_shapes, refit_shapes
+from roto_daemon.fitting.attention import LookFirst
 from roto_daemon.plates.mattes import open_mattes
 from roto_daemon.plates.reader import open_plate, whatever_reads
 from roto_shapes.exporters import ENDINGS, write_roto
 from roto_shapes.exporters.rotolink_json import read_roto
 from roto_shapes.files import make_folder_ready
+from roto_shapes.fit_options import FitOptions
 from roto_shapes.shape import Interpolation
 from roto_shapes.shot import FrameRange
 
 _BAD_INPUT, _NO_OUTPUT = 3, 6
 """The exit codes of `roto`, see docs/reference/cli.md."""
-_DEFAULT_TOLERANCE_PX = 1.0
 _DEFAULT_NAME = "object"
-
-
-class _Bound(TypedDict, total=False):
-    """Which of the two bounds was asked for."""
-
-    tolerance_px: float
-    points: int
 
 
 def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
@@ -103,8 +98,9 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
     try:
         _require_places(out, ENDINGS)
         _require_places(report or [], REPORT_ENDINGS)
-        options = FitOptions(
-            **_bound(tolerance, points),
+        options = _options(
+            tolerance,
+            points,
             threshold=threshold,
             name=_DEFAULT_NAME if name is None else name,
             interpolation=interpolation or Interpolation.LINEAR,
@@ -193,12 +189,11 @@ def _range(text: str) -> FrameRange | None:
         raise FitError(str(error)) from error
 
 
-def _bound(tolerance: float | None, points: int | None) -> _Bound:
-    if points is None:
-        return {"tolerance_px": _DEFAULT_TOLERANCE_PX if tolerance is None else tolerance}
-    if tolerance is not None:
-        raise FitError(f"--points {points} and --tolerance {tolerance:g} cannot both be held: give one of the two")
-    return {"points": points}
+def _options(tolerance: float | None, points: int | None, **others: Any) -> FitOptions:  # noqa: ANN401 - as its fields
+    try:
+        return replace(FitOptions.bounded(tolerance, points), **others)
+    except ValueError as error:
+        raise FitError(str(error)) from error
 
 
 def _frames_named(text: str) -> tuple[int, ...]:
@@ -244,6 +239,8 @@ def _facts(result: FitResult) -> dict[str, object]:
         "mean_error_px": report.mean_px,
         "worst_error_px": worst.max_px if worst else None,
         "worst_frame": worst.frame if worst else None,
+        "doubtful_frames": list(report.doubtful_frames),
+        "look_first": [{"frame": each.frame, "reasons": list(each.reasons)} for each in _by_frame(result)],
         "seconds": report.seconds,
     }
 
@@ -267,10 +264,20 @@ def _print(result: FitResult, files: Sequence[str], notes: Sequence[str], points
     elif report.effective_tolerance_px > report.tolerance_px:
         asked = f"{report.tolerance_px:g} px could not be held"
         table.add_row("bound that holds", f"{report.effective_tolerance_px:.2f} px: {asked}")
+    for row, words in enumerate(_looks(result) or ["no frame"]):
+        table.add_row("" if row else "need a look first", words)
     table.add_row("time", f"{report.seconds:.1f} s")
     console.print(table)
     for line in [*(f"Wrote {file}" for file in files), *(f"Note: {note}" for note in notes)]:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _looks(result: FitResult) -> list[str]:
+    return [f"{each.frame}: {'; '.join(each.reasons)}" for each in _by_frame(result)]
+
+
+def _by_frame(result: FitResult) -> list[LookFirst]:
+    return sorted(result.report.look_first, key=lambda each: each.frame)
 
 
 def _fail(error: RotoError, code: int) -> NoReturn:

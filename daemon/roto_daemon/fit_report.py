@@ -378,8 +378,10 @@ def report_fit(
 ) -> None:
     """Measure a fit, without its feather, against its masks, read again one by one, and write the reports asked for."""
     mattes = open_mattes(masks, frames)
-    tolerance_px = result.report.tolerance_px if options.points is None else result.report.effective_tolerance_px
-    quality = measure_quality(result.plain, mattes, tolerance_px, options.threshold, options.offset_px)
+    tolerance_px = result.report.judged_px
+    quality = measure_quality(
+        result.plain, mattes, tolerance_px, options.threshold, options.offset_px, result.report.doubtful_frames
+    )
 
     def matte_of(frame: int) -> Matte:
         return next(matte for _, matte in open_mattes(masks, FrameRange(frame, frame)))

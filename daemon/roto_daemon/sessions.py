@@ -21,13 +21,14 @@ from roto_daemon.config import Config
 from roto_daemon.errors import ConflictError, LimitError, PlateError, PromptError, UnknownError, WorkerError
 from roto_daemon.plates.matte_store import MatteStore, StoredMatte
 from roto_daemon.plates.spool import FrameSpool, SpareFiles
-from roto_daemon.workers.orders import ObjectOrder, PlateOrder, SessionOrder, pack_plate, unpack_plate
+from roto_daemon.workers.orders import ObjectOrder, PlateOrder, SessionOrder, pack_options, pack_plate, unpack_plate
 from roto_daemon.workers.pipe import Message
 from roto_daemon.workers.process import BATCH, WorkerProcess
 from roto_shapes.exporters import encode
 from roto_shapes.exporters.rotolink_json import read_roto
+from roto_shapes.fit_options import FitOptions
 from roto_shapes.prompt import Prompt
-from roto_shapes.shape import Interpolation, Roto, Shape
+from roto_shapes.shape import Roto, Shape
 from roto_shapes.shot import FrameRange, Plate
 
 _SPARE_BYTES = 1 << 30
@@ -101,9 +102,9 @@ class FitOrder:
     """How an object's mattes become shapes. `frames` None means all that have a matte."""
 
     frames: FrameRange | None
-    tolerance_px: float
-    threshold: float
-    interpolation: Interpolation
+    options: FitOptions
+    edited: tuple[int, ...] = ()
+    """Frames of keyframes that the artist edited, which stay."""
 
 
 @dataclass(frozen=True)
@@ -276,19 +277,23 @@ class Sessions:
                         yield event
 
     async def fit(self, session_id: str, object_id: int, order: FitOrder) -> AsyncGenerator[Message, None]:
-        """Turn mattes into shapes; yields progress and last `{"shapes": ..., "report": ...}`."""
+        """Turn mattes into shapes; yields progress and last `{"shapes": ..., "report": ...}`.
+
+        Shapes with locked keyframes, or keyframes that were edited, are fitted anew and keep those.
+        """
         session = self.session(session_id)
         target = session.find(object_id)
+        locked = any(key.locked for shape in target.shapes for key in shape.keyframes)
+        kept = encode(Roto(session.plate.plate, target.shapes), ".json") if locked or order.edited else ""
         args = {
             "folder": str(session.folder),
             "plate": pack_plate(session.plate.plate),
             "footage": session.plate.order.pack(),
             "object_id": object_id,
             "frames": _frames_with_mattes(session, [object_id], order.frames),
-            "name": target.name,
-            "tolerance_px": order.tolerance_px,
-            "threshold": order.threshold,
-            "interpolation": order.interpolation.value,
+            "options": pack_options(replace(order.options, name=target.name)),
+            "kept": kept,
+            "edited": list(order.edited),
         }
         with _occupied(target, "its shapes are being fitted"):
             async with contextlib.aclosing(self._fitter.stream("fit", args, BATCH)) as events:

@@ -12,15 +12,15 @@ from typing import Optional, Union
 
 import zstandard
 
-from roto_proto.v1 import plates_pb2
+from roto_proto.v1 import plates_pb2, sessions_pb2
 from roto_proto.v1 import values_pb2 as pb
 from roto_shapes import coverage
-from roto_shapes.layers import bake
+from roto_shapes.fit_options import COMMAND_TOLERANCE_PX, FitOptions
 from roto_shapes.prompt import BoxPrompt, MaskPrompt, PointPrompt, Prompt
-from roto_shapes.shape import ControlPoint, Interpolation, Shape, ShapeKeyframe
+from roto_shapes.shape import ControlPoint, Interpolation, Layer, LayerKeyframe, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate, PlatePath
 
-API_VERSION = (1, 0)
+API_VERSION = (1, 1)
 """Major and minor version of the protocol that this code speaks."""
 MESSAGE_LIMIT_BYTES = 8 << 20
 """The largest message that either end takes."""
@@ -150,8 +150,7 @@ def interpolation_from_wire(number: pb.Interpolation.ValueType) -> Interpolation
 
 
 def shape_to_wire(shape: Shape) -> pb.Shape:
-    """Return a shape as a message. The wire knows no layers: one on a layer is baked (`roto_shapes.layers.bake`)."""
-    shape = bake(shape)
+    """Return a shape as a message, on its layer: bake it before for a peer that did not ask for layers."""
     red, green, blue = shape.colour
     return pb.Shape(
         name=shape.name,
@@ -164,6 +163,7 @@ def shape_to_wire(shape: Shape) -> pb.Shape:
         invert=shape.invert,
         interpolation=interpolation_to_wire(shape.interpolation),
         colour=pb.Colour(red=red, green=green, blue=blue),
+        layer=None if shape.layer is None else _layer_to_wire(shape.layer),
     )
 
 
@@ -185,6 +185,83 @@ def shape_from_wire(message: pb.Shape) -> Shape:
         invert=message.invert,
         interpolation=interpolation_from_wire(message.interpolation),
         colour=colour if message.HasField("colour") else (1.0, 1.0, 1.0),
+        layer=_layer_from_wire(message.layer) if message.HasField("layer") else None,
+    )
+
+
+def _layer_to_wire(layer: Layer) -> pb.Layer:
+    return pb.Layer(
+        name=layer.name,
+        keyframes=[
+            pb.LayerKeyframe(
+                frame=key.frame,
+                x=key.x,
+                y=key.y,
+                rotation_deg=key.rotation_deg,
+                scale=key.scale,
+                aspect=key.aspect,
+                skew=key.skew,
+                perspective_x=key.perspective[0],
+                perspective_y=key.perspective[1],
+            )
+            for key in layer.keyframes
+        ],
+        pivot_x=layer.pivot[0],
+        pivot_y=layer.pivot[1],
+        interpolation=interpolation_to_wire(layer.interpolation),
+    )
+
+
+def _layer_from_wire(message: pb.Layer) -> Layer:
+    return Layer(
+        message.name,
+        tuple(
+            LayerKeyframe(
+                _frame(key.frame),
+                key.x,
+                key.y,
+                key.rotation_deg,
+                key.scale,
+                key.aspect,
+                key.skew,
+                (key.perspective_x, key.perspective_y),
+            )
+            for key in message.keyframes
+        ),
+        (message.pivot_x, message.pivot_y),
+        interpolation_from_wire(message.interpolation),
+    )
+
+
+def fit_options_to_wire(options: FitOptions) -> sessions_pb2.FitShapesRequest:
+    """Return a request that asks for a fit with options; the name stays behind, for the object has one."""
+    return sessions_pb2.FitShapesRequest(
+        tolerance_px=options.tolerance_px,
+        threshold=options.threshold,
+        interpolation=interpolation_to_wire(options.interpolation),
+        keyframes_at=options.keyframes_at,
+        keyframe_step=options.keyframe_step or 0,
+        points=options.points or 0,
+        layers=options.layers,
+        offset_px=options.offset_px,
+        feather=options.feather,
+    )
+
+
+def fit_options_from_wire(message: sessions_pb2.FitShapesRequest) -> FitOptions:
+    """Return the options that a request asks for; with a budget of points the tolerance may be left out."""
+    default = FitOptions()
+    usual_px = default.tolerance_px if message.points else COMMAND_TOLERANCE_PX
+    return FitOptions(
+        tolerance_px=message.tolerance_px or usual_px,
+        threshold=message.threshold or default.threshold,
+        interpolation=interpolation_from_wire(message.interpolation),
+        keyframes_at=tuple(map(_frame, message.keyframes_at)),
+        keyframe_step=message.keyframe_step or None,
+        points=message.points or None,
+        layers=message.layers,
+        offset_px=message.offset_px,
+        feather=message.feather,
     )
 
 

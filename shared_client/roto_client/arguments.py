@@ -71,6 +71,14 @@ def frame_range(text: str) -> FrameRange:
     return frames
 
 
+def frame_list(text: str) -> tuple[int, ...]:
+    """Return what `1001,1010` says; nothing names no frame."""
+    try:
+        return tuple(_frame(part) for part in text.split(",")) if text.strip() else ()
+    except ValueError:
+        _refuse(f"'{text}' names no frames: write whole numbers with commas, such as 1001,1010")
+
+
 def sendable(text: str) -> str:
     """Return a text that can travel: the system hands on names that are not UTF-8 in a form that cannot."""
     try:

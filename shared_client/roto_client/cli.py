@@ -12,7 +12,7 @@ import platform
 import sys
 import traceback
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any, Callable, NamedTuple, NoReturn, Optional
 
@@ -30,7 +30,8 @@ from roto_client.tracking import ObjectPrompts, TrackOrder, require_outputs
 from roto_client.tracking import track as run_track
 from roto_client.transport import DEFAULT_ADDRESS
 from roto_shapes.exporters.rotolink_json import MAX_CHARACTERS, read_roto
-from roto_shapes.shape import Roto
+from roto_shapes.fit_options import FitOptions
+from roto_shapes.shape import Interpolation, Roto
 from roto_shapes.shot import FrameRange, PlatePath
 
 _EXIT_CODES = (
@@ -57,7 +58,7 @@ Say what is installed, which daemon answers, and what it can do.
 
 It ends with 0 when a daemon answers, else with the exit code of what is wrong.
 """
-_OBJECT, _RESULTS, _SETTINGS = "The object", "Results", "Settings"
+_OBJECT, _SHAPES, _RESULTS, _SETTINGS = "The object", "Its shapes", "Results", "Settings"
 
 
 class _Group(typer.core.TyperGroup):
@@ -221,10 +222,58 @@ def track(  # noqa: PLR0913 - each is an option of the command
         typer.Option(
             metavar="PX",
             parser=arguments.tolerance_px,
-            rich_help_panel=_RESULTS,
-            help="How far the shape may lie from the matte's edge, in pixels (default: the daemon's).",
+            rich_help_panel=_SHAPES,
+            help="How far the shape may lie from the matte's edge, in pixels (default: 1).",
         ),
     ] = None,
+    points: Annotated[
+        Optional[int],
+        typer.Option(
+            metavar="N", rich_help_panel=_SHAPES, help="At most so many points a shape, instead of a tolerance."
+        ),
+    ] = None,
+    threshold: Annotated[
+        float,
+        typer.Option(metavar="LEVEL", rich_help_panel=_SHAPES, help="The coverage, 0 to 1, that is the matte's edge."),
+    ] = 0.5,
+    interpolation: Annotated[
+        Interpolation,
+        typer.Option(rich_help_panel=_SHAPES, help="How points move between keyframes."),
+    ] = Interpolation.LINEAR,
+    keyframes: Annotated[
+        str,
+        typer.Option(
+            metavar="FRAMES",
+            rich_help_panel=_SHAPES,
+            help="Frames that must be keyframes, such as 1001,1010.",
+        ),
+    ] = "",
+    every: Annotated[
+        Optional[int],
+        typer.Option(metavar="N", rich_help_panel=_SHAPES, help="Also a keyframe at every so many frames of a shape."),
+    ] = None,
+    shape_layers: Annotated[
+        bool,
+        typer.Option(
+            "--shape-layers",
+            rich_help_panel=_SHAPES,
+            help="Key motion that a whole outline shares on a layer above its points.",
+        ),
+    ] = False,
+    offset: Annotated[
+        float,
+        typer.Option(
+            metavar="PX", rich_help_panel=_SHAPES, help="Move the edge by so much on every frame; negative shrinks."
+        ),
+    ] = 0.0,
+    feather: Annotated[
+        bool,
+        typer.Option(
+            "--feather",
+            rich_help_panel=_SHAPES,
+            help="Give each point a feather as wide as the mattes' soft edge is there.",
+        ),
+    ] = False,
     mattes: Annotated[
         Optional[str],
         typer.Option(
@@ -320,12 +369,25 @@ def track(  # noqa: PLR0913 - each is an option of the command
 ) -> None:
     """Follow an object through a plate and write its shapes."""
     prompts = arguments.gathered_prompts(click or [], exclude or [], box or [])
+    try:
+        fit = replace(
+            FitOptions.bounded(tolerance, points),
+            threshold=threshold,
+            interpolation=interpolation,
+            keyframes_at=arguments.frame_list(keyframes),
+            keyframe_step=every,
+            layers=shape_layers,
+            offset_px=offset,
+            feather=feather,
+        )
+    except ValueError as error:
+        raise BadInputError(f"{error}.") from error
     order = TrackOrder(
         plate=PlatePath(str(Path(plate).absolute()), frames, first_frame, colour_space, layer),
         objects=(ObjectPrompts(name, prompts),),
         outs=tuple(out),
         engine=engine,
-        tolerance_px=tolerance or 0.0,
+        fit=fit,
         mattes=mattes or "",
         layers=layers or "",
         cryptomatte=cryptomatte or "",

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.table import Table
 from rich.text import Text
 
-from roto_client.results import EngineInfo
+from roto_client.results import EngineInfo, LookFirst
 from roto_client.tracking import Tell, TrackResult
 
 
@@ -75,12 +75,25 @@ def track_tables(result: TrackResult) -> list[Table]:
     facts.add_row("shapes", str(report.shapes))
     facts.add_row("control points", str(report.control_points))
     facts.add_row("keyframes", str(report.keyframes))
+    if report.layer_keyframes:
+        facts.add_row("", f"and {report.layer_keyframes} of layers; {report.baked_keyframes} without layers")
+        facts.add_row("numbers in all", f"{report.control_numbers} with layers; {report.baked_control_numbers} baked")
     facts.add_row("boundary error", f"{report.mean_px:.2f} px mean")
     if worst is not None:
         facts.add_row("", f"{worst.max_px:.2f} px at worst, on frame {worst.frame}")
     facts.add_row("bound that holds", f"{report.effective_tolerance_px:.2f} px")
-    facts.add_row("need a look first", spans(result.doubtful) or "no frame")
+    looks = _looks(result.look_first) or ["no frame"]
+    for row, words in enumerate(looks):
+        facts.add_row("" if row else "need a look first", words)
     return [stages, facts]
+
+
+def _looks(look_first: Iterable[LookFirst]) -> list[str]:
+    """Return a line for each set of reasons, with its frames."""
+    frames: dict[tuple[str, ...], list[int]] = {}
+    for each in look_first:
+        frames.setdefault(each.reasons, []).append(each.frame)
+    return [f"{spans(own)}: {'; '.join(reasons)}" for reasons, own in frames.items()]
 
 
 def track_facts(result: TrackResult) -> dict[str, Any]:
@@ -107,10 +120,16 @@ def track_facts(result: TrackResult) -> dict[str, Any]:
         "shapes": report.shapes,
         "control_points": report.control_points,
         "keyframes": report.keyframes,
+        "layer_keyframes": report.layer_keyframes,
+        "baked_keyframes": report.baked_keyframes,
+        "control_numbers": report.control_numbers,
+        "baked_control_numbers": report.baked_control_numbers,
         "tolerance_px": report.effective_tolerance_px,
         "mean_error_px": report.mean_px,
         "worst_error": asdict(report.worst) if report.worst else None,
-        "low_confidence_frames": result.doubtful,
+        "low_confidence_frames": result.low_confidence,
+        "doubtful_frames": list(report.doubtful_frames),
+        "look_first": [{"frame": each.frame, "reasons": list(each.reasons)} for each in result.look_first],
         "files": result.files,
         "notes": result.notes,
     }

@@ -7,7 +7,8 @@ from enum import Enum
 from typing import NamedTuple, Optional, Union
 
 from roto_shapes import coverage
-from roto_shapes.shape import Interpolation, Shape
+from roto_shapes.fit_options import FitOptions
+from roto_shapes.shape import Shape
 from roto_shapes.shot import FrameRange, Plate
 
 Buffer = Union[bytes, bytearray, memoryview]
@@ -200,17 +201,37 @@ class FrameError:
 
 
 @dataclass(frozen=True)
-class FitReport:
-    """What a fit came to.
+class LookFirst:
+    """A frame that needs a look first, with the reasons in words, the gravest first."""
 
-    `effective_tolerance_px` is larger than what was asked for when the mattes' noise does not allow it.
-    """
+    frame: int
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """What a fit came to."""
 
     frames: tuple[FrameError, ...]
+    tolerance_px: float
+    """What was asked for."""
     effective_tolerance_px: float
+    """The bound that holds: larger than what was asked for when the mattes do not allow it."""
     shapes: int
     control_points: int
     keyframes: int
+    """Of shapes; `layer_keyframes` stand above them."""
+    layer_keyframes: int
+    baked_keyframes: int
+    """Of the same shapes without layers."""
+    control_numbers: int
+    """Numbers that an artist has to look after: those of points and layers at their keyframes."""
+    baked_control_numbers: int
+    """The same without layers."""
+    doubtful_frames: tuple[int, ...]
+    """Frames on which the mattes were drawn through: an outline was missing, in pieces, or bitten."""
+    look_first: tuple[LookFirst, ...]
+    """The gravest first."""
     elapsed_s: float
 
     @property
@@ -233,12 +254,12 @@ class Fitted(NamedTuple):
 
 @dataclass(frozen=True)
 class FitOrder:
-    """How mattes become shapes; 0 leaves a number to the daemon, and no frames mean all that have a matte."""
+    """How mattes become shapes; no frames mean all that have a matte, and no options the daemon's own."""
 
     frames: Optional[FrameRange] = None
-    tolerance_px: float = 0.0
-    threshold: float = 0.0
-    interpolation: Interpolation = Interpolation.LINEAR
+    options: Optional[FitOptions] = None
+    edited: tuple[int, ...] = ()
+    """Frames of keyframes that the artist edited: they stay, as locked ones do."""
 
 
 @dataclass(frozen=True)

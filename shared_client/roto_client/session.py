@@ -5,7 +5,7 @@
         ball.click(1001, 640.5, 400.5)
         for event in ball.track():
             ...
-        shapes, report = ball.fit(tolerance_px=1.0)
+        shapes, report = ball.fit(FitOptions(tolerance_px=1.0, layers=True))
 
 Every call waits for the daemon: hosts call from a thread of their own, one thread an object here. Errors are those of
 `roto_client.errors`.
@@ -42,6 +42,7 @@ from roto_client.results import (
     UploadFrame,
 )
 from roto_client.transport import DEFAULT_ADDRESS, Transport
+from roto_shapes.fit_options import FitOptions
 from roto_shapes.prompt import BoxPrompt, MaskPrompt, PointPrompt, Prompt
 from roto_shapes.shape import ControlPoint, Roto, Shape
 from roto_shapes.shot import FrameRange, Plate, PlatePath
@@ -348,9 +349,25 @@ class TrackedObject:
         """Yield the mattes made so far in rising frame order."""
         return self._transport.read_mattes(self._session_id, self.object_id, frames or self._plate_frames)
 
-    def fit(self, order: Optional[FitOrder] = None, on_progress: Optional[OnProgress] = None) -> Fitted:
-        """Turn the mattes into shapes, which replace those that the object had; return them and how well they fit."""
-        events = self._transport.fit_shapes(self._session_id, self.object_id, order or FitOrder())
+    def fit(
+        self,
+        options: Optional[FitOptions] = None,
+        frames: Optional[FrameRange] = None,
+        *,
+        edited: Iterable[int] = (),
+        on_progress: Optional[OnProgress] = None,
+    ) -> Fitted:
+        """Turn the mattes into shapes, which replace those that the object had; return them and how well they fit.
+
+        Without options the daemon's own hold, without frames all that have a matte count. Shapes are named after the
+        object, whatever the options say.
+
+        Shapes with locked keyframes are kept and fitted anew round these. `edited` are frames whose keyframes were
+        moved by hand and given back by `set_shapes`: they stay too, and only what lies between the next locked
+        keyframes round them changes. `set_shapes([])` makes room for new shapes.
+        """
+        order = FitOrder(frames, options, tuple(edited))
+        events = self._transport.fit_shapes(self._session_id, self.object_id, order)
         with contextlib.closing(events):
             results = list(_told(events, on_progress))
         if not results:

@@ -15,21 +15,23 @@ from roto_client.results import (
     Direction,
     ExportFormat,
     ExportOrder,
-    FitOrder,
     FitReport,
     FrameDone,
     FrameError,
+    LookFirst,
     MatteKind,
     MatteOrder,
     Progress,
 )
 from roto_client.session import Daemon, OnProgress, Session, TrackedObject, require_matte_form
+from roto_shapes.fit_options import FitOptions
 from roto_shapes.prompt import Prompt
 from roto_shapes.shape import Roto
 from roto_shapes.shot import FrameRange, Plate, PlatePath
 
 LOW_CONFIDENCE = 0.5
 """Frames that the engine trusts less are worth a look before the others."""
+_LOW_CONFIDENCE_WORDS = "low confidence"
 
 _PREVIEW_FORMATS = {".mp4": ExportFormat.PREVIEW_MP4, ".mov": ExportFormat.PREVIEW_MOV}
 PREVIEW_ENDINGS = tuple(_PREVIEW_FORMATS)
@@ -55,7 +57,7 @@ class TrackOrder:
     objects: tuple[ObjectPrompts, ...]
     outs: tuple[str, ...]
     engine: str = ""
-    tolerance_px: float = 0.0
+    fit: FitOptions = field(default_factory=FitOptions.bounded)
     mattes: str = ""
     layers: str = ""
     cryptomatte: str = ""
@@ -90,10 +92,19 @@ class TrackResult:
     roto: Roto
     report: FitReport
     stages: list[Stage]
-    doubtful: list[int]
-    """Frames of low confidence, rising."""
+    low_confidence: list[int]
+    """Frames that the engine trusts little, rising."""
     files: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def look_first(self) -> list[LookFirst]:
+        """Return the frames that need a look first, rising, with what the engine and the fit say about them."""
+        low: tuple[str, ...] = (_LOW_CONFIDENCE_WORDS,)
+        reasons = dict.fromkeys(self.low_confidence, low)
+        for each in self.report.look_first:
+            reasons[each.frame] = tuple(dict.fromkeys(reasons.get(each.frame, ()) + each.reasons))
+        return [LookFirst(frame, words) for frame, words in sorted(reasons.items())]
 
 
 class Watcher(Protocol):
@@ -147,10 +158,10 @@ def track(daemon: Daemon, order: TrackOrder, watcher: Watcher) -> TrackResult:
         with clock.stage("point") as tell:
             session = stack.enter_context(opened.open_session(order.engine))
             objects = [_point(session, each, tell) for each in order.objects]
-        doubtful = _follow(objects, frames, clock)
-        report = _fit(objects, FitOrder(frames, order.tolerance_px), clock)
+        low_confidence = _follow(objects, frames, clock)
+        report = _fit(objects, order.fit, frames, clock)
         roto = session.shapes()
-        result = TrackResult(opened.plate, frames, session.engine, roto, report, clock.stages, doubtful)
+        result = TrackResult(opened.plate, frames, session.engine, roto, report, clock.stages, low_confidence)
         with clock.stage("write shapes"):
             result.notes += write_shapes(roto, order.outs)
             result.files += order.outs
@@ -198,7 +209,7 @@ def _require_prompts_within(wanted: ObjectPrompts, frames: FrameRange) -> None:
 
 
 def _follow(objects: Sequence[TrackedObject], frames: FrameRange, clock: _Clock) -> list[int]:
-    doubtful: set[int] = set()
+    low: set[int] = set()
     total = len(frames) * len(objects)
     with clock.stage("track", total) as tell:
         for before, tracked in enumerate(objects):
@@ -207,13 +218,13 @@ def _follow(objects: Sequence[TrackedObject], frames: FrameRange, clock: _Clock)
                     if isinstance(event, Progress):
                         tell(before * len(frames) + event.done, total)
                     elif isinstance(event, FrameDone) and event.confidence < LOW_CONFIDENCE:
-                        doubtful.add(event.frame)
-    return sorted(doubtful)
+                        low.add(event.frame)
+    return sorted(low)
 
 
-def _fit(objects: Sequence[TrackedObject], order: FitOrder, clock: _Clock) -> FitReport:
-    with clock.stage("fit", len(order.frames or ())) as tell:
-        return _together([each.fit(order, _telling(tell)).report for each in objects])
+def _fit(objects: Sequence[TrackedObject], options: FitOptions, frames: FrameRange, clock: _Clock) -> FitReport:
+    with clock.stage("fit", len(frames)) as tell:
+        return _together([each.fit(options, frames, on_progress=_telling(tell)).report for each in objects])
 
 
 def _together(reports: Sequence[FitReport]) -> FitReport:
@@ -230,12 +241,19 @@ def _together(reports: Sequence[FitReport]) -> FitReport:
             max(error.max_px, other.max_px),
         )
     return FitReport(
-        tuple(error for _, error in sorted(frames.items())),
-        max(each.effective_tolerance_px for each in reports),
-        sum(each.shapes for each in reports),
-        sum(each.control_points for each in reports),
-        sum(each.keyframes for each in reports),
-        sum(each.elapsed_s for each in reports),
+        frames=tuple(error for _, error in sorted(frames.items())),
+        tolerance_px=max(each.tolerance_px for each in reports),
+        effective_tolerance_px=max(each.effective_tolerance_px for each in reports),
+        shapes=sum(each.shapes for each in reports),
+        control_points=sum(each.control_points for each in reports),
+        keyframes=sum(each.keyframes for each in reports),
+        layer_keyframes=sum(each.layer_keyframes for each in reports),
+        baked_keyframes=sum(each.baked_keyframes for each in reports),
+        control_numbers=sum(each.control_numbers for each in reports),
+        baked_control_numbers=sum(each.baked_control_numbers for each in reports),
+        doubtful_frames=tuple(sorted({frame for each in reports for frame in each.doubtful_frames})),
+        look_first=tuple(look for each in reports for look in each.look_first),
+        elapsed_s=sum(each.elapsed_s for each in reports),
     )
 
 

@@ -21,11 +21,13 @@ from typer.testing import CliRunner
 
 from roto_client.cli import app
 from roto_client.errors import ClientError
+from roto_proto import wire
 from roto_proto.v1 import sessions_pb2
 from roto_shapes.exporters import encode
 from roto_shapes.exporters.rotolink_json import read_roto
+from roto_shapes.fit_options import FitOptions
 from roto_shapes.prompt import BoxPrompt, PointPrompt
-from roto_shapes.shape import ControlPoint, Roto, Shape, ShapeKeyframe
+from roto_shapes.shape import ControlPoint, Interpolation, Roto, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate
 
 Code = grpc.StatusCode
@@ -82,7 +84,9 @@ def test_an_object_is_followed_and_everything_asked_for_is_written(stand_in: Sta
         "keyframes 1",
         "0.25 px mean",
         "2.00 px at worst, on frame 1006",
-        "need a look first 1003-1004, 1007",
+        "need a look first 1003: low confidence; a shape crosses itself",
+        "1004, 1007: low confidence",
+        "1006: outline off by 2.0 px; mask drawn through",
         "plate 64x48, frames 1001-1010",
         f"Wrote {tmp_path / 'a.nk'}",
     ):
@@ -146,9 +150,49 @@ def test_prompts_of_one_frame_are_sent_together(stand_in: StandInDaemon, tmp_pat
     assert (facts["engine"], facts["tolerance_px"], facts["shapes"]) == ("big", 2.5, 1)
     assert facts["worst_error"] == {"frame": 1006, "mean_px": 0.25, "p95_px": 0.5, "max_px": 2.0}
     assert facts["low_confidence_frames"] == [1003, 1004, 1007]
+    assert facts["doubtful_frames"] == [1006]
+    assert facts["look_first"][2] == {"frame": 1006, "reasons": ["outline off by 2.0 px", "mask drawn through"]}
     assert [stage["stage"] for stage in facts["stages"]] == ["open", "point", "track", "fit", "write shapes"]
     assert facts["stages"][2]["frames_per_second"] > 0
     assert facts["files"] == [str(tmp_path / "a.nk")]
+
+
+def test_shapes_are_ordered_as_a_fit_of_masks_orders_them(stand_in: StandInDaemon, tmp_path: Path) -> None:
+    options = ["--points", "9", "--threshold", "0.25", "--interpolation", "smooth", "--keyframes", "1002,1004"]
+    more = ["--every", "3", "--shape-layers", "--offset", "-1.5", "--feather"]
+    done = roto("track", "p", *CLICK, *options, *more, "--out", str(tmp_path / "a.nk"), "--daemon", stand_in.address)
+    assert done.exit_code == 0, done.output
+    assert wire.fit_options_from_wire(stand_in.fits[-1]) == FitOptions(
+        threshold=0.25,
+        interpolation=Interpolation.SMOOTH,
+        keyframes_at=(1002, 1004),
+        keyframe_step=3,
+        points=9,
+        layers=True,
+        offset_px=-1.5,
+        feather=True,
+    )
+    assert "and 2 of layers; 3 without layers" in plain(done.stdout)
+    assert "numbers in all 31 with layers; 75 baked" in plain(done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["--points", "9", "--tolerance", "1"], "one of the two"),
+        (["--points", "3"], "too few"),
+        (["--threshold", "1"], "between 0 and 1"),
+        (["--every", "0"], "step of 1 or more"),
+        (["--offset", "1000"], "moves no edge"),
+    ],
+)
+def test_shapes_that_cannot_be_fitted_are_refused_before_the_work(
+    stand_in: StandInDaemon, options: list[str], why: str
+) -> None:
+    done = roto("track", "p", *CLICK, "--out", "a.nk", *options, "--daemon", stand_in.address)
+    assert done.exit_code == 3
+    assert why in plain(done.stderr)
+    assert not stand_in.calls
 
 
 def test_only_the_frames_wanted_are_done(stand_in: StandInDaemon, tmp_path: Path) -> None:
@@ -188,6 +232,7 @@ def test_the_daemon_is_found_by_the_variable(stand_in: StandInDaemon) -> None:
         (["track", "p", *CLICK, "--out", "a.nk", "--cryptomatte", "c.exr"], "must say once"),
         (["track", "p", *CLICK, "--out", "a.nk", "--tolerance", "0"], "above 0"),
         (["track", "p", *CLICK, "--out", "a.nk", "--tolerance", "much"], "above 0"),
+        (["track", "p", *CLICK, "--out", "a.nk", "--keyframes", "1001,b"], "names no frames"),
         (["doctor", "--daemon", "nowhere:"], "HOST:PORT"),
         (["fly"], "fly"),
     ],
@@ -305,7 +350,7 @@ def test_the_doctor_names_versions_and_engines(stand_in: StandInDaemon) -> None:
     done = roto("doctor", "--daemon", stand_in.address)
     shown = plain(done.stdout)
     assert done.exit_code == 0
-    for fact in ("grpcio", "protobuf", "from --daemon", "Rotolink 9.8.7, protocol 1.0", "Its weights are missing."):
+    for fact in ("grpcio", "protobuf", "from --daemon", "Rotolink 9.8.7, protocol 1.1", "Its weights are missing."):
         assert fact in shown
     facts = json.loads(roto("doctor", "--daemon", stand_in.address, "--json").stdout)
     assert facts["daemon"]["round_trip_ms"] > 0

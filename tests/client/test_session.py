@@ -15,13 +15,13 @@ from roto_client.results import (
     ExportFormat,
     ExportOrder,
     FileFrame,
-    FitOrder,
     FrameDone,
     Matte,
     Progress,
 )
 from roto_client.session import Daemon, OpenPlate, Session, TrackedObject, connect
 from roto_proto.v1 import sessions_pb2
+from roto_shapes.fit_options import FitOptions
 from roto_shapes.prompt import MaskPrompt, PointPrompt, Prompt
 from roto_shapes.shape import ControlPoint
 from roto_shapes.shot import FrameRange, Plate
@@ -141,7 +141,7 @@ def test_an_object_without_a_prompt_cannot_be_followed(ball: TrackedObject) -> N
 
 def test_a_fit_tells_how_far_it_is(ball: TrackedObject) -> None:
     told: list[Progress] = []
-    fitted = ball.fit(FitOrder(tolerance_px=3.0), told.append)
+    fitted = ball.fit(FitOptions(tolerance_px=3.0), on_progress=told.append)
     assert told == [Progress(1, 2, "fitting")]
     assert fitted.report.effective_tolerance_px == 3.0
     ball.set_shapes(fitted.shapes)

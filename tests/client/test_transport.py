@@ -32,6 +32,7 @@ from roto_client.results import (
     FitOrder,
     Fitted,
     FrameDone,
+    LookFirst,
     Matte,
     PixelFrame,
     Progress,
@@ -40,7 +41,9 @@ from roto_client.results import (
 )
 from roto_client.transport import split_address
 from roto_client.transport.by_grpc import GrpcTransport
+from roto_proto import wire
 from roto_proto.ring import ring_folders
+from roto_shapes.fit_options import FitOptions
 from roto_shapes.prompt import MaskPrompt, PointPrompt, Prompt
 from roto_shapes.shape import ControlPoint, Interpolation, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate, PlatePath
@@ -76,7 +79,7 @@ def session_id(transport: GrpcTransport) -> str:
 
 def test_a_daemon_says_who_it_is(transport: GrpcTransport, stand_in: StandInDaemon) -> None:
     assert transport.address == stand_in.address
-    assert (transport.info.version, transport.info.api) == ("9.8.7", (1, 0))
+    assert (transport.info.version, transport.info.api) == ("9.8.7", wire.API_VERSION)
     assert transport.info.limits.chunk_bytes == 1 << 20
     assert "ring" in transport.info.features
 
@@ -127,7 +130,7 @@ def test_mattes_made_before_are_read_again(transport: GrpcTransport, session_id:
 
 
 def test_a_fit_gives_shapes_and_how_well_they_fit(transport: GrpcTransport, session_id: str) -> None:
-    order = FitOrder(FRAMES, 2.5, 0.5, Interpolation.SMOOTH)
+    order = FitOrder(FRAMES, FitOptions(2.5, 0.5, interpolation=Interpolation.SMOOTH))
     progress, fitted = transport.fit_shapes(session_id, 1, order)
     assert progress == Progress(1, 2, "fitting")
     assert isinstance(fitted, Fitted)
@@ -135,6 +138,33 @@ def test_a_fit_gives_shapes_and_how_well_they_fit(transport: GrpcTransport, sess
     assert fitted.report.effective_tolerance_px == 2.5
     assert fitted.report.worst is not None
     assert (fitted.report.worst.frame, fitted.report.worst.max_px, fitted.report.mean_px) == (1006, 2.0, 0.25)
+    assert fitted.report.doubtful_frames == (1006,)
+    assert fitted.report.look_first[0] == LookFirst(1006, ("outline off by 2.0 px", "mask drawn through"))
+
+
+OPTIONS = FitOptions(
+    0.75, 0.25, "object", Interpolation.SMOOTH, (1002, 1004), 3, layers=True, offset_px=-1.5, feather=True
+)
+
+
+@pytest.mark.parametrize("options", [OPTIONS, FitOptions(points=12), FitOptions()])
+def test_a_fit_is_ordered_with_all_its_options(
+    transport: GrpcTransport, session_id: str, stand_in: StandInDaemon, options: FitOptions
+) -> None:
+    list(transport.fit_shapes(session_id, 1, FitOrder(FRAMES, options, (1003,))))
+    sent = stand_in.fits[-1]
+    assert wire.fit_options_from_wire(sent) == options
+    assert (list(sent.edited), wire.frames_from_wire(sent.frames)) == ([1003], FRAMES)
+
+
+def test_a_daemon_too_old_for_an_option_is_not_asked(stand_in: StandInDaemon) -> None:
+    stand_in.api = (1, 0)
+    old = GrpcTransport(stand_in.address)
+    with pytest.raises(VersionMismatchError, match="too old to fit with layers"):
+        list(old.fit_shapes("s", 1, FitOrder(options=FitOptions(layers=True))))
+    assert not stand_in.fits
+    list(old.fit_shapes("s", 1, FitOrder(options=FitOptions(2.0))))
+    old.close()
 
 
 def test_shapes_that_the_artist_changed_come_back(transport: GrpcTransport, session_id: str) -> None:
@@ -251,7 +281,7 @@ def test_a_greeting_that_fails_says_why(
 
 def test_a_daemon_of_another_major_version_is_refused_with_both_versions(stand_in: StandInDaemon) -> None:
     stand_in.api = (2, 3)
-    with pytest.raises(VersionMismatchError, match=r"9\.8\.7\) speaks protocol 2\.3 and this client .* 1\.0"):
+    with pytest.raises(VersionMismatchError, match=r"9\.8\.7\) speaks protocol 2\.3 and this client .* 1\.1"):
         GrpcTransport(stand_in.address)
 
 

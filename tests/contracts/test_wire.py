@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roto_proto import wire
+from roto_proto.v1 import sessions_pb2
 from roto_proto.v1 import values_pb2 as pb
 from roto_shapes import coverage
+from roto_shapes.fit_options import FitOptions
 from roto_shapes.prompt import BoxPrompt, MaskPrompt, PointPrompt, Prompt
 from roto_shapes.shape import ControlPoint, Interpolation, Layer, LayerKeyframe, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate, PlatePath
@@ -299,11 +301,37 @@ def test_pieces_that_make_no_matte_are_refused(parts: list[pb.MattePart], why: s
         list(wire.join_matte_parts(parts))
 
 
-def test_a_shape_on_a_layer_crosses_the_wire_without_it_and_in_the_same_place() -> None:
+def test_a_shape_crosses_the_wire_on_its_layer() -> None:
     points = (ControlPoint(10, 0), ControlPoint(20, 0), ControlPoint(20, 10))
-    layer = Layer("spin", (LayerKeyframe(1), LayerKeyframe(9, 3, 0, 90)))
+    layer = Layer(
+        "spin",
+        (LayerKeyframe(1), LayerKeyframe(9, 3, -2, 90, 1.5, 0.75, 0.5, (1e-4, -2e-4))),
+        (4.5, -6.25),
+        Interpolation.SMOOTH,
+    )
     shape = Shape("box", (ShapeKeyframe(1, points),), FrameRange(1, 9), layer=layer)
-    crossed = wire.shape_from_wire(wire.shape_to_wire(shape))
-    assert crossed.layer is None
-    last = crossed.keyframes[-1]
-    assert (last.frame, last.points[0].x, last.points[0].y) == pytest.approx((9, 3, 10))
+    message = pb.Shape.FromString(wire.shape_to_wire(shape).SerializeToString())
+    assert wire.shape_from_wire(message) == shape
+
+
+@given(
+    st.builds(
+        FitOptions,
+        st.floats(1e-3, 1e3),
+        st.floats(0, 1, exclude_min=True, exclude_max=True),
+        interpolation=st.sampled_from(Interpolation),
+        keyframes_at=st.lists(frames, max_size=3).map(tuple),
+        keyframe_step=st.none() | st.integers(1, 1000),
+        layers=st.booleans(),
+        offset_px=st.floats(-100, 100),
+        feather=st.booleans(),
+    )
+    | st.builds(FitOptions, points=st.integers(4, 1000))
+)
+def test_what_is_asked_of_a_fit_comes_back_as_it_was(value: FitOptions) -> None:
+    message = sessions_pb2.FitShapesRequest.FromString(wire.fit_options_to_wire(value).SerializeToString())
+    assert wire.fit_options_from_wire(message) == value
+
+
+def test_a_fit_that_asks_for_nothing_gets_the_tolerance_of_the_commands() -> None:
+    assert wire.fit_options_from_wire(sessions_pb2.FitShapesRequest()) == FitOptions(1.0)

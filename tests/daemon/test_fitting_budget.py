@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from roto_daemon.errors import FitError
 from roto_daemon.fitting import FitOptions, FitResult, coverage, fit_shapes, shape_polyline
 from roto_daemon.fitting.measure import boundary_error
 from roto_shapes.shot import FrameRange, Plate
@@ -63,10 +62,10 @@ def test_corners_come_before_other_points() -> None:
 
 
 def test_points_and_a_tolerance_exclude_each_other() -> None:
-    with pytest.raises(FitError, match="one of the two"):
+    with pytest.raises(ValueError, match="one of the two"):
         FitOptions(2.0, points=8)
 
 
 def test_points_that_no_outline_can_be_drawn_with_are_refused() -> None:
-    with pytest.raises(FitError, match="3 points are too few"):
+    with pytest.raises(ValueError, match="3 points are too few"):
         FitOptions(points=3)

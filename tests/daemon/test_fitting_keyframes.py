@@ -100,7 +100,7 @@ def test_a_demanded_frame_outside_the_range_is_refused() -> None:
 
 @pytest.mark.parametrize("step", [0, -5])
 def test_a_step_that_leads_nowhere_is_refused(step: int) -> None:
-    with pytest.raises(FitError, match="step of 1 or more"):
+    with pytest.raises(ValueError, match="step of 1 or more"):
         FitOptions(keyframe_step=step)
 
 

@@ -86,5 +86,5 @@ def test_an_offset_that_eats_the_object_says_so() -> None:
 
 @pytest.mark.parametrize("offset_px", [math.nan, math.inf, 1000.0])
 def test_an_offset_that_moves_no_edge_is_refused(offset_px: float) -> None:
-    with pytest.raises(FitError, match="offset"):
+    with pytest.raises(ValueError, match="offset"):
         FitOptions(offset_px=offset_px)

@@ -101,7 +101,7 @@ def test_the_worst_frame_comes_first_with_its_reason_in_words() -> None:
     quality = measured(one_bad)
     assert [one.frame for one in quality.look_first] == [7, 4]
     assert any("crosses itself" in reason for reason in quality.look_first[0].reasons)
-    assert any("px off" in reason for reason in quality.look_first[1].reasons)
+    assert any("outline off by" in reason for reason in quality.look_first[1].reasons)
 
 
 def test_kinks_crowded_points_long_handles_and_flips_are_counted() -> None:

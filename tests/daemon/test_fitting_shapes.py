@@ -361,11 +361,11 @@ class TestBadInput:
 
     @pytest.mark.parametrize("tolerance_px", [0.0, -1.0, math.nan, math.inf])
     def test_a_tolerance_that_nothing_can_hold_is_refused(self, tolerance_px: float) -> None:
-        with pytest.raises(FitError, match="above zero"):
+        with pytest.raises(ValueError, match="above zero"):
             FitOptions(tolerance_px)
 
     def test_a_threshold_without_an_edge_is_refused(self) -> None:
-        with pytest.raises(FitError, match="between 0 and 1"):
+        with pytest.raises(ValueError, match="between 0 and 1"):
             FitOptions(threshold=1.0)
 
     def test_a_white_matte_becomes_a_shape_that_covers_the_plate(self) -> None:

@@ -15,8 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roto_daemon.errors import FitError
+from roto_daemon.fitting.attention import (
+    DRAWN_THROUGH,
+    LookFirst,
+    Reason,
+    ranked,
+    reasons_of_crossings,
+    reasons_of_distance,
+)
 from roto_daemon.fitting.contacts import parted
-from roto_daemon.fitting.correspondence import match
+from roto_daemon.fitting.correspondence import Matched, match
 from roto_daemon.fitting.feather import EdgeSoftness
 from roto_daemon.fitting.flow import Pictures, PlateFlow
 from roto_daemon.fitting.hidden import carried, known_only
@@ -25,13 +33,13 @@ from roto_daemon.fitting.measure import BoundaryError, boundary_error, drawn_out
 from roto_daemon.fitting.mending import mended
 from roto_daemon.fitting.mixing import KeyRule, demanded_keys
 from roto_daemon.fitting.naming import paint_order
-from roto_daemon.fitting.offset import EdgeOffset, require_offset
+from roto_daemon.fitting.offset import EdgeOffset
 from roto_daemon.fitting.outline import trace_outlines
 from roto_daemon.fitting.raster import control_point_polyline, coverage, render_shapes, shape_polyline
 from roto_daemon.fitting.refit import Refitted, outlines_of_shapes, refit_shape
-from roto_daemon.fitting.solve import FEWEST_KNOTS
 from roto_daemon.fitting.track_fit import TrackFit, fit_samples
 from roto_daemon.fitting.tracks import Track, TrackLinker
+from roto_shapes.fit_options import FitOptions
 from roto_shapes.layers import baked
 from roto_shapes.shape import ControlPoint, Interpolation, Roto, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate
@@ -55,57 +63,10 @@ _MOST_IGNORED = 0.25
 _WORTH_FLOW = 0.05
 """Optical flow is looked at for outlines of at least this share of the largest: small ones hold little texture."""
 
-_DEFAULT_TOLERANCE_PX = 0.5
+_DEFAULT = FitOptions()
 
 _READING_SHARE = 0.3
 """Part of the progress that reading mattes stands for."""
-
-
-@dataclass(frozen=True)
-class FitOptions:
-    """What the artist asks of the shapes."""
-
-    tolerance_px: float = _DEFAULT_TOLERANCE_PX
-    """Largest distance between the shapes' outline and the mattes' own, on every frame, as the fitter judges it."""
-    threshold: float = 0.5
-    """Coverage at which a matte's outline runs."""
-    name: str = "object"
-    interpolation: Interpolation = Interpolation.LINEAR
-    """How hosts are to move the points between keyframes; the shapes say so too."""
-    keyframes_at: tuple[int, ...] = ()
-    """Frames that must be keyframes of every shape that lives on them."""
-    keyframe_step: int | None = None
-    """A keyframe at every so many frames, counted from the first of a shape's lifetime."""
-    points: int | None = None
-    """At most so many control points a shape instead of a tolerance; the bound that they can hold is reported."""
-    layers: bool = False
-    """Whether motion that a whole outline shares may go to a layer above its points, where that takes fewer numbers."""
-    offset_px: float = 0.0
-    """How far the edge is moved on every frame; positive grows, negative shrinks."""
-    feather: bool = False
-    """Whether points get a feather as wide as the mattes' soft edge is there."""
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be fitted."""
-        if not (math.isfinite(self.tolerance_px) and self.tolerance_px > 0):
-            raise FitError(
-                f"a tolerance of {self.tolerance_px:g} px cannot be held: give a number above zero, such as 0.5"
-            )
-        if not 0 < self.threshold < 1:
-            raise FitError(f"a threshold of {self.threshold:g} finds no outline: give a coverage between 0 and 1")
-        if self.points is not None:
-            self._check_points(self.points)
-        if self.keyframe_step is not None and self.keyframe_step < 1:
-            raise FitError(f"a keyframe at every {self.keyframe_step} frames cannot be: give a step of 1 or more")
-        require_offset(self.offset_px)
-
-    def _check_points(self, points: int) -> None:
-        if points < FEWEST_KNOTS:
-            raise FitError(f"{points} points are too few for an outline: give {FEWEST_KNOTS} or more")
-        if self.tolerance_px != _DEFAULT_TOLERANCE_PX:
-            raise FitError(
-                f"{points} points and a tolerance of {self.tolerance_px:g} px cannot both be held: give one of the two"
-            )
 
 
 @dataclass(frozen=True)
@@ -149,7 +110,23 @@ class FitReport:
     """Specks and the smallest of too many pieces, summed over frames."""
     seconds: float
     doubtful_frames: tuple[int, ...] = ()
-    """Given frames on which an outline was missing for a frame or two, and follows from the frames around."""
+    """Given frames on which the mattes were drawn through: an outline was missing, in pieces, or bitten for a frame or
+    two, and follows from the frames around."""
+    judged_px: float = _DEFAULT.tolerance_px
+    """What frames are judged by: the tolerance asked for, or the bound that a budget of points can hold."""
+
+    @property
+    def look_first(self) -> tuple[LookFirst, ...]:
+        """Return the frames that need a look first, the gravest first, with the reasons in words."""
+        reasons: dict[int, list[Reason]] = {
+            error.frame: reasons_of_distance(error.max_px, error.percentile95_px, self.judged_px)
+            for error in self.frames
+        }
+        for frame in self.crossing_frames:
+            reasons.setdefault(frame, []).extend(reasons_of_crossings(1))
+        for frame in self.doubtful_frames:
+            reasons.setdefault(frame, []).append(DRAWN_THROUGH)
+        return ranked(reasons.items())
 
     @property
     def worst_frame(self) -> FrameError | None:
@@ -198,6 +175,7 @@ def fit_shapes(
     for frame, matte in mattes:
         reader.add(frame, matte)
     fits = []
+    bitten: set[int] = set()
     tracks = reader.finish()
     flow = PlateFlow(pictures, (plate.width, plate.height)) if pictures else None
     work = sum(len(track.frames) for track in tracks)
@@ -205,7 +183,9 @@ def fit_shapes(
     for track in tracks:
         guide = flow if track.weight >= _WORTH_FLOW * tracks[0].weight else None
         samples = known_only(match(track, plate.width, plate.height, guide), track)
-        samples = mended(carried(samples, (plate.width, plate.height)))
+        matched = carried(samples, (plate.width, plate.height))
+        samples = mended(matched)
+        bitten |= _moved_frames(matched, samples, options.tolerance_px)
         demanded = demanded_keys(samples.frames, options.keyframes_at, options.keyframe_step)
         rule = KeyRule(options.interpolation, demanded)
         fitted = fit_layered if options.layers else fit_samples
@@ -220,7 +200,10 @@ def fit_shapes(
         report,
         effective_tolerance_px=max(fit.tolerance_px for fit in fits),
         noise_px=max(fit.noise_px for fit in fits),
+        doubtful_frames=tuple(sorted(bitten.union(report.doubtful_frames))),
     )
+    if options.points is not None:
+        report = replace(report, judged_px=report.effective_tolerance_px)
     soft = replace(roto, shapes=tuple(map(reader.softness.feathered, shapes))) if options.feather else roto
     progress(1.0)
     return FitResult(soft, report, roto)
@@ -241,10 +224,7 @@ def refit_shapes(
     cannot be used, an open shape, or an edited frame on which no shape has a keyframe.
     """
     options = options or FitOptions()
-    if options.points is not None:
-        raise FitError("shapes that are fitted anew keep their control points: give a tolerance instead of points")
-    if options.feather:
-        raise FitError("shapes that are fitted anew keep the feather that they have: do without measuring a new one")
+    _refuse_ignored(options, roto)
     progress = progress or _unheard
     began = time.monotonic()
     frames_edited = frozenset(edited)
@@ -269,12 +249,40 @@ def refit_shapes(
     progress(1.0)
     reached = max((result.tolerance_px for result in results), default=0.0)
     noise = max((result.noise_px for result in results), default=0.0)
-    report = replace(report, effective_tolerance_px=max(reached, options.tolerance_px), noise_px=noise)
+    report = replace(
+        report,
+        effective_tolerance_px=max(reached, options.tolerance_px),
+        noise_px=noise,
+    )
     return FitResult(refitted, report, refitted)
 
 
 def _unheard(share: float) -> None:
     del share
+
+
+def _moved_frames(before: Matched, after: Matched, least_px: float) -> set[int]:
+    """Return the frames on which samples were moved by more than a distance."""
+    moved = np.linalg.norm(after.points - before.points, axis=-1).max(axis=1) > least_px
+    return {int(frame) for frame in before.frames[moved]}
+
+
+def _refuse_ignored(options: FitOptions, roto: Roto) -> None:
+    """Refuse what is asked of new shapes and a fit anew would ignore."""
+    smooth = options.interpolation is not _DEFAULT.interpolation
+    refused = [
+        (options.points is not None, "their control points: give a tolerance instead of points"),
+        (options.feather, "the feather that they have: do without measuring a new one"),
+        (bool(options.keyframes_at or options.keyframe_step), "keyframes where the bound asks for them: demand none"),
+        (options.layers, "their points free of layers: do without layers"),
+        (
+            smooth and any(shape.interpolation is not options.interpolation for shape in roto.shapes),
+            "the interpolation that they have: ask for no other",
+        ),
+    ]
+    for asked, what in refused:
+        if asked:
+            raise FitError(f"shapes that are fitted anew keep {what}")
 
 
 class _Reader:
@@ -396,5 +404,6 @@ def _report(roto: Roto, tracks: list[Track], reader: _Reader, options: FitOption
         baked_control_numbers=control_numbers(plain),
         ignored_outlines=reader.linker.ignored_outlines,
         seconds=0.0,
+        judged_px=options.tolerance_px,
         doubtful_frames=tuple(sorted(doubtful)),
     )

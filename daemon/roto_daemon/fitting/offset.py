@@ -16,23 +16,11 @@ from scipy.spatial import cKDTree
 from roto_daemon.errors import FitError
 from roto_daemon.fitting.outline import BORDER_PX, Outline, Points, evenly, shoelace_area
 
-MOST_OFFSET_PX = 100.0
-"""An edge is corrected by pixels; further out the distance field would cost more than the fit."""
-
 _SPACING_PX = 0.5
 """Outlines are resampled so finely that the nearest piece always begins or ends at the nearest point."""
 
 _SPARE_PX = 3
 _FEWEST_CORNERS = 3
-
-
-def require_offset(offset_px: float) -> None:
-    """Refuse an offset that no outline can be drawn with."""
-    if not (math.isfinite(offset_px) and abs(offset_px) <= MOST_OFFSET_PX):
-        raise FitError(
-            f"an offset of {offset_px:g} px moves no edge: give a number from {-MOST_OFFSET_PX:g} to "
-            f"{MOST_OFFSET_PX:g}, negative to shrink"
-        )
 
 
 class EdgeOffset:

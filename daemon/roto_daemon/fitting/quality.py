@@ -7,13 +7,21 @@ the fitter. Distances are plate pixels. Only what lies inside the plate counts.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from roto_daemon.fitting.attention import (
+    DRAWN_THROUGH,
+    LookFirst,
+    Reason,
+    ranked,
+    reasons_of_crossings,
+    reasons_of_distance,
+)
 from roto_daemon.fitting.measure import boundary_error, self_crossings
 from roto_daemon.fitting.offset import EdgeOffset
 from roto_daemon.fitting.outline import Outline, Points, evenly, shoelace_area, trace_outlines, visible
@@ -30,12 +38,8 @@ _SPACING_PX = 0.5
 _FARTHEST_STEP_PX = 32.0
 """A nearest point further off than this on the next frame is not the same edge any more."""
 
-_FRAMES_NAMED = 12
 _FLICKER_FACTOR = 3.0
 """Masks whose edge jumps this many times their usual amount on one frame ask for a look."""
-
-_WORST_FACTOR = 2.0
-"""A place this many tolerances off is seen; less is within what tips and corners of real masks give."""
 
 _MARGIN_PX = 4
 _SPECK_PX2, _SPECK_SHARE = 24.0, 0.002
@@ -91,15 +95,6 @@ class ShapeQuality:
 
 
 @dataclass(frozen=True)
-class LookFirst:
-    """A frame that needs a look, with the reasons in words, the gravest first."""
-
-    frame: int
-    reasons: tuple[str, ...]
-    weight: float
-
-
-@dataclass(frozen=True)
 class Quality:
     """All numbers of one result."""
 
@@ -142,11 +137,12 @@ def measure_quality(
     tolerance_px: float,
     threshold: float = 0.5,
     offset_px: float = 0.0,
+    drawn_through: Collection[int] = (),
 ) -> Quality:
     """Measure shapes against the (frame, matte) pairs they were fitted to, in rising frame order.
 
     Mattes are let go one by one; the outlines of three frames are held. `threshold` and `offset_px` are those of the
-    fit: the masks' edge is moved in the same way.
+    fit: the masks' edge is moved in the same way; `drawn_through` names frames whose masks the fit did not follow.
     """
     size = (roto.plate.width, roto.plate.height)
     window: list[_Edges] = []
@@ -159,7 +155,7 @@ def measure_quality(
     if window:
         frames.append(_frame(window[-1], window[-1:], roto, size))
     shapes = tuple(_shape(shape) for shape in roto.shapes)
-    return Quality(tolerance_px, tuple(frames), shapes, _look_first(frames, tolerance_px))
+    return Quality(tolerance_px, tuple(frames), shapes, _look_first(frames, tolerance_px, drawn_through))
 
 
 def drawn_shapes(roto: Roto, frame: int) -> list[tuple[Shape, Points]]:
@@ -322,30 +318,25 @@ def _slide(moving: NDArray[np.float64]) -> float:
     return _rms(wander)
 
 
-def _look_first(frames: Sequence[FrameQuality], tolerance_px: float) -> tuple[LookFirst, ...]:
+def _look_first(
+    frames: Sequence[FrameQuality], tolerance_px: float, drawn_through: Collection[int]
+) -> tuple[LookFirst, ...]:
     jumps = [frame.mask_flicker_px for frame in frames if frame.mask_flicker_px]
     usual = float(np.median(jumps)) if jumps else 0.0
-    named = [_reasons(frame, tolerance_px, usual) for frame in frames]
-    found = sorted((one for one in named if one.reasons), key=lambda one: (-one.weight, one.frame))
-    return tuple(found[:_FRAMES_NAMED])
+    own = {frame.frame: _reasons(frame, tolerance_px, usual) for frame in frames}
+    return ranked((frame, why + [DRAWN_THROUGH] * (frame in drawn_through)) for frame, why in own.items())
 
 
-def _reasons(frame: FrameQuality, tolerance_px: float, usual_flicker_px: float) -> LookFirst:
-    reasons: list[tuple[float, str]] = []
+def _reasons(frame: FrameQuality, tolerance_px: float, usual_flicker_px: float) -> list[Reason]:
+    reasons: list[Reason] = []
     if frame.outlines and not frame.drawn:
         reasons.append((100.0, "nothing is drawn where the masks show an object"))
     if frame.drawn and not frame.outlines:
         reasons.append((100.0, "something is drawn where the masks are empty"))
-    if frame.crossings:
-        reasons.append((50.0, f"a shape crosses itself at {frame.crossings} place{'s' * (frame.crossings > 1)}"))
     if frame.outlines and frame.drawn and frame.outlines != frame.drawn:
         reasons.append((1.0, f"the masks have {frame.outlines} outlines and {frame.drawn} shapes are drawn"))
-    if frame.max_px is not None and frame.max_px > _WORST_FACTOR * tolerance_px:
-        reasons.append((frame.max_px / tolerance_px, f"the edge is {frame.max_px:.1f} px off at the worst place"))
-    if frame.percentile95_px is not None and frame.percentile95_px > tolerance_px:
-        off = frame.percentile95_px
-        reasons.append((off / tolerance_px, f"a twentieth of the edge is {off:.1f} px off or more"))
+    reasons += reasons_of_crossings(frame.crossings)
+    reasons += reasons_of_distance(frame.max_px, frame.percentile95_px, tolerance_px)
     if usual_flicker_px and frame.mask_flicker_px > max(_FLICKER_FACTOR * usual_flicker_px, tolerance_px):
         reasons.append((1.0, f"the masks' own edge jumps by {frame.mask_flicker_px:.1f} px here"))
-    reasons.sort(key=lambda one: -one[0])
-    return LookFirst(frame.frame, tuple(words for _, words in reasons), sum(weight for weight, _ in reasons))
+    return reasons

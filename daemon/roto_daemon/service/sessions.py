@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from roto_proto import wire
 from roto_proto.v1 import sessions_pb2 as pb
 from roto_proto.v1 import sessions_pb2_grpc, values_pb2
 from roto_shapes.exporters import encode
-from roto_shapes.shape import Shape
+from roto_shapes.layers import baked
 from roto_shapes.shot import FrameRange
 
 _DIRECTIONS = {pb.DIRECTION_FORWARD: 1, pb.DIRECTION_BACKWARD: -1}
@@ -31,8 +31,6 @@ _FILE_KINDS = {
     pb.EXPORT_FORMAT_CRYPTOMATTE_EXR: "cryptomatte",
     pb.EXPORT_FORMAT_PREVIEW_MOV: "movie",
 }
-_DEFAULT_TOLERANCE_PX = 1.0
-_DEFAULT_THRESHOLD = 0.5
 _DEFAULT_BITS = 16
 _DEFAULT_COMPRESSION = "zip"
 
@@ -117,18 +115,13 @@ class SessionServicer(sessions_pb2_grpc.SessionServiceServicer):
         self, request: pb.FitShapesRequest, context: Context
     ) -> AsyncGenerator[pb.FitShapesResponse, None]:
         """Turn mattes into shapes."""
-        order = FitOrder(
-            _optional_frames(request),
-            request.tolerance_px or _DEFAULT_TOLERANCE_PX,
-            request.threshold or _DEFAULT_THRESHOLD,
-            wire.interpolation_from_wire(request.interpolation),
-        )
+        order = FitOrder(_optional_frames(request), wire.fit_options_from_wire(request), tuple(request.edited))
         run = self._sessions.fit(request.session_id, request.object_id, order)
         async with contextlib.aclosing(run) as events:
             async for event in events:
                 if "shapes" in event:
                     shapes = [wire.shape_to_wire(shape) for shape in event["shapes"]]
-                    report = _report(event["report"], event["shapes"])
+                    report = _report(event["report"])
                     yield pb.FitShapesResponse(result=pb.FittedShapes(shapes=shapes, report=report))
                 else:
                     yield pb.FitShapesResponse(progress=_progress(event["done"], event["total"], "fitting"))
@@ -137,6 +130,7 @@ class SessionServicer(sessions_pb2_grpc.SessionServiceServicer):
     async def GetShapes(self, request: pb.GetShapesRequest, context: Context) -> pb.GetShapesResponse:
         """Send the shapes."""
         roto = self._sessions.session(request.session_id).roto()
+        roto = roto if request.layers else baked(roto)
         return pb.GetShapesResponse(
             plate=wire.plate_to_wire(roto.plate), shapes=[wire.shape_to_wire(shape) for shape in roto.shapes]
         )
@@ -226,12 +220,7 @@ async def _file_parts(file: Path, frame: int | None) -> AsyncGenerator[pb.FilePa
     await asyncio.to_thread(file.unlink)
 
 
-def _report(report: dict[str, Any], shapes: Sequence[Shape]) -> pb.FitReport:
-    return pb.FitReport(
-        frames=[pb.FrameError(**each) for each in report["frames"]],
-        effective_tolerance_px=report["effective_tolerance_px"],
-        shapes=len(shapes),
-        control_points=sum(shape.point_count for shape in shapes),
-        keyframes=sum(len(shape.keyframes) for shape in shapes),
-        elapsed_s=report["elapsed_s"],
-    )
+def _report(report: dict[str, Any]) -> pb.FitReport:
+    frames = [pb.FrameError(**each) for each in report["frames"]]
+    look_first = [pb.LookFirst(**each) for each in report["look_first"]]
+    return pb.FitReport(**{**report, "frames": frames, "look_first": look_first})

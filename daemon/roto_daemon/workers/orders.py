@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from roto_shapes.fit_options import FitOptions
 from roto_shapes.prompt import BoxPrompt, MaskPrompt, PointPrompt, Prompt
-from roto_shapes.shape import ControlPoint
+from roto_shapes.shape import ControlPoint, Interpolation
 from roto_shapes.shot import FrameRange, Plate, PlatePath
 
 Packed = dict[str, Any]
@@ -116,6 +117,21 @@ def unpack_plate(packed: Packed) -> Plate:
     """Return a plate's facts from plain data."""
     first, last = packed["frames"]
     return Plate(**{**packed, "frames": FrameRange(first, last)})
+
+
+def pack_options(options: FitOptions) -> Packed:
+    """Return what is asked of a fit as plain data."""
+    return {
+        **vars(options),
+        "interpolation": options.interpolation.value,
+        "keyframes_at": list(options.keyframes_at),
+    }
+
+
+def unpack_options(packed: Packed) -> FitOptions:
+    """Return what is asked of a fit from plain data."""
+    told = {"interpolation": Interpolation(packed["interpolation"]), "keyframes_at": tuple(packed["keyframes_at"])}
+    return FitOptions(**{**packed, **told})
 
 
 def _pack_range(frames: FrameRange | None) -> list[int] | None:

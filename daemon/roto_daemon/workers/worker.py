@@ -21,18 +21,25 @@ import numpy as np
 from roto_daemon.engines import Direction, EnginePrompt, EngineSession, Matte, TrackedFrame
 from roto_daemon.engines.registry import engines, find
 from roto_daemon.errors import RotoError, UnavailableError
-from roto_daemon.fitting import FitOptions, FitReport, FitResult, fit_shapes
+from roto_daemon.fitting import FitReport, FitResult, fit_shapes, refit_shapes
 from roto_daemon.fitting.raster import coverage
 from roto_daemon.plates.matte_store import MatteStore
 from roto_daemon.plates.reader import whatever_reads
 from roto_daemon.workers.files import write_files
 from roto_daemon.workers.footage import Reader, open_footage
-from roto_daemon.workers.orders import ObjectOrder, PlateOrder, SessionOrder, pack_plate, unpack_plate
+from roto_daemon.workers.orders import (
+    ObjectOrder,
+    PlateOrder,
+    SessionOrder,
+    pack_plate,
+    unpack_options,
+    unpack_plate,
+)
 from roto_daemon.workers.pipe import Message, Steps
 from roto_shapes.curve import flatten
 from roto_shapes.exporters import encode
+from roto_shapes.exporters.rotolink_json import read_roto
 from roto_shapes.prompt import MaskPrompt, Prompt
-from roto_shapes.shape import Interpolation
 from roto_shapes.shot import FrameRange
 
 _SESSIONS_KEPT = 4
@@ -190,17 +197,14 @@ def _mask_matte(mask: MaskPrompt) -> Matte:
 
 def _fit(args: Message) -> Steps:
     """Fit in a thread, so that progress can be told and a cancel heard while it works."""
-    options = FitOptions(
-        name=args["name"],
-        tolerance_px=args["tolerance_px"],
-        threshold=args["threshold"],
-        interpolation=Interpolation(args["interpolation"]),
-    )
+    options = unpack_options(args["options"])
     store, object_id, frames = MatteStore(Path(args["folder"])), args["object_id"], args["frames"]
     mattes = ((frame, store.read(object_id, frame).matte()) for frame in frames)
     plate = unpack_plate(args["plate"])
 
     def fit(progress: Callable[[float], None]) -> FitResult:
+        if args["kept"]:
+            return refit_shapes(read_roto(args["kept"]), mattes, options, args["edited"], progress)
         with open_footage(PlateOrder.unpack(args["footage"])) as reader:
             return fit_shapes(mattes, plate, options, progress, whatever_reads(reader.picture))
 
@@ -217,7 +221,17 @@ def _pack_report(report: FitReport) -> Message:
             {"frame": each.frame, "mean_px": each.mean_px, "p95_px": each.percentile95_px, "max_px": each.max_px}
             for each in report.frames
         ],
+        "tolerance_px": report.tolerance_px,
         "effective_tolerance_px": report.effective_tolerance_px,
+        "shapes": report.shapes,
+        "control_points": report.points,
+        "keyframes": report.keyframes,
+        "layer_keyframes": report.layer_keyframes,
+        "baked_keyframes": report.baked_keyframes,
+        "control_numbers": report.control_numbers,
+        "baked_control_numbers": report.baked_control_numbers,
+        "doubtful_frames": list(report.doubtful_frames),
+        "look_first": [{"frame": each.frame, "reasons": list(each.reasons)} for each in report.look_first],
         "elapsed_s": report.seconds,
     }
 

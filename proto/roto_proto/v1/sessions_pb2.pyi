@@ -72,6 +72,10 @@ class _ExportFormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ExportFo
     """One Cryptomatte EXR a frame with all objects, 32-bit floats packed by ZIP."""
     EXPORT_FORMAT_PREVIEW_MOV: _ExportFormat.ValueType  # 10
     """A ProRes 4444 movie of the plate with the matte as its alpha."""
+    EXPORT_FORMAT_REPORT_HTML: _ExportFormat.ValueType  # 11
+    """The quality of an object's shapes, measured anew against its mattes: a page with pictures."""
+    EXPORT_FORMAT_REPORT_JSON: _ExportFormat.ValueType  # 12
+    """The same numbers as JSON."""
 
 class ExportFormat(_ExportFormat, metaclass=_ExportFormatEnumTypeWrapper):
     """A kind of file."""
@@ -98,6 +102,10 @@ EXPORT_FORMAT_CRYPTOMATTE_EXR: ExportFormat.ValueType  # 9
 """One Cryptomatte EXR a frame with all objects, 32-bit floats packed by ZIP."""
 EXPORT_FORMAT_PREVIEW_MOV: ExportFormat.ValueType  # 10
 """A ProRes 4444 movie of the plate with the matte as its alpha."""
+EXPORT_FORMAT_REPORT_HTML: ExportFormat.ValueType  # 11
+"""The quality of an object's shapes, measured anew against its mattes: a page with pictures."""
+EXPORT_FORMAT_REPORT_JSON: ExportFormat.ValueType  # 12
+"""The same numbers as JSON."""
 Global___ExportFormat: _TypeAlias = ExportFormat  # noqa: Y015
 
 @_typing.final
@@ -504,7 +512,13 @@ Global___ReadMattesResponse: _TypeAlias = ReadMattesResponse  # noqa: Y015
 
 @_typing.final
 class FitShapesRequest(_message.Message):
-    """How mattes become shapes."""
+    """How mattes become shapes.
+
+    An object whose shapes have locked keyframes, or for which edited frames are named, keeps its shapes: locked and
+    edited keyframes come back bit for bit, and so do names, lifetimes, control points and their order; other keyframes
+    are fitted anew. What is for new shapes is refused then: points, keyframes, interpolation, layers and feather. New
+    shapes come of clearing the object's by SetShapes before.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -514,6 +528,13 @@ class FitShapesRequest(_message.Message):
     TOLERANCE_PX_FIELD_NUMBER: _builtins.int
     THRESHOLD_FIELD_NUMBER: _builtins.int
     INTERPOLATION_FIELD_NUMBER: _builtins.int
+    KEYFRAMES_AT_FIELD_NUMBER: _builtins.int
+    KEYFRAME_STEP_FIELD_NUMBER: _builtins.int
+    POINTS_FIELD_NUMBER: _builtins.int
+    LAYERS_FIELD_NUMBER: _builtins.int
+    OFFSET_PX_FIELD_NUMBER: _builtins.int
+    FEATHER_FIELD_NUMBER: _builtins.int
+    EDITED_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """The session."""
     object_id: _builtins.int
@@ -523,10 +544,30 @@ class FitShapesRequest(_message.Message):
     threshold: _builtins.float
     """The level of the matte that is its edge. 0 for 0.5."""
     interpolation: _values_pb2.Interpolation.ValueType
-    """How the host will move points between keyframes."""
+    """How the host will move points between keyframes; not stated: linear, or the kept shapes' own."""
+    keyframe_step: _builtins.int
+    """A keyframe at every so many frames, counted from the first of a shape's lifetime. 0 for no such step."""
+    points: _builtins.int
+    """At most so many control points a shape instead of a tolerance. 0 for no budget."""
+    layers: _builtins.bool
+    """Whether motion that a whole outline shares may go to a layer above its points; shapes then come on their layers."""
+    offset_px: _builtins.float
+    """How far the edge is moved on every frame, in plate pixels; negative shrinks."""
+    feather: _builtins.bool
+    """Whether points get a feather as wide as the mattes' soft edge is there."""
     @_builtins.property
     def frames(self) -> _values_pb2.FrameRange:
         """The frames; absent for all that have a matte."""
+
+    @_builtins.property
+    def keyframes_at(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Frames that must be keyframes of every shape that lives on them."""
+
+    @_builtins.property
+    def edited(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Frames whose keyframes the artist edited: they stay, and only what lies between the next locked keyframes round
+        them changes.
+        """
 
     def __init__(
         self,
@@ -537,10 +578,17 @@ class FitShapesRequest(_message.Message):
         tolerance_px: _builtins.float = ...,
         threshold: _builtins.float = ...,
         interpolation: _values_pb2.Interpolation.ValueType = ...,
+        keyframes_at: _abc.Iterable[_builtins.int] | None = ...,
+        keyframe_step: _builtins.int = ...,
+        points: _builtins.int = ...,
+        layers: _builtins.bool = ...,
+        offset_px: _builtins.float = ...,
+        feather: _builtins.bool = ...,
+        edited: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["frames", b"frames"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["frames", b"frames", "interpolation", b"interpolation", "object_id", b"object_id", "session_id", b"session_id", "threshold", b"threshold", "tolerance_px", b"tolerance_px"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["edited", b"edited", "feather", b"feather", "frames", b"frames", "interpolation", b"interpolation", "keyframe_step", b"keyframe_step", "keyframes_at", b"keyframes_at", "layers", b"layers", "object_id", b"object_id", "offset_px", b"offset_px", "points", b"points", "session_id", b"session_id", "threshold", b"threshold", "tolerance_px", b"tolerance_px"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -581,6 +629,34 @@ class FrameError(_message.Message):
 Global___FrameError: _TypeAlias = FrameError  # noqa: Y015
 
 @_typing.final
+class LookFirst(_message.Message):
+    """A frame that needs a look first."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FRAME_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    frame: _builtins.int
+    """The frame."""
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Why, in words, the gravest first."""
+
+    def __init__(
+        self,
+        *,
+        frame: _builtins.int = ...,
+        reasons: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["frame", b"frame", "reasons", b"reasons"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LookFirst: _TypeAlias = LookFirst  # noqa: Y015
+
+@_typing.final
 class FitReport(_message.Message):
     """What a fit came to."""
 
@@ -592,6 +668,13 @@ class FitReport(_message.Message):
     CONTROL_POINTS_FIELD_NUMBER: _builtins.int
     KEYFRAMES_FIELD_NUMBER: _builtins.int
     ELAPSED_S_FIELD_NUMBER: _builtins.int
+    TOLERANCE_PX_FIELD_NUMBER: _builtins.int
+    LAYER_KEYFRAMES_FIELD_NUMBER: _builtins.int
+    BAKED_KEYFRAMES_FIELD_NUMBER: _builtins.int
+    DOUBTFUL_FRAMES_FIELD_NUMBER: _builtins.int
+    LOOK_FIRST_FIELD_NUMBER: _builtins.int
+    CONTROL_NUMBERS_FIELD_NUMBER: _builtins.int
+    BAKED_CONTROL_NUMBERS_FIELD_NUMBER: _builtins.int
     effective_tolerance_px: _builtins.float
     """The tolerance that was used: larger than asked for when the mattes' noise does not allow it."""
     shapes: _builtins.int
@@ -602,9 +685,27 @@ class FitReport(_message.Message):
     """Keyframes of all shapes together."""
     elapsed_s: _builtins.float
     """Seconds it took."""
+    tolerance_px: _builtins.float
+    """The tolerance that was asked for."""
+    layer_keyframes: _builtins.int
+    """Keyframes of all layers together; `keyframes` are those of shapes on them."""
+    baked_keyframes: _builtins.int
+    """Keyframes of all shapes together where a host knows no layers."""
+    control_numbers: _builtins.int
+    """Numbers that an artist has to look after: those of points and layers at their keyframes."""
+    baked_control_numbers: _builtins.int
+    """The same where a host knows no layers."""
     @_builtins.property
     def frames(self) -> _containers.RepeatedCompositeFieldContainer[Global___FrameError]:
         """Each frame's error."""
+
+    @_builtins.property
+    def doubtful_frames(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Frames on which the mattes were drawn through: an outline was missing, in pieces, or bitten for a frame or two."""
+
+    @_builtins.property
+    def look_first(self) -> _containers.RepeatedCompositeFieldContainer[Global___LookFirst]:
+        """Frames that need a look first, the gravest first."""
 
     def __init__(
         self,
@@ -615,10 +716,17 @@ class FitReport(_message.Message):
         control_points: _builtins.int = ...,
         keyframes: _builtins.int = ...,
         elapsed_s: _builtins.float = ...,
+        tolerance_px: _builtins.float = ...,
+        layer_keyframes: _builtins.int = ...,
+        baked_keyframes: _builtins.int = ...,
+        doubtful_frames: _abc.Iterable[_builtins.int] | None = ...,
+        look_first: _abc.Iterable[Global___LookFirst] | None = ...,
+        control_numbers: _builtins.int = ...,
+        baked_control_numbers: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["control_points", b"control_points", "effective_tolerance_px", b"effective_tolerance_px", "elapsed_s", b"elapsed_s", "frames", b"frames", "keyframes", b"keyframes", "shapes", b"shapes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["baked_control_numbers", b"baked_control_numbers", "baked_keyframes", b"baked_keyframes", "control_numbers", b"control_numbers", "control_points", b"control_points", "doubtful_frames", b"doubtful_frames", "effective_tolerance_px", b"effective_tolerance_px", "elapsed_s", b"elapsed_s", "frames", b"frames", "keyframes", b"keyframes", "layer_keyframes", b"layer_keyframes", "look_first", b"look_first", "shapes", b"shapes", "tolerance_px", b"tolerance_px"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -693,16 +801,20 @@ class GetShapesRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SESSION_ID_FIELD_NUMBER: _builtins.int
+    LAYERS_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """The session."""
+    layers: _builtins.bool
+    """Whether shapes may come on their layers; else layers are baked into the points."""
     def __init__(
         self,
         *,
         session_id: _builtins.str = ...,
+        layers: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["session_id", b"session_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["layers", b"layers", "session_id", b"session_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

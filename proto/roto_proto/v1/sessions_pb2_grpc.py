@@ -146,7 +146,8 @@ class SessionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def FitShapes(self, request, context):
-        """Turns an object's mattes into shapes, which replace the shapes it had.
+        """Turns an object's mattes into shapes, which replace the shapes it had; or, where keyframes of these are locked or
+        edited, fits them anew round those.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

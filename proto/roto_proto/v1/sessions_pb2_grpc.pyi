@@ -48,7 +48,9 @@ class SessionServiceStub:
     ReadMattes: _grpc.UnaryStreamMultiCallable[_sessions_pb2.ReadMattesRequest, _sessions_pb2.ReadMattesResponse]
     """Sends mattes that were made before; frames without one are left out."""
     FitShapes: _grpc.UnaryStreamMultiCallable[_sessions_pb2.FitShapesRequest, _sessions_pb2.FitShapesResponse]
-    """Turns an object's mattes into shapes, which replace the shapes it had."""
+    """Turns an object's mattes into shapes, which replace the shapes it had; or, where keyframes of these are locked or
+    edited, fits them anew round those.
+    """
     GetShapes: _grpc.UnaryUnaryMultiCallable[_sessions_pb2.GetShapesRequest, _sessions_pb2.GetShapesResponse]
     """Sends the shapes of a session in paint order."""
     SetShapes: _grpc.UnaryUnaryMultiCallable[_sessions_pb2.SetShapesRequest, _sessions_pb2.SetShapesResponse]
@@ -76,7 +78,9 @@ class SessionServiceAsyncStub(SessionServiceStub):
     ReadMattes: _aio.UnaryStreamMultiCallable[_sessions_pb2.ReadMattesRequest, _sessions_pb2.ReadMattesResponse]  # type: ignore[assignment]
     """Sends mattes that were made before; frames without one are left out."""
     FitShapes: _aio.UnaryStreamMultiCallable[_sessions_pb2.FitShapesRequest, _sessions_pb2.FitShapesResponse]  # type: ignore[assignment]
-    """Turns an object's mattes into shapes, which replace the shapes it had."""
+    """Turns an object's mattes into shapes, which replace the shapes it had; or, where keyframes of these are locked or
+    edited, fits them anew round those.
+    """
     GetShapes: _aio.UnaryUnaryMultiCallable[_sessions_pb2.GetShapesRequest, _sessions_pb2.GetShapesResponse]  # type: ignore[assignment]
     """Sends the shapes of a session in paint order."""
     SetShapes: _aio.UnaryUnaryMultiCallable[_sessions_pb2.SetShapesRequest, _sessions_pb2.SetShapesResponse]  # type: ignore[assignment]
@@ -149,7 +153,9 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _sessions_pb2.FitShapesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_sessions_pb2.FitShapesResponse], _abc.AsyncIterator[_sessions_pb2.FitShapesResponse]]:
-        """Turns an object's mattes into shapes, which replace the shapes it had."""
+        """Turns an object's mattes into shapes, which replace the shapes it had; or, where keyframes of these are locked or
+        edited, fits them anew round those.
+        """
 
     @_abc_1.abstractmethod
     def GetShapes(

@@ -286,6 +286,102 @@ class Colour(_message.Message):
 Global___Colour: _TypeAlias = Colour  # noqa: Y015
 
 @_typing.final
+class LayerKeyframe(_message.Message):
+    """Where a layer stands at one frame, against the rest position of what lies in it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FRAME_FIELD_NUMBER: _builtins.int
+    X_FIELD_NUMBER: _builtins.int
+    Y_FIELD_NUMBER: _builtins.int
+    ROTATION_DEG_FIELD_NUMBER: _builtins.int
+    SCALE_FIELD_NUMBER: _builtins.int
+    ASPECT_FIELD_NUMBER: _builtins.int
+    SKEW_FIELD_NUMBER: _builtins.int
+    PERSPECTIVE_X_FIELD_NUMBER: _builtins.int
+    PERSPECTIVE_Y_FIELD_NUMBER: _builtins.int
+    frame: _builtins.int
+    """The frame."""
+    x: _builtins.float
+    """How far the pivot is moved to the right, in plate pixels."""
+    y: _builtins.float
+    """How far the pivot is moved downwards."""
+    rotation_deg: _builtins.float
+    """Turn about the pivot in degrees, clockwise on screen; whole turns count."""
+    scale: _builtins.float
+    """Scale about the pivot, a factor above zero."""
+    aspect: _builtins.float
+    """Stretch across and squeeze down by the same factor, above zero; 1 for none."""
+    skew: _builtins.float
+    """Move across by so many pixels for each pixel down."""
+    perspective_x: _builtins.float
+    """How much further off one pixel across is, as a share of the pivot's distance."""
+    perspective_y: _builtins.float
+    """How much further off one pixel down is."""
+    def __init__(
+        self,
+        *,
+        frame: _builtins.int = ...,
+        x: _builtins.float = ...,
+        y: _builtins.float = ...,
+        rotation_deg: _builtins.float = ...,
+        scale: _builtins.float = ...,
+        aspect: _builtins.float = ...,
+        skew: _builtins.float = ...,
+        perspective_x: _builtins.float = ...,
+        perspective_y: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aspect", b"aspect", "frame", b"frame", "perspective_x", b"perspective_x", "perspective_y", b"perspective_y", "rotation_deg", b"rotation_deg", "scale", b"scale", "skew", b"skew", "x", b"x", "y", b"y"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LayerKeyframe: _TypeAlias = LayerKeyframe  # noqa: Y015
+
+@_typing.final
+class Layer(_message.Message):
+    """An animated transform that carries whole shapes: about the pivot drawn near and far, skewed, stretched, scaled and
+    turned, then moved.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    KEYFRAMES_FIELD_NUMBER: _builtins.int
+    PIVOT_X_FIELD_NUMBER: _builtins.int
+    PIVOT_Y_FIELD_NUMBER: _builtins.int
+    INTERPOLATION_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name; layers of one name are the same."""
+    pivot_x: _builtins.float
+    """The pivot, x."""
+    pivot_y: _builtins.float
+    """The pivot, y."""
+    interpolation: Global___Interpolation.ValueType
+    """How each of its numbers moves between keyframes."""
+    @_builtins.property
+    def keyframes(self) -> _containers.RepeatedCompositeFieldContainer[Global___LayerKeyframe]:
+        """Its keyframes in rising frame order."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        keyframes: _abc.Iterable[Global___LayerKeyframe] | None = ...,
+        pivot_x: _builtins.float = ...,
+        pivot_y: _builtins.float = ...,
+        interpolation: Global___Interpolation.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["interpolation", b"interpolation", "keyframes", b"keyframes", "name", b"name", "pivot_x", b"pivot_x", "pivot_y", b"pivot_y"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Layer: _TypeAlias = Layer  # noqa: Y015
+
+@_typing.final
 class Shape(_message.Message):
     """An animated outline."""
 
@@ -298,6 +394,7 @@ class Shape(_message.Message):
     INVERT_FIELD_NUMBER: _builtins.int
     INTERPOLATION_FIELD_NUMBER: _builtins.int
     COLOUR_FIELD_NUMBER: _builtins.int
+    LAYER_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name, unique among the shapes of a plate."""
     closed: _builtins.bool
@@ -318,6 +415,10 @@ class Shape(_message.Message):
     def colour(self) -> Global___Colour:
         """The colour a host shows it in."""
 
+    @_builtins.property
+    def layer(self) -> Global___Layer:
+        """What carries the shape: its points are then those before the layer's transform. Sent only to who asked for it."""
+
     def __init__(
         self,
         *,
@@ -328,10 +429,11 @@ class Shape(_message.Message):
         invert: _builtins.bool = ...,
         interpolation: Global___Interpolation.ValueType = ...,
         colour: Global___Colour | None = ...,
+        layer: Global___Layer | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["colour", b"colour", "lifetime", b"lifetime"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["colour", b"colour", "layer", b"layer", "lifetime", b"lifetime"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["closed", b"closed", "colour", b"colour", "interpolation", b"interpolation", "invert", b"invert", "keyframes", b"keyframes", "lifetime", b"lifetime", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["closed", b"closed", "colour", b"colour", "interpolation", b"interpolation", "invert", b"invert", "keyframes", b"keyframes", "layer", b"layer", "lifetime", b"lifetime", "name", b"name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

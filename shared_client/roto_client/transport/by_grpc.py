@@ -28,6 +28,7 @@ from roto_client.results import (
     FrameDone,
     FrameError,
     Limits,
+    LookFirst,
     Matte,
     OpenedPlate,
     Progress,
@@ -51,6 +52,10 @@ from roto_proto.v1 import (
 from roto_shapes.prompt import Prompt
 from roto_shapes.shape import Roto, Shape
 from roto_shapes.shot import FrameRange, Plate, PlatePath
+
+_OPTIONS_SINCE = (1, 1)
+_LATE_OPTIONS = frozenset({"keyframes_at", "keyframe_step", "points", "layers", "offset_px", "feather", "edited"})
+"""What FitShapes takes since that version of the protocol."""
 
 _HELLO_TIMEOUT_S = 5.0
 _UNARY_TIMEOUT_S = 60.0
@@ -268,14 +273,12 @@ class GrpcTransport:
 
     def fit_shapes(self, session_id: str, object_id: int, order: FitOrder) -> Generator[FitEvent, None, None]:
         """Turn an object's mattes into shapes, which replace those it had; the result comes last."""
-        request = sessions_pb2.FitShapesRequest(
-            session_id=session_id,
-            object_id=object_id,
-            frames=None if order.frames is None else wire.frames_to_wire(order.frames),
-            tolerance_px=order.tolerance_px,
-            threshold=order.threshold,
-            interpolation=wire.interpolation_to_wire(order.interpolation),
-        )
+        request = wire.fit_options_to_wire(order.options) if order.options else sessions_pb2.FitShapesRequest()
+        request.session_id, request.object_id = session_id, object_id
+        request.edited.extend(order.edited)
+        if order.frames is not None:
+            request.frames.CopyFrom(wire.frames_to_wire(order.frames))
+        self._require_known(request)
         with _readable(), contextlib.closing(self._stream(self._sessions.FitShapes, request)) as answers:
             for answer in answers:
                 kind = answer.WhichOneof("event")
@@ -287,7 +290,7 @@ class GrpcTransport:
 
     def shapes(self, session_id: str) -> Roto:
         """Return the shapes of a session in paint order."""
-        answer = self._ask(self._sessions.GetShapes, sessions_pb2.GetShapesRequest(session_id=session_id))
+        answer = self._ask(self._sessions.GetShapes, sessions_pb2.GetShapesRequest(session_id=session_id, layers=True))
         with _readable():
             return Roto(wire.plate_from_wire(answer.plate), tuple(map(wire.shape_from_wire, answer.shapes)))
 
@@ -321,6 +324,16 @@ class GrpcTransport:
         """Let go of the connection; a second call does nothing."""
         self._uploads.close()
         self._channel.close()
+
+    def _require_known(self, request: sessions_pb2.FitShapesRequest) -> None:
+        """Refuse what a daemon of an earlier protocol would leave out without a word."""
+        asked = {field.name for field, _ in request.ListFields()}
+        if self._info.api < _OPTIONS_SINCE and asked & _LATE_OPTIONS:
+            named = ", ".join(sorted(asked & _LATE_OPTIONS))
+            raise VersionMismatchError(
+                f"The daemon at {self._address} (Rotolink {self._info.version}) is too old to fit with {named}: "
+                "update it, or do without."
+            )
 
     def _open(self, request: plates_pb2.OpenPlateRequest) -> OpenedPlate:
         answer = self._ask(self._plates.OpenPlate, request)
@@ -399,9 +412,16 @@ def _matte(header: values_pb2.MatteHeader, data: bytes) -> Matte:
 def _report(message: sessions_pb2.FitReport) -> FitReport:
     return FitReport(
         frames=tuple(FrameError(each.frame, each.mean_px, each.p95_px, each.max_px) for each in message.frames),
+        tolerance_px=message.tolerance_px,
         effective_tolerance_px=message.effective_tolerance_px,
         shapes=message.shapes,
         control_points=message.control_points,
         keyframes=message.keyframes,
+        layer_keyframes=message.layer_keyframes,
+        baked_keyframes=message.baked_keyframes,
+        control_numbers=message.control_numbers,
+        baked_control_numbers=message.baked_control_numbers,
+        doubtful_frames=tuple(message.doubtful_frames),
+        look_first=tuple(LookFirst(each.frame, tuple(each.reasons)) for each in message.look_first),
         elapsed_s=message.elapsed_s,
     )

@@ -57,6 +57,7 @@ class StandInDaemon(
         self.sessions: dict[str, str] = {}
         self.prompts: dict[int, Prompt] = {}
         self.shapes: list[Shape] = []
+        self.fits: list[sessions_pb2.FitShapesRequest] = []
         self.runs: list[tuple[FrameRange, int]] = []
         self.frames: dict[int, tuple[str, bytes]] = {}
         self.low_confidence = {1003, 1004, 1007}
@@ -214,6 +215,7 @@ class StandInDaemon(
         self, request: sessions_pb2.FitShapesRequest, context: grpc.ServicerContext
     ) -> Iterator[sessions_pb2.FitShapesResponse]:
         self._begin("FitShapes", context)
+        self.fits.append(request)
         yield sessions_pb2.FitShapesResponse(progress=values_pb2.Progress(done=1, total=2, stage="fitting"))
         self._maybe_stall("FitShapes", context)
         square = tuple(ControlPoint(x, y) for x, y in ((1, 1), (9, 1), (9, 9), (1, 9)))
@@ -230,6 +232,16 @@ class StandInDaemon(
             shapes=1,
             control_points=4,
             keyframes=1,
+            tolerance_px=1.0,
+            layer_keyframes=2 if request.layers else 0,
+            baked_keyframes=3 if request.layers else 1,
+            control_numbers=31,
+            baked_control_numbers=75,
+            doubtful_frames=[1006],
+            look_first=[
+                sessions_pb2.LookFirst(frame=1006, reasons=["outline off by 2.0 px", "mask drawn through"]),
+                sessions_pb2.LookFirst(frame=1003, reasons=["a shape crosses itself"]),
+            ],
             elapsed_s=0.5,
         )
         result = sessions_pb2.FittedShapes(shapes=map(wire.shape_to_wire, self.shapes), report=report)

@@ -1,0 +1,52 @@
+"""Which frames an artist looks at first, and why, in words; one rule for fits and for quality reports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+Reason = tuple[float, str]
+"""How grave it is, 1 for what is just worth a look, and the words."""
+
+WORST_FACTOR = 2.0
+"""A place this many tolerances off is seen; less is within what tips and corners of real masks give."""
+
+DRAWN_THROUGH: Reason = (2.0, "mask drawn through")
+"""The shape follows the frames around instead of this frame's mask: either may be right."""
+
+_FRAMES_NAMED = 12
+"""More frames than that are no list of what comes first."""
+
+
+@dataclass(frozen=True)
+class LookFirst:
+    """A frame that needs a look, with the reasons in words, the gravest first."""
+
+    frame: int
+    reasons: tuple[str, ...]
+    weight: float
+
+
+def reasons_of_distance(max_px: float | None, percentile95_px: float | None, tolerance_px: float) -> list[Reason]:
+    """Return why a frame's distances between drawn and masks' edge, in px, ask for a look; empty when they do not."""
+    reasons = []
+    if max_px is not None and max_px > WORST_FACTOR * tolerance_px:
+        reasons.append((max_px / tolerance_px, f"outline off by {max_px:.1f} px at the worst place"))
+    if percentile95_px is not None and percentile95_px > tolerance_px:
+        reasons.append((percentile95_px / tolerance_px, f"a twentieth of the outline off by {percentile95_px:.1f} px"))
+    return reasons
+
+
+def reasons_of_crossings(places: int) -> list[Reason]:
+    """Return why shapes that cross themselves at so many places ask for a look; empty when they do not."""
+    return [(50.0, f"a shape crosses itself at {places} place{'s' * (places > 1)}")] if places else []
+
+
+def ranked(reasons: Iterable[tuple[int, list[Reason]]]) -> tuple[LookFirst, ...]:
+    """Return at most 12 frames that have reasons, the gravest first."""
+    found = []
+    for frame, own in reasons:
+        if own:
+            grave = sorted(own, key=lambda one: -one[0])
+            found.append(LookFirst(frame, tuple(words for _, words in grave), sum(weight for weight, _ in grave)))
+    return tuple(sorted(found, key=lambda one: (-one.weight, one.frame))[:_FRAMES_NAMED])
