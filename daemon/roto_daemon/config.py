@@ -37,6 +37,7 @@ class Config:
     state_folder: str = _setting("", "Where uploads and mattes lie while sessions live; empty for a temporary one.")
     upload_limit_bytes: int = _setting(32 << 30, "The most that uploaded frames of all plates may take.")
     frame_limit_pixels: int = _setting(16384 * 16384, "The most pixels that a frame may have.")
+    ocio_config: str = _setting("", "The OCIO configuration's file; empty for that of OCIO, else the built-in of ACES.")
     max_plates: int = _setting(64, "The most plates open at a time.")
     max_sessions: int = _setting(64, "The most sessions at a time.")
     max_objects: int = _setting(64, "The most objects in a session.")

@@ -42,6 +42,10 @@ class OpenPlate:
     plate_id: str
     plate: Plate
     order: PlateOrder
+    colour_source: str = ""
+    """Why the plate's colour space was taken; empty for an upload."""
+    ocio_config: str = ""
+    """The OCIO configuration that names it; empty for an upload."""
     spool: FrameSpool | None = None
     """Where uploaded frames go; None for a plate opened by path."""
 
@@ -138,9 +142,19 @@ class Sessions:
         """Open a plate by path; raises PlateError or LimitError."""
         self._require_room(self._plates, self._config.max_plates, "plates")
         self._require_allowed(order.path)
-        order = replace(order, frame_limit_pixels=self._config.frame_limit_pixels, roots=self._config.roots)
+        if order.ocio_config and not order.ocio_config.startswith("ocio://"):
+            self._require_allowed(order.ocio_config)
+        order = replace(
+            order,
+            frame_limit_pixels=self._config.frame_limit_pixels,
+            roots=self._config.roots,
+            ocio_config=order.ocio_config or self._config.ocio_config,
+        )
         answer = await self._engine.ask("open_plate", {"plate": order.pack()})
-        return self._keep(OpenPlate(secrets.token_hex(8), unpack_plate(answer["plate"]), order))
+        colour = answer["colour"]
+        return self._keep(
+            OpenPlate(secrets.token_hex(8), unpack_plate(answer["plate"]), order, colour["source"], colour["config"])
+        )
 
     def open_upload(self, plate: Plate) -> OpenPlate:
         """Make room for a plate whose frames will be sent; raises PlateError or LimitError."""
@@ -153,7 +167,8 @@ class Sessions:
         plate_id = secrets.token_hex(8)
         folder = self._folder / f"plate-{plate_id}"
         spool = FrameSpool(folder, plate, self._upload_room, self._spare)
-        return self._keep(OpenPlate(plate_id, plate, PlateOrder(str(folder), uploaded=plate), spool))
+        order = PlateOrder(str(folder), uploaded=plate, ocio_config=self._config.ocio_config)
+        return self._keep(OpenPlate(plate_id, plate, order, spool=spool))
 
     def plate(self, plate_id: str) -> OpenPlate:
         """Return an open plate; raises UnknownError."""

@@ -71,6 +71,7 @@ def path_to_wire(source: PlatePath) -> plates_pb2.PathSource:
         first_frame=source.first_frame,
         colour_space=source.colour_space,
         layer=source.layer,
+        ocio_config=source.ocio_config,
     )
 
 
@@ -82,6 +83,7 @@ def path_from_wire(message: plates_pb2.PathSource) -> PlatePath:
         first_frame=_frame(message.first_frame) if message.HasField("first_frame") else None,
         colour_space=message.colour_space,
         layer=message.layer,
+        ocio_config=message.ocio_config,
     )
 
 

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 import typer
@@ -86,6 +87,11 @@ def sendable(text: str) -> str:
     except UnicodeEncodeError:
         _refuse(f"{text!a} holds characters that are not UTF-8: rename it")
     return text
+
+
+def ocio_config(text: str) -> str:
+    """Return an OCIO configuration's file as the daemon finds it; the built-in ones have names of their own."""
+    return text if not text or text.startswith("ocio://") else str(Path(sendable(text)).absolute())
 
 
 def tolerance_px(text: str) -> float:

@@ -353,7 +353,19 @@ def track(  # noqa: PLR0913 - each is an option of the command
     colour_space: Annotated[
         str,
         typer.Option(
-            metavar="NAME", rich_help_panel=_SETTINGS, help="The plate's colour space (default: what its files say)."
+            metavar="NAME",
+            parser=arguments.sendable,
+            rich_help_panel=_SETTINGS,
+            help="The plate's colour space, by OCIO's name, sRGB or scene-linear (default: what its files say).",
+        ),
+    ] = "",
+    ocio_config: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE",
+            parser=arguments.ocio_config,
+            rich_help_panel=_SETTINGS,
+            help="The OCIO configuration; the daemon reads it (default: the daemon's).",
         ),
     ] = "",
     layer: Annotated[
@@ -383,7 +395,7 @@ def track(  # noqa: PLR0913 - each is an option of the command
     except ValueError as error:
         raise BadInputError(f"{error}.") from error
     order = TrackOrder(
-        plate=PlatePath(str(Path(plate).absolute()), frames, first_frame, colour_space, layer),
+        plate=PlatePath(str(Path(plate).absolute()), frames, first_frame, colour_space, ocio_config, layer),
         objects=(ObjectPrompts(name, prompts),),
         outs=tuple(out),
         engine=engine,

@@ -71,6 +71,7 @@ def track_tables(result: TrackResult) -> list[Table]:
     report, worst = result.report, result.report.worst
     facts = Table(title="Result", title_justify="left", show_header=False)
     facts.add_row("plate", f"{result.plate.width}x{result.plate.height}, frames {result.frames}")
+    facts.add_row("colour space", f"{result.plate.colour_space}, {result.colour_source}")
     facts.add_row("engine", result.engine)
     facts.add_row("shapes", str(report.shapes))
     facts.add_row("control points", str(report.control_points))
@@ -106,6 +107,9 @@ def track_facts(result: TrackResult) -> dict[str, Any]:
             "width": plate.width,
             "height": plate.height,
             "frames": [plate.frames.first, plate.frames.last],
+            "colour_space": plate.colour_space,
+            "colour_source": result.colour_source,
+            "ocio_config": result.ocio_config,
         },
         "frames": [result.frames.first, result.frames.last],
         "engine": result.engine,

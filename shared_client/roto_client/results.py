@@ -101,6 +101,10 @@ class OpenedPlate:
 
     plate_id: str
     plate: Plate
+    colour_source: str = ""
+    """Why the plate's colour space was taken, in words."""
+    ocio_config: str = ""
+    """The OCIO configuration that names it."""
 
 
 @dataclass(frozen=True)

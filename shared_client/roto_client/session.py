@@ -37,6 +37,7 @@ from roto_client.results import (
     Matte,
     MatteKind,
     MatteOrder,
+    OpenedPlate,
     Progress,
     TrackEvent,
     UploadFrame,
@@ -154,12 +155,12 @@ class Daemon(_Closing):
     def open_plate(self, source: Union[str, PlatePath]) -> OpenPlate:
         """Open a plate on storage that the daemon reads; a bare path stands for all of its frames, read as they say."""
         opened = self._transport.open_path(PlatePath(source) if isinstance(source, str) else source)
-        return self._keep(OpenPlate(self._transport, opened.plate_id, opened.plate))
+        return self._keep(OpenPlate(self._transport, opened))
 
     def open_upload(self, plate: Plate) -> OpenPlate:
         """Open a plate whose frames this client sends by `OpenPlate.upload`."""
         opened = self._transport.open_upload(plate)
-        return self._keep(OpenPlate(self._transport, opened.plate_id, opened.plate))
+        return self._keep(OpenPlate(self._transport, opened))
 
     def _timed_greeting(self) -> float:
         start = time.perf_counter()
@@ -178,12 +179,16 @@ class Daemon(_Closing):
 class OpenPlate(_Closing):
     """A plate that the daemon has open."""
 
-    def __init__(self, transport: Transport, plate_id: str, plate: Plate) -> None:
+    def __init__(self, transport: Transport, opened: OpenedPlate) -> None:
         super().__init__()
         self._transport = transport
-        self.plate_id = plate_id
-        self.plate = plate
+        self.plate_id = opened.plate_id
+        self.plate = opened.plate
         """The facts as the daemon found them."""
+        self.colour_source = opened.colour_source
+        """Why the plate's colour space was taken, in words; empty for an upload."""
+        self.ocio_config = opened.ocio_config
+        """The OCIO configuration that names it; empty for an upload."""
 
     def __enter__(self) -> OpenPlate:
         return self

@@ -87,6 +87,9 @@ class TrackResult:
     """What came of an order."""
 
     plate: Plate
+    colour_source: str
+    """Why the plate's colour space was taken, in words."""
+    ocio_config: str
     frames: FrameRange
     engine: str
     roto: Roto
@@ -161,7 +164,17 @@ def track(daemon: Daemon, order: TrackOrder, watcher: Watcher) -> TrackResult:
         low_confidence = _follow(objects, frames, clock)
         report = _fit(objects, order.fit, frames, clock)
         roto = session.shapes()
-        result = TrackResult(opened.plate, frames, session.engine, roto, report, clock.stages, low_confidence)
+        result = TrackResult(
+            opened.plate,
+            opened.colour_source,
+            opened.ocio_config,
+            frames,
+            session.engine,
+            roto,
+            report,
+            clock.stages,
+            low_confidence,
+        )
         with clock.stage("write shapes"):
             result.notes += write_shapes(roto, order.outs)
             result.files += order.outs

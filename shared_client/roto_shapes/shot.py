@@ -92,6 +92,8 @@ class PlatePath:
     first_frame: Optional[int] = None
     """The number of a movie's first frame; None for 0."""
     colour_space: str = ""
-    """Of the pixels; empty to take the file's word."""
+    """Of the pixels, by a name of the OCIO configuration, "sRGB" or "scene-linear"; empty to take the file's word."""
+    ocio_config: str = ""
+    """The OCIO configuration's file; empty for the daemon's."""
     layer: str = ""
     """A layer, a part, or channels by name with commas; empty for the first red, green and blue."""

@@ -105,6 +105,7 @@ TEXTS = st.text().filter(_can_travel)
         first_frame=st.none() | st.integers(-(2**31) + 1, 2**31 - 1),
         colour_space=TEXTS,
         layer=TEXTS,
+        ocio_config=TEXTS,
     )
 )
 def test_a_path_comes_back_as_it_was(value: PlatePath) -> None:

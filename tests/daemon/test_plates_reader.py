@@ -18,12 +18,14 @@ from OpenImageIO import DeepData, ImageOutput, ImageSpec
 from roto_daemon.errors import FrameDamagedError, FrameMissingError, PlateError
 from roto_daemon.pictures import Picture
 from roto_daemon.plates.cache import PictureCache
-from roto_daemon.plates.display import DISPLAY, LINEAR, to_display
+from roto_daemon.plates.colour import ColourFacts, colour_of
+from roto_daemon.plates.display import to_display
 from roto_daemon.plates.images import ImageFile
 from roto_daemon.plates.reader import ReadLimits, open_plate
 from roto_shapes.shot import FrameRange, PlatePath
 
 WIDTH, HEIGHT = 48, 32
+LIGHT, SCREEN = (colour_of(name, ColourFacts("")) for name in ("scene-linear", "sRGB"))
 TEXTURE = np.random.default_rng(2).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
 
 
@@ -93,7 +95,7 @@ def test_floats_are_light_and_shown_through_the_srgb_curve(tmp_path: Path, endin
     write_image(tmp_path / f"a.1.{ending}", linear(TEXTURE), sample)
     with open_plate(str(tmp_path)) as reader:
         assert np.abs(reader.picture(1).astype(int) - TEXTURE).max() <= 1
-        assert reader.plate.colour_space == LINEAR
+        assert reader.plate.colour_space == "Linear Rec.709 (sRGB)"
     with open_plate(PlatePath(str(tmp_path), colour_space="sRGB")) as reader:
         assert np.array_equal(reader.picture(1), np.round(linear(TEXTURE).astype(np.float16) * np.float32(255)))
 
@@ -106,14 +108,14 @@ def test_integers_can_be_said_to_be_light(tmp_path: Path) -> None:
 
 def test_a_colour_space_that_is_not_known_is_refused(tmp_path: Path) -> None:
     write_image(tmp_path / "a.1.png", TEXTURE)
-    with pytest.raises(PlateError, match="'ACEScg' is not known here: say sRGB"):
-        open_plate(PlatePath(str(tmp_path), colour_space="ACEScg"))
+    with pytest.raises(PlateError, match=r"'ACEScg2' is not in the OCIO configuration .*: say one of its names"):
+        open_plate(PlatePath(str(tmp_path), colour_space="ACEScg2"))
 
 
 @settings(deadline=None)
 @given(value=st.floats(width=32))
 def test_any_float_gives_a_level_that_rises_with_light(value: float) -> None:
-    shown = to_display(np.full((1, 1, 3), value, np.float32), LINEAR)
+    shown = to_display(np.full((1, 1, 3), value, np.float32), LIGHT)
     expected = 0.0 if np.isnan(value) else min(max(value, 0.0), 1.0)
     exact = 12.92 * expected if expected <= 0.0031308 else 1.055 * expected ** (1 / 2.4) - 0.055
     assert shown.dtype == np.uint8
@@ -122,9 +124,9 @@ def test_any_float_gives_a_level_that_rises_with_light(value: float) -> None:
 
 def test_every_level_of_a_screen_comes_back_from_light() -> None:
     levels = np.arange(256, dtype=np.uint8).reshape(1, 256, 1)
-    shown = to_display(linear(levels), LINEAR)
+    shown = to_display(linear(levels), LIGHT)
     assert np.array_equal(shown[0, :, 1], levels[0, :, 0])
-    assert np.array_equal(to_display(levels, DISPLAY)[0, :, 2], levels[0, :, 0])
+    assert np.array_equal(to_display(levels, SCREEN)[0, :, 2], levels[0, :, 0])
 
 
 @pytest.mark.parametrize(

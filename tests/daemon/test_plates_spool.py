@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from roto_daemon.errors import FrameDamagedError, FrameMissingError, LimitError, OutputError, PlateError
-from roto_daemon.plates.display import LINEAR, to_display
+from roto_daemon.plates.colour import ColourFacts, colour_of
+from roto_daemon.plates.display import to_display
 from roto_daemon.plates.spool import FrameSpool, PixelLayout, SpareFiles, UploadedPlate
 from roto_shapes.shot import FrameRange, Plate
 
+LIGHT = colour_of("scene-linear", ColourFacts(""))
 PLATE = Plate(20, 10, FrameRange(1001, 1010), "host")
 TEXTURE = np.random.default_rng(4).integers(0, 256, (10, 20, 3), np.uint8)
 
@@ -43,7 +45,7 @@ def test_raw_pixels_of_every_kind_become_the_picture(tmp_path: Path, sample: str
 def test_floats_are_light_unless_said_otherwise(tmp_path: Path) -> None:
     pixels = (TEXTURE / 255).astype(np.float16)
     spool(tmp_path).put(1002, PixelLayout(20, 10, 3, "float16"), memoryview(pixels.tobytes()))
-    assert np.array_equal(UploadedPlate(tmp_path / "spool", PLATE).picture(1002), to_display(pixels, LINEAR))
+    assert np.array_equal(UploadedPlate(tmp_path / "spool", PLATE).picture(1002), to_display(pixels, LIGHT))
 
 
 def test_image_files_are_decoded_when_read(tmp_path: Path) -> None:
@@ -81,7 +83,7 @@ def test_frames_that_have_not_come_are_missing(tmp_path: Path) -> None:
         (1001, PixelLayout(20, 10, 3, "uint8"), 599, "has 599 bytes where its header asks for 600"),
         (1001, PixelLayout(20, 10, 2, "uint8"), 400, "2 channels of uint8"),
         (1001, PixelLayout(20, 10, 3, "float64"), 4800, "3 channels of float64"),
-        (1001, PixelLayout(20, 10, 3, "float16", "ACEScg"), 1200, "'ACEScg' is not known"),
+        (1001, PixelLayout(20, 10, 3, "float16", "ACEScg"), 1200, "'ACEScg' need a plate that was opened with it"),
     ],
 )
 def test_frames_that_do_not_fit_are_refused_and_leave_nothing(

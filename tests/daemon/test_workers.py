@@ -33,7 +33,7 @@ def fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The file that tells the faulty engine what to do."""
     file = tmp_path / "fault"
     monkeypatch.setenv("DISC_FAULT_FILE", str(file))
-    monkeypatch.setenv("PYTHONPATH", str(STANDINS))
+    monkeypatch.setenv("PYTHONPATH", str(STANDINS), prepend=os.pathsep)
     return file
 
 

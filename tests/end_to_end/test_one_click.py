@@ -52,6 +52,9 @@ def test_a_click_becomes_a_shape_that_lies_on_the_object_on_every_frame(
     assert (folder / "ball.nk").read_text().startswith("set cut_paste_input")
     assert sorted(file.name for file in folder.glob("ball.*.exr")) == [f"ball.{f}.exr" for f in range(FIRST, LAST + 1)]
     report = json.loads(done.stdout)
+    assert report["plate"]["colour_space"] == "sRGB Encoded Rec.709 (sRGB)"
+    assert report["plate"]["colour_source"] == "by the file"
+    assert report["plate"]["ocio_config"] == "ocio://studio-config-latest"
     assert report["shapes"] == 1
     assert report["keyframes"] == len(shapes.shapes[0].keyframes)
     assert report["control_points"] == shapes.shapes[0].point_count

@@ -42,7 +42,11 @@ class Daemon:
 def serving(folder: Path) -> Iterator[Daemon]:
     """Run a daemon with the disc engine beside its own."""
     address = folder / "address"
-    environment = {**os.environ, "PYTHONPATH": str(STANDINS), "ROTO_EXTRA_ENGINES": "disc_engine:DiscEngine"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(STANDINS), *filter(None, [os.environ.get("PYTHONPATH")])]),
+        "ROTO_EXTRA_ENGINES": "disc_engine:DiscEngine",
+    }
     command = [sys.executable, "-m", "roto_daemon", "serve", "--listen", "127.0.0.1:0", "--address-file", str(address)]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     try:

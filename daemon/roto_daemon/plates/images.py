@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from OpenImageIO import ImageInput, ImageSpec, geterror
 
 from roto_daemon.errors import FrameDamagedError, FrameMissingError
+from roto_daemon.plates.colour import ColourFacts
 from roto_daemon.plates.layers import Choice, Part, choose
 
 Samples = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float16] | NDArray[np.float32]
@@ -52,6 +53,8 @@ class ImageHeader:
     """Index of the alpha channel; -1 for none."""
     colour_space: str
     """As the file or its format says; empty when it does not."""
+    chromaticities: tuple[float, ...]
+    """x and y of red, green, blue and white; empty when the file says none."""
     pixel_aspect: float
     frame_rate: float
     """0 when the file says none."""
@@ -60,6 +63,10 @@ class ImageHeader:
     def size(self) -> tuple[int, int]:
         """Return width and height of the display window."""
         return self.display_window[2:]
+
+    def colour_facts(self, path: str) -> ColourFacts:
+        """Return what the file under that path says about its colours."""
+        return ColourFacts(path, self.is_float, self.colour_space, self.chromaticities)
 
     @property
     def picked(self) -> tuple[str, ...]:
@@ -201,6 +208,7 @@ def _header(spec: ImageSpec, choice: Choice) -> ImageHeader:
         choice.colours,
         choice.alpha,
         spec.get_string_attribute("oiio:ColorSpace"),
+        tuple(spec.getattribute("chromaticities") or ()),
         _above_zero(spec.get_float_attribute("PixelAspectRatio"), 1.0),
         _above_zero(spec.get_float_attribute("FramesPerSecond"), 0.0),
     )

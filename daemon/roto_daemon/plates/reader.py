@@ -10,9 +10,10 @@ from typing import Protocol, Self
 from roto_daemon.errors import FrameDamagedError, FrameMissingError, PlateError
 from roto_daemon.pictures import Picture
 from roto_daemon.plates.cache import PictureCache
-from roto_daemon.plates.display import encoding_of, to_display
+from roto_daemon.plates.colour import Colour, ColourFacts, colour_of, srgb_of
+from roto_daemon.plates.display import to_display
 from roto_daemon.plates.images import LIMIT_PIXELS, ImageFile, ImageHeader
-from roto_daemon.plates.movie import MovieFile, to_picture
+from roto_daemon.plates.movie import MovieFile, to_picture, to_samples
 from roto_daemon.plates.sequence import ImageSequence, find_footage, lies_in, narrowed
 from roto_shapes.shot import FrameRange, Plate, PlatePath
 
@@ -30,6 +31,10 @@ class _Footage(Protocol):
     @property
     def plate(self) -> Plate:
         """Return its facts."""
+
+    @property
+    def colour(self) -> Colour:
+        """Return in what its pixels are."""
 
     def decode(self, frame: int, before: int, cache: PictureCache) -> Picture:
         """Return a frame and put it into the cache, with up to `before` earlier ones where they come for free."""
@@ -58,6 +63,11 @@ class PlateReader:
     def plate(self) -> Plate:
         """Return what is known about the plate."""
         return self._footage.plate
+
+    @property
+    def colour(self) -> Colour:
+        """Return in which colour space the pixels are, and why it was taken."""
+        return self._footage.colour
 
     @property
     def frames(self) -> FrameRange:
@@ -105,9 +115,8 @@ _NO_LIMITS = ReadLimits()
 def open_plate(source: PlatePath | str, limits: ReadLimits = _NO_LIMITS, cache_bytes: int = CACHE_BYTES) -> PlateReader:
     """Open an image sequence or a movie by pattern, folder, or file (`sequence.find_footage`).
 
-    The colour space is "sRGB" or "scene-linear"; empty takes the file's word, then floats for scene-linear and
-    integers for sRGB. Raises PlateError. The first frame's header is read, so that a plate which cannot be read at
-    all is refused here.
+    What the colour space may be is told by `colour.colour_of`; it holds for all frames. Raises PlateError. The first
+    frame's header is read, so that a plate which cannot be read at all is refused here.
     """
     source = PlatePath(source) if isinstance(source, str) else source
     found = find_footage(source.path)
@@ -144,22 +153,23 @@ class _Images:
         self._layer = source.layer
         frames = narrowed(found.frames, source.frames, found.name)
         header = self._first_header(frames)
+        present = str(found.files[min(frame for frame in found.files if frame in frames)])
         self._channels = header.picked
-        self._encoding = encoding_of(source.colour_space, is_float=header.is_float, said=header.colour_space)
+        self.colour = colour_of(source.colour_space, header.colour_facts(present), source.ocio_config)
         self.plate = Plate(
             *header.size,
             frames,
             found.name,
             header.pixel_aspect,
             header.frame_rate or _DEFAULT_RATE,
-            source.colour_space or self._encoding,
+            self.colour.space,
         )
 
     def decode(self, frame: int, before: int, cache: PictureCache) -> Picture:
         """Return a frame; others never come for free."""
         with self._open(frame) as image:
             self._require_alike(frame, image.header)
-            return cache.put(frame, to_display(image.read(image.header.colours), self._encoding))
+            return cache.put(frame, to_display(image.read(image.header.colours), self.colour))
 
     def close(self) -> None:
         """Hold no file open between frames."""
@@ -209,9 +219,9 @@ class _Movie:
     def __init__(self, file: Path, source: PlatePath, limits: ReadLimits) -> None:
         if not lies_in(file, limits.roots):
             raise PlateError(f"'{file}' leads out of the folders that this daemon may read: put the file itself there.")
-        encoding = encoding_of(source.colour_space, is_float=False)
         self._movie = MovieFile(file, limits.pixels)
-        self._encoding = encoding
+        self.colour = colour_of(source.colour_space, ColourFacts(str(file)), source.ocio_config)
+        self._is_shown_as_stored = self.colour.space == srgb_of(self.colour.config)
         self._first = source.first_frame or 0
         all_frames = FrameRange(self._first, self._first + self._movie.count - 1)
         try:
@@ -227,7 +237,7 @@ class _Movie:
             str(file),
             self._movie.pixel_aspect,
             self._movie.frame_rate,
-            source.colour_space or encoding,
+            self.colour.space,
         )
 
     def decode(self, frame: int, before: int, cache: PictureCache) -> Picture:
@@ -246,5 +256,6 @@ class _Movie:
 
     def _keep(self, first: int, last: int, cache: PictureCache) -> Picture:
         for number, decoded in self._movie.decode(first, last, self._first):
-            picture = cache.put(number + self._first, to_display(to_picture(decoded), self._encoding))
+            samples = to_picture(decoded) if self._is_shown_as_stored else to_samples(decoded)[0][..., :3]
+            picture = cache.put(number + self._first, to_display(samples, self.colour))
         return picture

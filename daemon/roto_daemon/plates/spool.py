@@ -22,7 +22,8 @@ from numpy.lib.format import write_array_header_1_0
 from roto_daemon.errors import FrameDamagedError, FrameMissingError, LimitError, OutputError, PlateError
 from roto_daemon.pictures import Picture
 from roto_daemon.plates.cache import PictureCache
-from roto_daemon.plates.display import DISPLAY, LINEAR, encoding_of, to_display
+from roto_daemon.plates.colour import Colour, ColourFacts, colour_of
+from roto_daemon.plates.display import to_display
 from roto_daemon.plates.images import LIMIT_PIXELS, ImageFile
 from roto_daemon.plates.sequence import IMAGE_ENDINGS
 from roto_shapes.shot import FrameRange, Plate
@@ -31,6 +32,8 @@ Bytes = bytes | bytearray | memoryview
 
 _SAMPLES = {"uint8": "|u1", "uint16": "<u2", "float16": "<f2", "float32": "<f4"}
 _CHANNELS = (1, 3, 4)
+_SCREEN, _LIGHT, _PLATES_OWN = "srgb", "scene-linear", "plate"
+"""Names of files tell in which colour space their pixels are: one that all configurations have, or the plate's."""
 _CACHE_BYTES = 256 << 20
 
 
@@ -45,7 +48,7 @@ class PixelLayout:
     sample: str
     """`uint8`, `uint16`, `float16` or `float32`."""
     colour_space: str = ""
-    """"sRGB" or "scene-linear"; empty for sRGB with integers and scene-linear with floats."""
+    """"sRGB", "scene-linear" or the plate's own; empty for sRGB with integers and scene-linear with floats."""
 
 
 class SpareFiles:
@@ -135,7 +138,7 @@ class FrameSpool:
         """Return what takes raw pixels piece by piece; refuses as `put` before the first of them."""
         self.check(frame, size_bytes)
         sample = self._checked_sample(frame, layout, size_bytes)
-        encoding = encoding_of(layout.colour_space, is_float=sample[1] == "f")
+        encoding = _encoding(layout.colour_space, self._plate.colour_space, is_float=sample[1] == "f")
         array = {"descr": sample, "fortran_order": False, "shape": (layout.height, layout.width, layout.channels)}
         return self._writer(frame, f"{frame}.{encoding}.npy", size_bytes, array)
 
@@ -259,8 +262,9 @@ class FrameWriter:
 class UploadedPlate:
     """Spooled frames as a `FrameSource`; frames may still arrive while it is read. For one thread."""
 
-    def __init__(self, folder: Path, plate: Plate, cache_bytes: int = _CACHE_BYTES) -> None:
+    def __init__(self, folder: Path, plate: Plate, cache_bytes: int = _CACHE_BYTES, ocio_config: str = "") -> None:
         self.plate = plate
+        self._ocio_config = ocio_config
         self._folder = folder
         self._cache = PictureCache(cache_bytes)
         self._made_from: dict[int, int] = {}
@@ -310,7 +314,9 @@ class UploadedPlate:
     def _decode(self, frame: int, file: Path) -> Picture:
         if file.suffix == ".npy":
             pixels = np.load(file, mmap_mode="r")
-            return to_display(pixels[..., :3], file.suffixes[-2].lstrip("."))
+            encoding = file.suffixes[-2].lstrip(".")
+            given = self.plate.colour_space if encoding == _PLATES_OWN else encoding
+            return to_display(pixels[..., : 1 if pixels.shape[2] == 1 else 3], self._colour(given, ColourFacts("")))
         with ImageFile(file, frame, LIMIT_PIXELS) as image:
             header = image.header
             if header.size != self.size:
@@ -319,9 +325,28 @@ class UploadedPlate:
                     f"{self.plate.width}x{self.plate.height}: send it at the plate's size.",
                     frame,
                 )
-            encoding = encoding_of(self.plate.colour_space, is_float=header.is_float, said=header.colour_space)
-            return to_display(image.read(header.colours), encoding)
+            colour = self._colour(self.plate.colour_space, header.colour_facts(self.plate.name))
+            return to_display(image.read(header.colours), colour)
+
+    def _colour(self, given: str, facts: ColourFacts) -> Colour:
+        return colour_of(given, facts, self._ocio_config)
 
 
 def _names_of(frame: int) -> list[str]:
-    return [f"{frame}.{DISPLAY}.npy", f"{frame}.{LINEAR}.npy", f"{frame}.image"]
+    return [*(f"{frame}.{encoding}.npy" for encoding in (_SCREEN, _LIGHT, _PLATES_OWN)), f"{frame}.image"]
+
+
+def _encoding(given: str, of_plate: str, *, is_float: bool) -> str:
+    """Return how raw pixels are coded, as their file's name tells it."""
+    wanted = given.strip().lower()
+    if not wanted:
+        return _LIGHT if is_float else _SCREEN
+    own = {"srgb": _SCREEN, "display": _SCREEN, "scene-linear": _LIGHT, "linear": _LIGHT}
+    if wanted in own:
+        return own[wanted]
+    if wanted == of_plate.strip().lower():
+        return _PLATES_OWN
+    raise PlateError(
+        f"Frames in the colour space '{given}' need a plate that was opened with it: open it so, or send them as sRGB "
+        "or scene-linear."
+    )

@@ -44,7 +44,12 @@ class PlateServicer(plates_pb2_grpc.PlateServiceServicer):
             opened = self._sessions.open_upload(wire.plate_from_wire(request.upload))
         else:
             raise PlateError("Say where the frames come from: a path, or an upload.")
-        return pb.OpenPlateResponse(plate_id=opened.plate_id, plate=wire.plate_to_wire(opened.plate))
+        return pb.OpenPlateResponse(
+            plate_id=opened.plate_id,
+            plate=wire.plate_to_wire(opened.plate),
+            colour_source=opened.colour_source,
+            ocio_config=opened.ocio_config,
+        )
 
     @streamed
     async def UploadFrames(

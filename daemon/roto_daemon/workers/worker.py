@@ -26,7 +26,7 @@ from roto_daemon.fitting.raster import coverage
 from roto_daemon.plates.matte_store import MatteStore
 from roto_daemon.plates.reader import whatever_reads
 from roto_daemon.workers.files import write_files
-from roto_daemon.workers.footage import Reader, open_footage
+from roto_daemon.workers.footage import Reader, open_footage, open_path
 from roto_daemon.workers.orders import (
     ObjectOrder,
     PlateOrder,
@@ -107,8 +107,8 @@ class Worker:
         }
 
     def _open_plate(self, args: Message) -> Message:
-        with contextlib.closing(open_footage(PlateOrder.unpack(args["plate"]))) as reader:
-            return {"plate": pack_plate(reader.plate)}
+        with open_path(PlateOrder.unpack(args["plate"])) as reader:
+            return {"plate": pack_plate(reader.plate), "colour": vars(reader.colour)}
 
     def _prompt(self, args: Message) -> Message:
         self._session(SessionOrder.unpack(args["session"]))

@@ -61,14 +61,19 @@ class PathSource(_message.Message):
     FIRST_FRAME_FIELD_NUMBER: _builtins.int
     COLOUR_SPACE_FIELD_NUMBER: _builtins.int
     LAYER_FIELD_NUMBER: _builtins.int
+    OCIO_CONFIG_FIELD_NUMBER: _builtins.int
     path: _builtins.str
     """`plate.####.exr`, `plate.%04d.png`, a folder, one file of a sequence, or a movie."""
     first_frame: _builtins.int
     """The number of a movie's first frame; absent for 0."""
     colour_space: _builtins.str
-    """The colour space of the pixels; empty to take the file's word."""
+    """The colour space of the pixels, by a name of the OCIO configuration, "sRGB" or "scene-linear"; empty to take the
+    file's word.
+    """
     layer: _builtins.str
     """A layer, a part, or channels by name with commas; empty for the first red, green and blue."""
+    ocio_config: _builtins.str
+    """The OCIO configuration's file, on storage that the daemon may read; empty for the daemon's."""
     @_builtins.property
     def frames(self) -> _values_pb2.FrameRange:
         """The frames wanted; absent for all."""
@@ -81,10 +86,11 @@ class PathSource(_message.Message):
         first_frame: _builtins.int | None = ...,
         colour_space: _builtins.str = ...,
         layer: _builtins.str = ...,
+        ocio_config: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_first_frame", b"_first_frame", "first_frame", b"first_frame", "frames", b"frames"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_first_frame", b"_first_frame", "colour_space", b"colour_space", "first_frame", b"first_frame", "frames", b"frames", "layer", b"layer", "path", b"path"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_first_frame", b"_first_frame", "colour_space", b"colour_space", "first_frame", b"first_frame", "frames", b"frames", "layer", b"layer", "ocio_config", b"ocio_config", "path", b"path"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__first_frame: _TypeAlias = _typing.Literal["first_frame"]  # noqa: Y015
     _WhichOneofArgType__first_frame: _TypeAlias = _typing.Literal["_first_frame", b"_first_frame"]  # noqa: Y015
@@ -132,21 +138,29 @@ class OpenPlateResponse(_message.Message):
 
     PLATE_ID_FIELD_NUMBER: _builtins.int
     PLATE_FIELD_NUMBER: _builtins.int
+    COLOUR_SOURCE_FIELD_NUMBER: _builtins.int
+    OCIO_CONFIG_FIELD_NUMBER: _builtins.int
     plate_id: _builtins.str
     """How later calls name it."""
+    colour_source: _builtins.str
+    """Why that colour space was taken, such as "by the file"; empty for an upload."""
+    ocio_config: _builtins.str
+    """The OCIO configuration; empty for an upload."""
     @_builtins.property
     def plate(self) -> _values_pb2.Plate:
-        """Its facts."""
+        """Its facts. The colour space is a name of the OCIO configuration."""
 
     def __init__(
         self,
         *,
         plate_id: _builtins.str = ...,
         plate: _values_pb2.Plate | None = ...,
+        colour_source: _builtins.str = ...,
+        ocio_config: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["plate", b"plate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["plate", b"plate", "plate_id", b"plate_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["colour_source", b"colour_source", "ocio_config", b"ocio_config", "plate", b"plate", "plate_id", b"plate_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -172,7 +186,7 @@ class RawPixels(_message.Message):
     sample: Global___SampleType.ValueType
     """The type of a sample."""
     colour_space: _builtins.str
-    """"sRGB" or "scene-linear"; empty for sRGB with integers and scene-linear with floats."""
+    """"sRGB", "scene-linear" or the plate's own; empty for sRGB with integers and scene-linear with floats."""
     def __init__(
         self,
         *,

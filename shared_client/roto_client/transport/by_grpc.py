@@ -338,7 +338,8 @@ class GrpcTransport:
     def _open(self, request: plates_pb2.OpenPlateRequest) -> OpenedPlate:
         answer = self._ask(self._plates.OpenPlate, request)
         with _readable():
-            return OpenedPlate(answer.plate_id, wire.plate_from_wire(answer.plate))
+            plate = wire.plate_from_wire(answer.plate)
+            return OpenedPlate(answer.plate_id, plate, answer.colour_source, answer.ocio_config)
 
     def _ask(self, method: Callable[..., Answer], request: Message) -> Answer:
         _require_sendable(request)
