@@ -21,8 +21,9 @@ from roto_daemon.fitting.alignment import CANDIDATES_PER_SAMPLE, Expected, align
 from roto_daemon.fitting.corners import choose_corners, near_peaks, onto_corners
 from roto_daemon.fitting.flow import Guidance, PlateFlow
 from roto_daemon.fitting.outline import Points, visible
+from roto_daemon.fitting.polyline import length
 from roto_daemon.fitting.registration import carry_locally, register, turn_between, turned
-from roto_daemon.fitting.ring import Ring, length, trace_ring, unit
+from roto_daemon.fitting.ring import Ring, trace_ring, unit
 from roto_daemon.fitting.tracks import Track
 
 Floats = NDArray[np.float64]

@@ -14,20 +14,28 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Points = NDArray[np.float64]
-"""(n, 2) x and y in plate pixels."""
+from roto_daemon.fitting.pixel_grid import PixelGrid, hard_grid, soft_grid, without_steps
+from roto_daemon.fitting.polyline import Points, evenly
+
+__all__ = ["BORDER_PX", "Outline", "Points", "evenly", "shoelace_area", "trace_outlines", "visible"]
 
 BORDER_PX = 16
 """How far outlines that the plate border cuts run on outside it."""
 
 _BLUR_SIGMA_PX = 1.0
-"""Takes the staircase off a hard mask; moves a circle of radius r inwards by 1/(2r) px, a straight edge by nothing."""
+"""Takes specks and the staircase off a hard mask."""
+
+_MOST_SMOOTHED = 24
+"""Outlines whose steps are taken off, the largest; a frame with more is noise, of which nothing is drawn."""
 
 _SOFT_RANGE = (0.02, 0.98)
 """Coverage outside this range counts as nothing or all; 8-bit rounding stays outside."""
 
 _SOFT_SHARE = 0.1
 """A mask with fewer partly covered pixels than this share of its edge pixels is hard."""
+
+_WIDE_SHARE = 2.5
+"""Enlarged coverage has more of them than this; an edge that was drawn has 0.8 to 1.3."""
 
 _MINIMUM_CORNERS = 3
 
@@ -47,34 +55,31 @@ def shoelace_area(points: Points) -> float:
     return float(np.sum(points[:, 0] * ahead[:, 1] - ahead[:, 0] * points[:, 1]) / 2)
 
 
-def evenly(polyline: Points, spacing_px: float, fewest: int) -> Points:
-    """Return points evenly along a closed polyline, at most `spacing_px` apart and at least `fewest` of them."""
-    closed = np.vstack([polyline, polyline[:1]])
-    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(closed, axis=0), axis=1))])
-    count = max(int(np.ceil(along[-1] / spacing_px)), fewest)
-    places = np.linspace(0, along[-1], count, endpoint=False)
-    return np.stack([np.interp(places, along, closed[:, axis]) for axis in (0, 1)], axis=1)
-
-
 def trace_outlines(matte: NDArray[np.float32], threshold: float = 0.5) -> list[Outline]:
     """Return every outline of a (height, width) matte at a coverage, the largest first.
 
-    Hard masks are blurred first. Edges that the plate border cuts run on outside it, at right angles to the border,
-    and close `BORDER_PX` outside.
+    The steps of hard masks and of enlarged ones are taken off. Edges that the plate border cuts
+    run on outside it, at right angles to the border, and close `BORDER_PX` outside.
     """
     box = _occupied(matte)
     if box is None:
         return []
     left, top, right, bottom = box
     padded = _padded(matte, box)
-    if _is_hard(matte[top:bottom, left:right], threshold):
-        padded[...] = cv2.GaussianBlur(padded, (0, 0), _BLUR_SIGMA_PX, borderType=cv2.BORDER_REPLICATE)
+    soft = _softness(matte[top:bottom, left:right], threshold)
+    if soft < _SOFT_SHARE:
+        padded[...] = _blurred(padded)
     padded[[0, -1], :] = 0
     padded[:, [0, -1]] = 0
     lines = contourpy.contour_generator(z=padded, line_type=contourpy.LineType.Separate).lines(threshold)
     shift = np.array([left, top], float) - BORDER_PX + 0.5
-    outlines = [_outline(np.asarray(line, float)[:-1] + shift) for line in lines]
-    return sorted((one for one in outlines if one is not None), key=lambda one: -one.area)
+    traced = [_outline(np.asarray(line, float)[:-1] + shift) for line in lines]
+    found = sorted((one for one in traced if one is not None), key=_by_area)
+    grid = _grid(matte, found, soft, threshold)
+    if grid is None:
+        return found
+    drawn = [_without_steps(one, grid) for one in found[:_MOST_SMOOTHED]]
+    return sorted([*drawn, *found[_MOST_SMOOTHED:]], key=_by_area)
 
 
 def visible(points: Points, width: int, height: int) -> NDArray[np.bool_]:
@@ -105,12 +110,34 @@ def _padded(matte: NDArray[np.float32], box: tuple[int, int, int, int]) -> NDArr
     return np.pad(matte[top:bottom, left:right], BORDER_PX, mode="edge")
 
 
-def _is_hard(matte: NDArray[np.float32], threshold: float) -> bool:
+def _blurred(matte: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a matte under twice a Gaussian less the Gaussian's own: it moves a round edge by next to nothing.
+
+    A Gaussian alone moves the edge of a disc of radius r inwards by sigma^2 / 2r.
+    """
+    once, twice = (
+        cv2.GaussianBlur(matte, (0, 0), _BLUR_SIGMA_PX * factor, borderType=cv2.BORDER_REPLICATE)
+        for factor in (1, np.sqrt(2))
+    )
+    return np.asarray(2 * once - twice, np.float32)
+
+
+def _softness(matte: NDArray[np.float32], threshold: float) -> float:
+    """Return how many partly covered pixels there are for each pair of neighbours that the edge parts."""
     low, high = _SOFT_RANGE
-    soft = np.count_nonzero((matte > low) & (matte < high))
+    soft = int(np.count_nonzero((matte > low) & (matte < high)))
     inside = matte >= threshold
-    edges = np.count_nonzero(inside[:, 1:] != inside[:, :-1]) + np.count_nonzero(inside[1:] != inside[:-1])
-    return bool(soft < _SOFT_SHARE * edges)
+    edges = int(np.count_nonzero(inside[:, 1:] != inside[:, :-1])) + int(np.count_nonzero(inside[1:] != inside[:-1]))
+    return soft / max(edges, 1)
+
+
+def _grid(matte: NDArray[np.float32], found: list[Outline], soft: float, threshold: float) -> PixelGrid | None:
+    if not found or _SOFT_SHARE <= soft < _WIDE_SHARE:
+        return None
+    if soft < _SOFT_SHARE:
+        return hard_grid(matte >= threshold, found[0].points)
+    height, width = matte.shape
+    return soft_grid(found[0].points, width, height)
 
 
 def _outline(points: Points) -> Outline | None:
@@ -119,3 +146,12 @@ def _outline(points: Points) -> Outline | None:
     area = shoelace_area(points)
     # contourpy keeps the higher side on the left of the line as it runs, so the sign tells objects from holes.
     return Outline(points if area > 0 else points[::-1].copy(), area < 0, abs(area))
+
+
+def _without_steps(outline: Outline, grid: PixelGrid) -> Outline:
+    points = without_steps(outline.points, grid)
+    return Outline(points, outline.hole, abs(shoelace_area(points)))
+
+
+def _by_area(outline: Outline) -> float:
+    return -outline.area

@@ -13,7 +13,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from roto_daemon.fitting.outline import Points
+from roto_daemon.fitting.polyline import Points, evenly, length
 
 Floats = NDArray[np.float64]
 
@@ -92,20 +92,12 @@ class Ring:
 
 def trace_ring(polyline: Points, count: int) -> Ring:
     """Return a closed polyline at `count` evenly spaced points."""
-    closed = np.vstack([polyline, polyline[:1]])
-    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(closed, axis=0), axis=1))])
-    places = np.linspace(0, along[-1], count, endpoint=False)
-    points = np.stack([np.interp(places, along, closed[:, axis]) for axis in (0, 1)], axis=1)
-    spacing = float(along[-1]) / count
+    spacing = length(polyline) / count
+    points = evenly(polyline, np.inf, count)
     smooth = gaussian_filter1d(points, max(_TANGENT_SMOOTHING_PX / spacing, 0.3), axis=0, mode="wrap")
     tangents = unit(np.roll(smooth, -1, axis=0) - np.roll(smooth, 1, axis=0))
     turning = _turning(points, _steps(TURNING_REACH_PX, spacing, count))
     return Ring(points, tangents, turning, spacing)
-
-
-def length(polyline: Points) -> float:
-    """Return the length in px of a closed polyline."""
-    return float(np.linalg.norm(polyline - np.roll(polyline, 1, axis=0), axis=1).sum())
 
 
 def cross(a: Floats, b: Floats) -> Floats:
