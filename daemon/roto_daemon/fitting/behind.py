@@ -17,8 +17,9 @@ from scipy.spatial import cKDTree
 
 from roto_daemon.fitting.correspondence import match_curves
 from roto_daemon.fitting.outline import Points
+from roto_daemon.fitting.polyline import length
 from roto_daemon.fitting.registration import register_seen
-from roto_daemon.fitting.ring import Floats, Ring, length, trace_ring, unit
+from roto_daemon.fitting.ring import Floats, Ring, trace_ring, unit
 from roto_daemon.fitting.tracks import Track, velocity
 
 _SPACING_PX = 3.0
