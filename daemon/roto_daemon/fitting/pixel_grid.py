@@ -170,6 +170,8 @@ def _sizes(width: int, height: int, smallest_px: float) -> Floats:
 
 def _block_size(borders: NDArray[np.int64], sizes: Floats) -> float | None:
     """Return the largest size whose blocks have their borders where edges are, rounded up or to the nearest."""
+    if len(borders) == 0:
+        return None
     some = borders[:: max(len(borders) // _FIRST_LOOK, 1)]
     for rounding in (_FLOAT_ERROR, 0.5 + _FLOAT_ERROR):
         likely = np.mean((some + rounding) % sizes[:, None] < 1, axis=1) >= _ON_BORDERS
