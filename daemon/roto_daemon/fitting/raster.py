@@ -6,16 +6,21 @@ The coverage is the exact area of each pixel inside the polyline: no supersampli
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from roto_daemon.fitting.outline import Points
+from roto_shapes.curve import evaluate
 from roto_shapes.layers import placement
 from roto_shapes.shape import ControlPoint, Interpolation, Layer, Roto, Shape
 
 _STEP_PX = 1.5
 """Length of the straight pieces that a curve is drawn with; a piece of an arc of radius 10 errs by 0.03 px."""
+
+_LEVELS_A_PX, _FEWEST_LEVELS, _MOST_LEVELS = 2, 8, 128
+"""Outlines drawn across a feather, half a pixel apart where that is no more than 128: 8-bit mattes show no steps."""
 
 _FEWEST_STEPS = 6
 _MOST_STEPS = 400
@@ -36,18 +41,55 @@ def coverage(polylines: Points | Sequence[Points], width: int, height: int) -> N
 
 
 def render_shapes(roto: Roto, frame: int) -> NDArray[np.float32]:
-    """Return the (height, width) matte that a host draws: shapes in list order, inverted ones cut, lifetimes hold."""
+    """Return the (height, width) matte that a host draws: shapes in list order, inverted ones cut, lifetimes hold.
+
+    Along a feather coverage falls on a straight line from the outline, where it is whole, to the feather outline, where
+    it is nothing; a feather that points inwards makes it fall from there to the outline. Nuke draws the same with a
+    falloff of 1, but for what it does where feathers cross.
+    """
     width, height = roto.plate.width, roto.plate.height
     painted = np.zeros((height, width), np.float32)
     for shape in roto.shapes:
         if frame not in shape.lifetime:
             continue
-        one = coverage(shape_polyline(shape, frame), width, height)
+        one = _coverage_of_shape(shape, frame, width, height)
         if shape.invert:
             painted *= 1 - one
         else:
             painted += one - painted * one
     return painted
+
+
+def _coverage_of_shape(shape: Shape, frame: float, width: int, height: int) -> NDArray[np.float32]:
+    points = evaluate(shape, frame)
+    feather = np.array([point.feather or (0.0, 0.0) for point in points])
+    if not feather.any():
+        return coverage(shape_polyline(shape, frame), width, height)
+    inner = np.array([point[:6] for point in points], float)
+    outer = inner + np.pad(
+        feather, ((0, 0), (0, 4))
+    )  # the feather outline has the tangents of the main one, as in Nuke
+    steps = np.maximum(_steps(inner), _steps(outer))
+    lines = [_polyline(controls, steps) for controls in (inner, outer)]
+    if shape.layer is not None:
+        lines = [placed(line, shape.layer, frame) for line in lines]
+    return _between(lines[0], lines[1], width, height)
+
+
+def _between(inner: Points, outer: Points, width: int, height: int) -> NDArray[np.float32]:
+    """Return coverage that falls evenly from one outline to another: the mean of all outlines between the two."""
+    painted = np.zeros((height, width), np.float32)
+    both = np.vstack([inner, outer])
+    left, top = (int(number) for number in np.clip(np.floor(both.min(axis=0)), 0, (width, height)))
+    right, bottom = (int(number) for number in np.clip(np.ceil(both.max(axis=0)), 0, (width, height)))
+    if right <= left or bottom <= top:
+        return painted
+    widest = float(np.linalg.norm(outer - inner, axis=1).max())
+    count = int(np.clip(np.ceil(_LEVELS_A_PX * widest), _FEWEST_LEVELS, _MOST_LEVELS))
+    for level in range(count):
+        line = inner + (level + 0.5) / count * (outer - inner)
+        painted[top:bottom, left:right] += coverage(line - (left, top), right - left, bottom - top)
+    return painted / np.float32(count)
 
 
 def shape_polyline(shape: Shape, frame: float) -> Points:
@@ -127,12 +169,25 @@ def smooth_slopes(frames: NDArray[np.float64], values: NDArray[np.float64]) -> N
 
 def bezier_polyline(controls: NDArray[np.float64]) -> Points:
     """Return a closed cubic outline, controls (n, 6) as `shape_controls` gives them, as a fine polyline."""
+    return _polyline(controls, _steps(controls))
+
+
+def _polygons(controls: NDArray[np.float64]) -> tuple[Points, Points, Points, Points]:
+    """Return where each segment starts, leaves to, arrives from and ends."""
     start = controls[:, :2]
     end = np.roll(start, -1, axis=0)
-    leave = start + controls[:, 4:6]
-    arrive = end + np.roll(controls[:, 2:4], -1, axis=0)
-    length = sum(np.linalg.norm(b - a, axis=1) for a, b in ((start, leave), (leave, arrive), (arrive, end)))
-    steps = np.clip(np.ceil(np.asarray(length) / _STEP_PX), _FEWEST_STEPS, _MOST_STEPS).astype(int)
+    return start, start + controls[:, 4:6], end + np.roll(controls[:, 2:4], -1, axis=0), end
+
+
+def _steps(controls: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return how many straight pieces each segment is drawn with."""
+    polygons = _polygons(controls)
+    length = sum(np.linalg.norm(b - a, axis=1) for a, b in pairwise(polygons))
+    return np.clip(np.ceil(np.asarray(length) / _STEP_PX), _FEWEST_STEPS, _MOST_STEPS).astype(np.int64)
+
+
+def _polyline(controls: NDArray[np.float64], steps: NDArray[np.int64]) -> Points:
+    start, leave, arrive, end = _polygons(controls)
     segment = np.repeat(np.arange(len(controls)), steps)
     within = np.arange(len(segment)) - np.repeat(np.cumsum(steps) - steps, steps)
     s = (within / steps[segment])[:, None]
