@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -14,9 +15,10 @@ from rich.progress import Progress
 from rich.table import Table
 
 from roto_daemon.errors import FitError, OutputError, RotoError
-from roto_daemon.fit_report import REPORT_ENDINGS, report_fit
+from roto_daemon.fit_report import REPORT_ENDINGS, Measured, measure_fit, write_report
 from roto_daemon.fitting import FitResult, fit_shapes, refit_shapes
-from roto_daemon.fitting.attention import LookFirst
+from roto_daemon.fitting.attention import DRAWN_THROUGH, LookFirst
+from roto_daemon.pictures import Matte
 from roto_daemon.plates.mattes import open_mattes
 from roto_daemon.plates.reader import open_plate, whatever_reads
 from roto_shapes.exporters import ENDINGS, write_roto
@@ -127,7 +129,7 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
             result = _fitted(masks, _range(frames), options, plate)
         notes = _write(result, out)
         if report:
-            report_fit(report, masks, _range(frames), options, result)
+            _report(report, masks, _range(frames), options, result, plate)
     except OutputError as error:
         _fail(error, _NO_OUTPUT)
     except RotoError as error:
@@ -148,6 +150,23 @@ def _fitted(masks: str, frames: FrameRange | None, options: FitOptions, plate: s
             raise FitError(f"the plate is {sizes[0]} pixels and the masks {sizes[1]}: give the footage they belong to")
         pictures = whatever_reads(footage.picture)
         return _with_bars(lambda tell: fit_shapes(mattes, mattes.plate, options, tell, pictures))
+
+
+def _report(
+    files: Sequence[str], masks: str, frames: FrameRange | None, options: FitOptions, result: FitResult, plate: str
+) -> None:
+    """Measure a fit against its masks, read again one by one, and write the reports asked for."""
+
+    def matte_of(frame: int) -> Matte:
+        return next(matte for _, matte in open_mattes(masks, FrameRange(frame, frame)))
+
+    known = {frame: [DRAWN_THROUGH] for frame in result.report.doubtful_frames}
+    measured = Measured(options.name, result.plain, options, result.report.judged_px, known)
+    with contextlib.ExitStack() as stack:
+        picture_of = whatever_reads(stack.enter_context(open_plate(plate)).picture) if plate else None
+        source = measure_fit(measured, open_mattes(masks, frames), matte_of, picture_of)
+        for file in files:
+            write_report(file, source)
 
 
 def _with_bars(work: Callable[[Callable[[float], None]], FitResult]) -> FitResult:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roto_daemon.errors import FitError, OutputError
-from roto_daemon.fitting import FitOptions, FitResult
+from roto_daemon.fitting.attention import Reason
 from roto_daemon.fitting.quality import (
     FrameQuality,
     Quality,
@@ -24,11 +24,10 @@ from roto_daemon.fitting.quality import (
     outlines_to_match,
 )
 from roto_daemon.pictures import Matte, Picture
-from roto_daemon.plates.mattes import open_mattes
 from roto_daemon.plates.overlay import View, draw_editable, is_keyed, shapes_at
 from roto_shapes.files import write_whole
+from roto_shapes.fit_options import FitOptions
 from roto_shapes.shape import Roto
-from roto_shapes.shot import FrameRange
 
 REPORT_ENDINGS = (".html", ".json")
 
@@ -40,6 +39,8 @@ _MARGIN = 0.08
 """Of the object's size, kept free around it."""
 _GROUND, _MATTE = 26, 70
 """Grey of what a matte leaves out, and what full coverage adds to it: lines and points must lead."""
+_DIMMED = 0.82
+"""The plate beneath is darkened a little for the same reason."""
 _MASK_EDGE = (120, 132, 150)
 _JPEG_QUALITY = 88
 _CHART = (1320, 200)
@@ -68,6 +69,10 @@ i{display:inline-block;width:20px;height:4px;margin:0 6px 3px 14px;border-radius
 """
 
 
+def _no_picture(frame: int) -> None:
+    del frame
+
+
 @dataclasses.dataclass(frozen=True)
 class ReportSource:
     """What a report shows beside its numbers."""
@@ -79,6 +84,38 @@ class ReportSource:
     """The matte of a frame, read again."""
     outlines_of: Callable[[Matte], Sequence[NDArray[np.float64]]]
     """The masks' edge as it was fitted: polylines in plate pixels."""
+    picture_of: Callable[[int], Picture | None] = _no_picture
+    """A frame of the plate, where there is one to see."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """What a report measures."""
+
+    title: str
+    roto: Roto
+    """Shapes without their feather."""
+    options: FitOptions
+    judged_px: float
+    """What frames are judged by."""
+    known: Mapping[int, list[Reason]]
+    """What else asks for a look at frames."""
+
+
+def measure_fit(
+    fit: Measured,
+    mattes: Iterable[tuple[int, Matte]],
+    matte_of: Callable[[int], Matte],
+    picture_of: Callable[[int], Picture | None] | None = None,
+) -> ReportSource:
+    """Measure shapes against their masks, in rising frame order, let go one by one, for reports to be written."""
+    options, size = fit.options, (fit.roto.plate.width, fit.roto.plate.height)
+
+    def outlines_of(matte: Matte) -> list[NDArray[np.float64]]:
+        return [one.points for one in outlines_to_match(matte, size, options.threshold, options.offset_px)]
+
+    quality = measure_quality(fit.roto, mattes, fit.judged_px, options.threshold, options.offset_px, fit.known)
+    return ReportSource(fit.title, fit.roto, quality, matte_of, outlines_of, picture_of or _no_picture)
 
 
 def write_report(file: str, source: ReportSource) -> None:
@@ -257,13 +294,14 @@ def _strip(quality: Quality) -> str:
 
 
 def _figure(source: ReportSource, frame: int) -> str:
-    matte = source.matte_of(frame)
+    matte, picture = source.matte_of(frame), source.picture_of(frame)
     grey = np.round(_GROUND + _MATTE * matte).astype(np.uint8)
     base: Picture = np.repeat(grey[..., None], 3, axis=2)
+    beneath = base if picture is None else np.round(picture * _DIMMED).astype(np.uint8)
     lines = [line for _, line in drawn_shapes(source.roto, frame)]
     reference = list(source.outlines_of(matte))
     view = _view([*lines, *reference], source.roto)
-    editable = view.show(base)
+    editable = view.show(beneath)
     for shape, points in shapes_at(source.roto, frame):
         draw_editable(editable, view, shape, points, keyed=is_keyed(shape, frame))
     mapped = view.show(base)
@@ -371,25 +409,3 @@ def _frame_table(quality: Quality) -> str:
         for frame in quality.frames
     ]
     return _table(heads, rows)
-
-
-def report_fit(
-    files: Sequence[str], masks: str, frames: FrameRange | None, options: FitOptions, result: FitResult
-) -> None:
-    """Measure a fit, without its feather, against its masks, read again one by one, and write the reports asked for."""
-    mattes = open_mattes(masks, frames)
-    tolerance_px = result.report.judged_px
-    quality = measure_quality(
-        result.plain, mattes, tolerance_px, options.threshold, options.offset_px, result.report.doubtful_frames
-    )
-
-    def matte_of(frame: int) -> Matte:
-        return next(matte for _, matte in open_mattes(masks, FrameRange(frame, frame)))
-
-    def outlines_of(matte: Matte) -> list[NDArray[np.float64]]:
-        size = (result.plain.plate.width, result.roto.plate.height)
-        return [one.points for one in outlines_to_match(matte, size, options.threshold, options.offset_px)]
-
-    source = ReportSource(options.name, result.plain, quality, matte_of, outlines_of)
-    for file in files:
-        write_report(file, source)

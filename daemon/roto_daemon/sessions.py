@@ -31,6 +31,8 @@ from roto_shapes.prompt import Prompt
 from roto_shapes.shape import Roto, Shape
 from roto_shapes.shot import FrameRange, Plate
 
+REPORT_KINDS = frozenset({"report.html", "report.json"})
+
 _SPARE_BYTES = 1 << 30
 """What files of closed uploads may take, kept to be written over: 20 frames of UHD half float."""
 
@@ -50,6 +52,18 @@ class OpenPlate:
     """Where uploaded frames go; None for a plate opened by path."""
 
 
+@dataclass(frozen=True)
+class _Fitted:
+    """The last fit of an object."""
+
+    options: FitOptions
+    report: Message
+    plain: tuple[Shape, ...]
+    """The shapes before points moved in for their feather: the line that is measured."""
+    judged_px: float
+    """What frames are judged by."""
+
+
 @dataclass
 class _Object:
     """What the artist follows: it owns its prompts and shapes; its identity outlives them."""
@@ -58,7 +72,7 @@ class _Object:
     name: str
     prompts: dict[int, Prompt] = field(default_factory=dict)
     shapes: tuple[Shape, ...] = ()
-    report: Message | None = None
+    fitted: _Fitted | None = None
     busy: str = ""
     """What runs for it now, in words; an object does one thing at a time."""
 
@@ -315,7 +329,8 @@ class Sessions:
                 async for event in events:
                     session.touched = time.monotonic()
                     if "roto" in event:
-                        target.shapes, target.report = read_roto(event["roto"]).shapes, event["report"]
+                        target.shapes, plain = (read_roto(event[which]).shapes for which in ("roto", "plain"))
+                        target.fitted = _Fitted(order.options, event["report"], plain, event["judged_px"])
                         yield {"shapes": target.shapes, "report": event["report"]}
                     elif event:
                         yield event
@@ -331,7 +346,7 @@ class Sessions:
         except ValueError as error:
             target.shapes = before
             raise ConflictError(f"These shapes cannot stand beside the session's others: {error}.") from error
-        target.report = None
+        target.fitted = None
 
     async def files(self, session_id: str, order: FileOrder) -> AsyncGenerator[Message, None]:
         """Make files; yields `{"file": path, "frame": frame or None}`, each to be deleted by the caller."""
@@ -352,7 +367,8 @@ class Sessions:
             "compression": order.compression,
             "frames": frames,
             "roto": encode(session.roto(), ".json"),
-            "reports": [each.report for each in objects if each.report],
+            "reports": [each.fitted.report for each in objects if each.fitted],
+            "measured": _measured(session, objects) if order.kind in REPORT_KINDS else None,
             "credit": order.credit,
             "into": str(folder),
         }
@@ -430,6 +446,22 @@ def _frames_with_mattes(session: Session, objects: Sequence[int], frames: FrameR
         where = f" in frames {frames}" if frames else ""
         raise ConflictError(f"The object has no mattes{where}: track it first.")
     return sorted(found)
+
+
+def _measured(session: Session, objects: Sequence[_Object]) -> Message:
+    """Return what a report measures: the shapes of one object, and what was asked of their fit."""
+    if len(objects) != 1:
+        raise PromptError("A report tells of one object: say which.")
+    if not objects[0].shapes:
+        raise ConflictError(f"Object '{objects[0].name}' has no shapes to report on: fit it first.")
+    fitted = objects[0].fitted
+    options = fitted.options if fitted else FitOptions.bounded()
+    return {
+        "roto": encode(Roto(session.plate.plate, fitted.plain if fitted else objects[0].shapes), ".json"),
+        "options": pack_options(options),
+        "judged_px": fitted.judged_px if fitted else options.tolerance_px,
+        "doubtful": fitted.report["doubtful_frames"] if fitted else [],
+    }
 
 
 def _require_idle(target: _Object) -> None:

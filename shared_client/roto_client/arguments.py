@@ -14,7 +14,7 @@ import typer
 from roto_client.errors import BadInputError
 from roto_client.outputs import frame_file, require_ending
 from roto_client.session import MATTE_ENDINGS, PACKED_ENDING
-from roto_client.tracking import PREVIEW_ENDINGS
+from roto_client.tracking import PREVIEW_ENDINGS, REPORT_ENDINGS
 from roto_client.transport import split_address
 from roto_shapes.exporters import ENDINGS
 from roto_shapes.prompt import BoxPrompt, PointPrompt, Prompt
@@ -127,6 +127,11 @@ def movie_file(path: str) -> str:
 def picture_file(path: str) -> str:
     """Return the path of a picture to write."""
     return _with_ending(path, (".png",))
+
+
+def report_file(path: str) -> str:
+    """Return the path of a report to write."""
+    return _with_ending(path, REPORT_ENDINGS)
 
 
 def mattes_pattern(pattern: str) -> str:

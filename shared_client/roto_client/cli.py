@@ -333,6 +333,15 @@ def track(  # noqa: PLR0913 - each is an option of the command
             help="Write a contact sheet (.png) too: plate, matte, and shape with its control points.",
         ),
     ] = None,
+    report: Annotated[
+        Optional[list[str]],
+        typer.Option(
+            metavar="FILE",
+            parser=arguments.report_file,
+            rich_help_panel=_RESULTS,
+            help="Write the quality of the shapes too: .html with pictures, or .json. Repeat for more.",
+        ),
+    ] = None,
     credit: Annotated[
         str,
         typer.Option(metavar="TEXT", rich_help_panel=_RESULTS, help="A line of credit on the movie and the sheet."),
@@ -407,6 +416,7 @@ def track(  # noqa: PLR0913 - each is an option of the command
         matte_compression=matte_compression,
         preview=preview or "",
         sheet=sheet or "",
+        reports=tuple(report or ()),
         credit=credit,
     )
     require_outputs(order)

@@ -30,6 +30,8 @@ class ExportFormat(Enum):
     MATTE_PNG = "matte-png"
     PREVIEW_MP4 = "preview-mp4"
     CONTACT_SHEET_PNG = "contact-sheet-png"
+    REPORT_HTML = "report-html"
+    REPORT_JSON = "report-json"
     MATTE_TIFF = "matte-tiff"
     LAYERS_EXR = "layers-exr"
     CRYPTOMATTE_EXR = "cryptomatte-exr"

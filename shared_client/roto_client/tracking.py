@@ -35,6 +35,8 @@ _LOW_CONFIDENCE_WORDS = "low confidence"
 
 _PREVIEW_FORMATS = {".mp4": ExportFormat.PREVIEW_MP4, ".mov": ExportFormat.PREVIEW_MOV}
 PREVIEW_ENDINGS = tuple(_PREVIEW_FORMATS)
+_REPORT_FORMATS = {".html": ExportFormat.REPORT_HTML, ".json": ExportFormat.REPORT_JSON}
+REPORT_ENDINGS = tuple(_REPORT_FORMATS)
 _STAGES = {MatteKind.MATTE: "mattes", MatteKind.LAYERS: "layers", MatteKind.CRYPTOMATTE: "cryptomatte"}
 
 Tell = Callable[[int, int], None]
@@ -65,6 +67,8 @@ class TrackOrder:
     matte_compression: str = ""
     preview: str = ""
     sheet: str = ""
+    reports: tuple[str, ...] = ()
+    """Files of quality reports, one object each: `{object}` stands for its name."""
     credit: str = ""
 
 
@@ -121,6 +125,9 @@ def require_outputs(order: TrackOrder) -> None:
     """Raise OutputFileError or BadInputError at once for what could not be written when the work is done."""
     for pattern, wanted in _matte_orders(order):
         require_matte_form(pattern, wanted)
+    for pattern in order.reports:
+        if len(object_patterns(pattern, [each.name for each in order.objects])) < len(order.objects):
+            raise BadInputError(f"A report tells of one object: write {{object}} into '{pattern}', for its name.")
     places: set[Path] = set()
     for path in _outputs(order):
         require_place(path)
@@ -135,7 +142,8 @@ def _outputs(order: TrackOrder) -> list[str]:
     mattes = [
         str(frame_file(each, 0)) for pattern, _ in _matte_orders(order) for each in object_patterns(pattern, names)
     ]
-    return [*order.outs, *mattes, *filter(None, (order.preview, order.sheet))]
+    reports = [each for pattern in order.reports for each in object_patterns(pattern, names)]
+    return [*order.outs, *mattes, *reports, *filter(None, (order.preview, order.sheet))]
 
 
 def _matte_orders(order: TrackOrder) -> list[tuple[str, MatteOrder]]:
@@ -179,6 +187,7 @@ def track(daemon: Daemon, order: TrackOrder, watcher: Watcher) -> TrackResult:
             result.notes += write_shapes(roto, order.outs)
             result.files += order.outs
         _export(session, order, result, clock)
+        _report(session, objects, order, result, clock)
     return result
 
 
@@ -285,6 +294,18 @@ def _export(session: Session, order: TrackOrder, result: TrackResult, clock: _Cl
         with clock.stage(name, len(result.frames)) as tell:
             session.export_to(target, wanted, _telling(tell))
         result.files.append(target)
+
+
+def _report(
+    session: Session, objects: Sequence[TrackedObject], order: TrackOrder, result: TrackResult, clock: _Clock
+) -> None:
+    for pattern in order.reports:
+        kind = _REPORT_FORMATS[Path(pattern).suffix.lower()]
+        files = object_patterns(pattern, [each.name for each in objects])
+        with clock.stage("report", len(result.frames)) as tell:
+            for tracked, file in zip(objects, files):
+                session.export_to(file, ExportOrder(kind, tracked.object_id, result.frames), _telling(tell))
+        result.files += files
 
 
 def _telling(tell: Tell) -> OnProgress:

@@ -79,7 +79,8 @@ def test_a_soft_matte_comes_back_from_the_shapes_that_were_fitted_to_it() -> Non
 
     def soft(frame: int) -> NDArray[np.float32]:
         distance = np.hypot(columns - 80 - 4 * frame, rows - 80)
-        return np.clip(0.5 + (45 - distance) / 16, 0, 1).astype(np.float32)
+        matte: NDArray[np.float32] = np.clip(0.5 + (45 - distance) / 16, 0, 1).astype(np.float32)
+        return matte
 
     result = fit_shapes(((frame, soft(frame)) for frame in PLATE.frames), PLATE, FitOptions(feather=True))
     for frame in (1, 5, 9):

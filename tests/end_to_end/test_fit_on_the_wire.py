@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -11,8 +12,8 @@ import pytest
 from numpy.typing import NDArray
 from serving import FIRST, HEIGHT, LAST, WIDTH, Daemon
 
-from roto_client.errors import BadInputError
-from roto_client.results import PixelFrame, SampleType
+from roto_client.errors import BadInputError, ClientError
+from roto_client.results import ExportFormat, ExportOrder, FilePart, PixelFrame, SampleType
 from roto_client.session import Session, TrackedObject, connect
 from roto_proto.v1 import sessions_pb2, sessions_pb2_grpc
 from roto_shapes.curve import evaluate, flatten
@@ -165,6 +166,27 @@ def test_locked_keyframes_are_kept_without_a_word_about_edits(session: Session) 
     hero.set_shapes([])
     (fresh,), _ = hero.fit()
     assert not any(key.locked for key in fresh.keyframes)
+
+
+def test_a_report_measures_what_the_artist_gave_and_tells_of_one_object(session: Session) -> None:
+    hero, other = stated(session, disc), session.add_object("other")
+    (fitted,), _ = hero.fit(FitOptions())
+    bent = replace(fitted, keyframes=tuple(moved(key, 5.0) for key in fitted.keyframes))
+    order = ExportOrder(ExportFormat.REPORT_JSON, hero.object_id)
+
+    def worst_px() -> float:
+        parts = [part.data for part in session.export(order) if isinstance(part, FilePart)]
+        worst: float = json.loads(b"".join(parts))["summary"]["max_px"]
+        return worst
+
+    assert worst_px() == pytest.approx(max(off_px(fitted, frame) for frame in session.plate.frames), abs=0.3)
+    hero.set_shapes([bent])
+    assert worst_px() == pytest.approx(max(off_px(bent, frame) for frame in session.plate.frames), abs=0.3)
+    with pytest.raises(BadInputError, match="one object"):
+        list(session.export(replace(order, object_id=0)))
+    with pytest.raises(ClientError, match="no shapes to report on"):
+        other.mask(FIRST, MaskPrompt(WIDTH, HEIGHT, bytes([255]) * WIDTH * HEIGHT))
+        list(session.export(replace(order, object_id=other.object_id)))
 
 
 def test_what_no_fit_can_do_is_refused_with_a_sentence(session: Session, daemon: Daemon) -> None:

@@ -108,6 +108,25 @@ def test_two_objects_become_layers_cryptomatte_and_mattes_of_their_own(
     assert matte_area(tmp_path / f"layers.{FIRST}.exr") == pytest.approx(2 * area, rel=0.03)
 
 
+def test_a_report_tells_how_good_the_shapes_are_and_shows_them_on_the_plate(
+    roto: Roto, plate: str, tmp_path: Path
+) -> None:
+    x, y = centre(FIRST)
+    done = roto(
+        "track", plate, "--click", f"{FIRST}:{x:g},{y:g}", "--engine", "disc", "--out", "a.json", "--feather",
+        "--offset", "-2", "--report", "q.json", "--report", "q.html", "--json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "work"
+    facts = json.loads((folder / "q.json").read_text())
+    assert [each["frame"] for each in facts["frames"]] == list(range(FIRST, LAST + 1))
+    assert facts["summary"]["mean_px"] < 0.3, "measured against the edge that was moved"
+    assert facts["look_first"] == [] == json.loads(done.stdout)["look_first"]
+    page = (folder / "q.html").read_text()
+    assert page.count("data:image/jpeg;base64,") >= 8
+    assert json.loads(done.stdout)["files"][-2:] == ["q.json", "q.html"]
+
+
 def test_nuke_files_count_frames_as_the_shot_does_and_have_y_up(roto: Roto, plate: str, tmp_path: Path) -> None:
     x, y = centre(FIRST)
     done = roto("track", plate, "--click", f"{FIRST}:{x:g},{y:g}", "--engine", "disc", "--out", "a.json")

@@ -14,6 +14,9 @@ WORST_FACTOR = 2.0
 DRAWN_THROUGH: Reason = (2.0, "mask drawn through")
 """The shape follows the frames around instead of this frame's mask: either may be right."""
 
+LOW_CONFIDENCE: Reason = (3.0, "low confidence")
+"""The engine trusts its own matte little."""
+
 _FRAMES_NAMED = 12
 """More frames than that are no list of what comes first."""
 

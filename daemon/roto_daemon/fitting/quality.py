@@ -7,7 +7,7 @@ the fitter. Distances are plate pixels. Only what lies inside the plate counts.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from roto_daemon.fitting.attention import (
-    DRAWN_THROUGH,
     LookFirst,
     Reason,
     ranked,
@@ -137,12 +136,12 @@ def measure_quality(
     tolerance_px: float,
     threshold: float = 0.5,
     offset_px: float = 0.0,
-    drawn_through: Collection[int] = (),
+    known: Mapping[int, list[Reason]] | None = None,
 ) -> Quality:
     """Measure shapes against the (frame, matte) pairs they were fitted to, in rising frame order.
 
     Mattes are let go one by one; the outlines of three frames are held. `threshold` and `offset_px` are those of the
-    fit: the masks' edge is moved in the same way; `drawn_through` names frames whose masks the fit did not follow.
+    fit: the masks' edge is moved in the same way; `known` is what else asks for a look at frames.
     """
     size = (roto.plate.width, roto.plate.height)
     window: list[_Edges] = []
@@ -155,7 +154,7 @@ def measure_quality(
     if window:
         frames.append(_frame(window[-1], window[-1:], roto, size))
     shapes = tuple(_shape(shape) for shape in roto.shapes)
-    return Quality(tolerance_px, tuple(frames), shapes, _look_first(frames, tolerance_px, drawn_through))
+    return Quality(tolerance_px, tuple(frames), shapes, _look_first(frames, tolerance_px, known or {}))
 
 
 def drawn_shapes(roto: Roto, frame: int) -> list[tuple[Shape, Points]]:
@@ -319,12 +318,12 @@ def _slide(moving: NDArray[np.float64]) -> float:
 
 
 def _look_first(
-    frames: Sequence[FrameQuality], tolerance_px: float, drawn_through: Collection[int]
+    frames: Sequence[FrameQuality], tolerance_px: float, known: Mapping[int, list[Reason]]
 ) -> tuple[LookFirst, ...]:
     jumps = [frame.mask_flicker_px for frame in frames if frame.mask_flicker_px]
     usual = float(np.median(jumps)) if jumps else 0.0
     own = {frame.frame: _reasons(frame, tolerance_px, usual) for frame in frames}
-    return ranked((frame, why + [DRAWN_THROUGH] * (frame in drawn_through)) for frame, why in own.items())
+    return ranked((frame, why + known.get(frame, [])) for frame, why in own.items())
 
 
 def _reasons(frame: FrameQuality, tolerance_px: float, usual_flicker_px: float) -> list[Reason]:

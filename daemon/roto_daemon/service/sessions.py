@@ -26,6 +26,8 @@ _FILE_KINDS = {
     pb.EXPORT_FORMAT_MATTE_PNG: "png",
     pb.EXPORT_FORMAT_PREVIEW_MP4: "preview",
     pb.EXPORT_FORMAT_CONTACT_SHEET_PNG: "sheet",
+    pb.EXPORT_FORMAT_REPORT_HTML: "report.html",
+    pb.EXPORT_FORMAT_REPORT_JSON: "report.json",
     pb.EXPORT_FORMAT_MATTE_TIFF: "tif",
     pb.EXPORT_FORMAT_LAYERS_EXR: "layers",
     pb.EXPORT_FORMAT_CRYPTOMATTE_EXR: "cryptomatte",

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
+from roto_daemon.fit_report import Measured, measure_fit, write_report
+from roto_daemon.fitting.attention import DRAWN_THROUGH, LOW_CONFIDENCE
 from roto_daemon.pictures import Matte
 from roto_daemon.plates.matte_files import MatteForm, write_cryptomatte, write_layers, write_matte
 from roto_daemon.plates.matte_store import MatteStore
 from roto_daemon.plates.preview import PreviewWriter
+from roto_daemon.plates.reader import whatever_reads
 from roto_daemon.plates.sheet import SheetFacts, contact_sheet, spread, write_sheet
+from roto_daemon.workers.beside import Beside
 from roto_daemon.workers.footage import open_footage
-from roto_daemon.workers.orders import PlateOrder, unpack_plate
+from roto_daemon.workers.orders import PlateOrder, unpack_options, unpack_plate
 from roto_daemon.workers.pipe import Message, Steps
 from roto_shapes.exporters.rotolink_json import read_roto
+
+_TRUSTED = 0.5
+"""Mattes of less confidence are worth a look, here and in `roto track`."""
 
 
 def write_files(args: Message) -> Steps:
@@ -103,6 +110,38 @@ def _movie(args: Message, name: str) -> Steps:
     return {}
 
 
+def _report(args: Message) -> Steps:
+    """Measure in a thread: a long shot takes minutes."""
+    frames, told = args["frames"], args["measured"]
+    file = Path(args["into"]) / args["kind"]
+    mattes = _Mattes(args)
+    known = {frame: [DRAWN_THROUGH] for frame in told["doubtful"]}
+    for frame in mattes.doubted():
+        known.setdefault(frame, []).append(LOW_CONFIDENCE)
+    options = unpack_options(told["options"])
+    fit = Measured(_title(args), read_roto(told["roto"]), options, told["judged_px"], known)
+
+    def there(frame: int) -> Matte:
+        matte = mattes.at(frame)
+        return np.zeros((fit.roto.plate.height, fit.roto.plate.width), np.float32) if matte is None else matte
+
+    def write(tell: Callable[[float], None]) -> None:
+        def every() -> Iterator[tuple[int, Matte]]:
+            for done, frame in enumerate(frames):
+                tell(done / len(frames))
+                yield frame, there(frame)
+
+        with open_footage(PlateOrder.unpack(args["plate"])) as reader:
+            write_report(str(file), measure_fit(fit, every(), there, whatever_reads(reader.picture)))
+
+    with Beside(write) as work:
+        for share in work.progress():
+            yield {"done": round(share * len(frames)), "total": len(frames)}
+        work.result()
+    yield {"file": str(file), "frame": None}
+    return {}
+
+
 def _sheet(args: Message) -> Steps:
     file = Path(args["into"]) / "sheet.png"
     mattes, roto = _Mattes(args), read_roto(args["roto"])
@@ -130,6 +169,11 @@ class _Mattes:
         self._store = MatteStore(Path(args["folder"]))
         self._objects = [(name, each, frozenset(self._store.frames(each))) for each, name in args["objects"]]
 
+    def doubted(self) -> list[int]:
+        """Return the frames on which an engine trusts one of them little, rising."""
+        stored = ((frame, self._store.read(each, frame)) for _, each, frames in self._objects for frame in frames)
+        return sorted({frame for frame, matte in stored if matte.confidence < _TRUSTED})
+
     def by_name(self, frame: int) -> dict[str, Matte]:
         """Return those of a frame."""
         return {name: self._store.read(each, frame).matte() for name, each, frames in self._objects if frame in frames}
@@ -155,4 +199,6 @@ _WRITERS: dict[str, Callable[[Message], Steps]] = {
     "preview": _preview,
     "movie": _alpha_movie,
     "sheet": _sheet,
+    "report.html": _report,
+    "report.json": _report,
 }

@@ -9,22 +9,20 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import queue
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 
 from roto_daemon.engines import Direction, EnginePrompt, EngineSession, Matte, TrackedFrame
 from roto_daemon.engines.registry import engines, find
-from roto_daemon.errors import RotoError, UnavailableError
+from roto_daemon.errors import UnavailableError
 from roto_daemon.fitting import FitReport, FitResult, fit_shapes, refit_shapes
 from roto_daemon.fitting.raster import coverage
 from roto_daemon.plates.matte_store import MatteStore
 from roto_daemon.plates.reader import whatever_reads
+from roto_daemon.workers.beside import Beside
 from roto_daemon.workers.files import write_files
 from roto_daemon.workers.footage import Reader, open_footage, open_path
 from roto_daemon.workers.orders import (
@@ -208,11 +206,16 @@ def _fit(args: Message) -> Steps:
         with open_footage(PlateOrder.unpack(args["footage"])) as reader:
             return fit_shapes(mattes, plate, options, progress, whatever_reads(reader.picture))
 
-    with _Thread(fit) as work:
+    with Beside(fit) as work:
         for share in work.progress():
             yield {"done": round(share * len(frames)), "total": len(frames)}
         result = work.result()
-    return {"roto": encode(result.roto, ".json"), "report": _pack_report(result.report)}
+    return {
+        "roto": encode(result.roto, ".json"),
+        "plain": encode(result.plain, ".json"),
+        "judged_px": result.report.judged_px,
+        "report": _pack_report(result.report),
+    }
 
 
 def _pack_report(report: FitReport) -> Message:
@@ -234,54 +237,3 @@ def _pack_report(report: FitReport) -> Message:
         "look_first": [{"frame": each.frame, "reasons": list(each.reasons)} for each in report.look_first],
         "elapsed_s": report.seconds,
     }
-
-
-class _Cancelled(BaseException):
-    """Ends the thread that works for an order nobody wants any more."""
-
-
-class _Thread:
-    """Runs a long function that tells its progress (0 to 1), so that an order can rest in the meantime."""
-
-    def __init__(self, work: Callable[[Callable[[float], None]], FitResult]) -> None:
-        self._work = work
-        self._shares: queue.SimpleQueue[float | None] = queue.SimpleQueue()
-        self._cancelled = False
-        self._result: FitResult | BaseException | None = None
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._cancelled = True
-        self._thread.join()
-
-    def progress(self) -> Iterator[float]:
-        """Yield what is done so far, the latest only, until the work ends."""
-        while (share := self._shares.get()) is not None:
-            while not self._shares.empty() and share is not None:
-                share = self._shares.get()
-            if share is None:
-                return
-            yield share
-
-    def result(self) -> FitResult:
-        """Return what the work returned, or raise what it raised."""
-        if isinstance(self._result, FitResult):
-            return self._result
-        raise self._result or RotoError("The work was cancelled.")
-
-    def _run(self) -> None:
-        try:
-            self._result = self._work(self._tell)
-        except BaseException as error:  # noqa: BLE001 - a border: raised again in the order's own thread
-            self._result = error
-        finally:
-            self._shares.put(None)
-
-    def _tell(self, share: float) -> None:
-        if self._cancelled:
-            raise _Cancelled
-        self._shares.put(share)

@@ -93,6 +93,8 @@ _FORMATS = {
     ExportFormat.MATTE_PNG: sessions_pb2.EXPORT_FORMAT_MATTE_PNG,
     ExportFormat.PREVIEW_MP4: sessions_pb2.EXPORT_FORMAT_PREVIEW_MP4,
     ExportFormat.CONTACT_SHEET_PNG: sessions_pb2.EXPORT_FORMAT_CONTACT_SHEET_PNG,
+    ExportFormat.REPORT_HTML: sessions_pb2.EXPORT_FORMAT_REPORT_HTML,
+    ExportFormat.REPORT_JSON: sessions_pb2.EXPORT_FORMAT_REPORT_JSON,
     ExportFormat.MATTE_TIFF: sessions_pb2.EXPORT_FORMAT_MATTE_TIFF,
     ExportFormat.LAYERS_EXR: sessions_pb2.EXPORT_FORMAT_LAYERS_EXR,
     ExportFormat.CRYPTOMATTE_EXR: sessions_pb2.EXPORT_FORMAT_CRYPTOMATTE_EXR,

@@ -1,0 +1,136 @@
+"""`roto fit` as it is typed: reports and offsets reach the files that were asked for."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from typer.testing import CliRunner
+
+from roto_client.cli import app
+from roto_shapes.curve import evaluate, flatten
+from roto_shapes.exporters.rotolink_json import read_roto
+
+WIDTH, HEIGHT, RADIUS = 160, 120, 30.0
+FRAMES = range(1001, 1007)
+PLATE_COLOUR = (40, 160, 90)
+"""Blue, green, red of the plate, which no line of a report has."""
+
+
+def middle(frame: int) -> tuple[float, float]:
+    return 60.0 + 4 * (frame - 1001), 60.0
+
+
+def disc(frame: int) -> NDArray[np.float64]:
+    rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH] + 0.5
+    x, y = middle(frame)
+    covered: NDArray[np.float64] = np.clip(RADIUS - np.hypot(columns - x, rows - y) + 0.5, 0, 1)
+    return covered
+
+
+@pytest.fixture
+def masks(tmp_path: Path) -> Path:
+    """Discs with a bite of 14 px on frame 1003, which no other frame has."""
+    folder = tmp_path / "masks"
+    folder.mkdir()
+    for frame in FRAMES:
+        mask = np.round(disc(frame) * 255).astype(np.uint8)
+        if frame == 1003:
+            mask[50:70, round(middle(frame)[0] + RADIUS - 14) :] = 0
+        cv2.imwrite(str(folder / f"mask.{frame}.png"), mask)
+    return folder
+
+
+def roto(*arguments: str) -> Any:  # noqa: ANN401 - the result class moved between typer's versions
+    separate: dict[str, Any] = {"mix_stderr": False} if "mix_stderr" in signature(CliRunner).parameters else {}
+    return CliRunner(**separate).invoke(app, ["fit", *arguments], env={"COLUMNS": "200"})
+
+
+def radii(file: Path, frame: int) -> NDArray[np.float64]:
+    (shape,) = read_roto(file.read_text()).shapes
+    line = np.array(flatten(evaluate(shape, frame), 0.02))
+    distance: NDArray[np.float64] = np.hypot(*(line - middle(frame)).T)
+    return distance
+
+
+@pytest.mark.parametrize("offset", [-3.0, 2.5])
+def test_an_offset_moves_the_outline_by_so_much_on_every_frame(masks: Path, tmp_path: Path, offset: float) -> None:
+    out, report = tmp_path / "a.json", tmp_path / "q.json"
+    done = roto(
+        str(masks), "--offset", str(offset), "--out", str(out), "--report", str(report), "--frames", "1004-1006"
+    )
+    assert done.exit_code == 0, done.output
+    for frame in (1004, 1006):
+        assert radii(out, frame) == pytest.approx(RADIUS + offset, abs=0.7)
+    facts = json.loads(report.read_text())
+    assert facts["summary"]["mean_px"] < 0.4, "the report measures against the edge that was moved as well"
+
+
+def test_a_report_in_numbers_and_the_result_name_the_frame_to_look_at_and_why(masks: Path, tmp_path: Path) -> None:
+    report = tmp_path / "new" / "q.json"
+    done = roto(str(masks), "--out", str(tmp_path / "a.json"), "--report", str(report), "--json")
+    assert done.exit_code == 0, done.output
+    for told in (json.loads(done.stdout)["look_first"], json.loads(report.read_text())["look_first"]):
+        assert [each["frame"] for each in told] == [1003]
+        words = "; ".join(told[0]["reasons"])
+        assert "mask drawn through" in words
+        off = re.search(r"outline off by (\d+\.\d) px", words)
+        assert off is not None
+        assert float(off[1]) == pytest.approx(14, abs=2)
+    assert json.loads(done.stdout)["doubtful_frames"] == [1003]
+
+
+def test_the_table_names_the_frame_to_look_at(masks: Path, tmp_path: Path) -> None:
+    done = roto(str(masks), "--out", str(tmp_path / "a.json"))
+    shown = re.sub(r"[\s│]+", " ", done.stdout)
+    assert re.search(r"need a look first 1003: outline off by .* px at the worst place.*mask drawn through", shown)
+    done = roto(str(masks), "--out", str(tmp_path / "a.json"), "--frames", "1004-1006")
+    assert "need a look first no frame" in re.sub(r"[\s│]+", " ", done.stdout)
+
+
+def pictures(page: str) -> list[NDArray[np.uint8]]:
+    found = re.findall(r'src="data:image/jpeg;base64,([^"]+)"', page)
+    decoded = (cv2.imdecode(np.frombuffer(base64.b64decode(each), np.uint8), cv2.IMREAD_COLOR) for each in found)
+    return [np.asarray(each, np.uint8) for each in decoded]
+
+
+def share_of_plate(picture: NDArray[np.uint8]) -> float:
+    """Return how much of a picture has the plate's hue."""
+    blue, green, red = (picture[..., channel].astype(int) for channel in range(3))
+    return float(((green > red + 25) & (red > blue + 15)).mean())
+
+
+@pytest.mark.parametrize("with_plate", [False, True])
+def test_a_page_shows_the_plate_beneath_the_outline_where_there_is_one(
+    masks: Path, tmp_path: Path, *, with_plate: bool
+) -> None:
+    (tmp_path / "plate").mkdir()
+    for frame in FRAMES:
+        cv2.imwrite(str(tmp_path / "plate" / f"p.{frame}.png"), np.full((HEIGHT, WIDTH, 3), PLATE_COLOUR, np.uint8))
+    report = tmp_path / "q.html"
+    plate = ["--plate", str(tmp_path / "plate")] if with_plate else []
+    done = roto(str(masks), *plate, "--out", str(tmp_path / "a.json"), "--report", str(report))
+    assert done.exit_code == 0, done.output
+    page = report.read_text()
+    assert "Frame 1003" in page
+    assert "mask drawn through" in page
+    shown = pictures(page)
+    assert len(shown) >= 2
+    outlines, errors = [[share_of_plate(each) for each in shown[side::2]] for side in (0, 1)]
+    assert max(errors) < 0.05
+    assert all(share > 0.5 for share in outlines) if with_plate else max(outlines) < 0.05
+
+
+def test_a_report_of_an_unknown_form_is_refused_before_the_work(masks: Path, tmp_path: Path) -> None:
+    done = roto(str(masks), "--out", str(tmp_path / "a.json"), "--report", str(tmp_path / "q.pdf"))
+    assert done.exit_code == 3
+    assert "must end in .html or .json" in done.stderr
+    assert not (tmp_path / "a.json").exists()
