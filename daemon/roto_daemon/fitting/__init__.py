@@ -25,6 +25,7 @@ from roto_daemon.fitting.attention import (
 )
 from roto_daemon.fitting.contacts import parted
 from roto_daemon.fitting.correspondence import Matched, match
+from roto_daemon.fitting.cover import Cover
 from roto_daemon.fitting.feather import EdgeSoftness
 from roto_daemon.fitting.flow import Pictures, PlateFlow
 from roto_daemon.fitting.hidden import carried, known_only
@@ -33,6 +34,7 @@ from roto_daemon.fitting.measure import BoundaryError, boundary_error, drawn_out
 from roto_daemon.fitting.mending import mended
 from roto_daemon.fitting.mixing import KeyRule, demanded_keys
 from roto_daemon.fitting.naming import paint_order
+from roto_daemon.fitting.occlusion import made_whole
 from roto_daemon.fitting.offset import EdgeOffset
 from roto_daemon.fitting.outline import trace_outlines
 from roto_daemon.fitting.raster import control_point_polyline, coverage, render_shapes, shape_polyline
@@ -182,7 +184,7 @@ def fit_shapes(
     done = 0
     for track in tracks:
         guide = flow if track.weight >= _WORTH_FLOW * tracks[0].weight else None
-        samples = known_only(match(track, plate.width, plate.height, guide), track)
+        samples = known_only(match(track, plate.width, plate.height, guide), track, reader.cover)
         matched = carried(samples, (plate.width, plate.height))
         samples = mended(matched)
         bitten |= _moved_frames(matched, samples, options.tolerance_px)
@@ -292,6 +294,7 @@ class _Reader:
         self.frames: list[int] = []
         self.empty: set[int] = set()
         self.linker = TrackLinker()
+        self.cover = Cover(plate.width, plate.height)
         self._plate = plate
         self._options = options
         self._progress = progress
@@ -319,7 +322,8 @@ class _Reader:
                 f"there can be no keyframe on frame {', '.join(map(str, unknown))}: mattes were given for "
                 f"{len(self.frames)} frames from {self.frames[0]} to {self.frames[-1]}"
             )
-        tracks = parted(self.linker.finish(), self.frames)
+        whole = [made_whole(track, self.cover) for track in self.linker.finish()]
+        tracks = parted(whole, self.frames, self.cover)
         self._offset.require_some()
         if not tracks and not self.linker.covered_px2:
             raise FitError(

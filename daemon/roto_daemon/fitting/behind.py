@@ -16,10 +16,11 @@ from scipy.ndimage import binary_erosion, gaussian_filter1d
 from scipy.spatial import cKDTree
 
 from roto_daemon.fitting.correspondence import match_curves
+from roto_daemon.fitting.cover import Cover
 from roto_daemon.fitting.outline import Points
 from roto_daemon.fitting.polyline import length
 from roto_daemon.fitting.registration import register_seen
-from roto_daemon.fitting.ring import Floats, Ring, trace_ring, unit
+from roto_daemon.fitting.ring import Floats, trace_ring, unit
 from roto_daemon.fitting.tracks import Track, velocity
 
 _SPACING_PX = 3.0
@@ -53,6 +54,12 @@ _SHARED_PX = 40.0
 _ANYWHERE = (1 << 20, 1 << 20)
 """A plate so large that it does not matter: where the plate ends is known later."""
 
+_SURE = 0.1
+"""Frames that a sample just seen counts as away: the way that sees it has ten times the say of one a frame off."""
+
+_EXPLAINED_PX, _EXPLAINED_SHARE = 4.0, 0.97
+"""So much of what mattes show must lie this near to the outlines that are thought to make it."""
+
 _LITTLE = 0.02
 """Weight of being off by nothing in that: far from everything seen the common motion is all that is known."""
 
@@ -65,23 +72,62 @@ class _Way:
     age: Floats
 
 
-def carried_through(before: Track, after: Track, between: Sequence[tuple[int, list[Points]]]) -> list[Points]:
-    """Return a closed outline for each (frame, edges that the mattes show) between the frames of two tracks."""
-    count = int(np.clip(length(before.outlines[-1]) / _SPACING_PX, _FEWEST, _MOST))
-    start = trace_ring(before.outlines[-1], count).points
-    edges = [(frame, edge_of(lines)) for frame, lines in between]
-    onwards, motion = _follow(start, before.frames[-1], velocity(before, -1), edges)
-    last = edges[-1][0] if edges else before.frames[-1]
-    there = (onwards.points[-1] if edges else start) + (after.frames[0] - last) * motion
-    end = match_curves([0], there[None], [after.outlines[0]], np.empty(0, np.int64), _ANYWHERE).points[0]
-    back, _ = _follow(end, after.frames[0], velocity(after, 0), edges[::-1])
-    return _blended(onwards, _Way(back.points[::-1], back.age[::-1]), [edge for _, edge in edges])
+@dataclass(frozen=True)
+class Shown:
+    """The edges that mattes show on a frame, as points about a pixel apart with their directions."""
+
+    frame: int
+    points: Points
+    tangents: Points
+
+    @classmethod
+    def of(cls, frame: int, lines: Sequence[Points], cover: Cover) -> Shown:
+        """Take closed lines without what lies along the plate's border or an occluder."""
+        rings = [trace_ring(line, max(int(length(line)), _FEWEST)) for line in lines]
+        points, tangents = (
+            np.concatenate([np.empty((0, 2)), *(getattr(ring, name) for ring in rings)])
+            for name in ("points", "tangents")
+        )
+        clear = cover.shows(frame, points)
+        return cls(frame, points[clear], tangents[clear])
 
 
-def seen(points: Points, edge: Ring, apart_px: float = _CLOSE_PX) -> tuple[NDArray[np.bool_], Floats]:
+def carried_through(before: Track | None, after: Track | None, between: Sequence[Shown]) -> list[Points]:
+    """Return a closed outline for each frame between two tracks, or before or after one, that show it whole."""
+    ways = []
+    end = None
+    if before and before.frames:
+        count = int(np.clip(length(before.outlines[-1]) / _SPACING_PX, _FEWEST, _MOST))
+        start = trace_ring(before.outlines[-1], count).points
+        onwards, motion = _follow(start, before.frames[-1], velocity(before, -1), between)
+        ways.append(onwards)
+        if after and after.frames:
+            there = onwards.points[-1] + (after.frames[0] - between[-1].frame) * motion
+            end = match_curves([0], there[None], [after.outlines[0]], np.empty(0, np.int64), _ANYWHERE).points[0]
+    elif after and after.frames:
+        count = int(np.clip(length(after.outlines[0]) / _SPACING_PX, _FEWEST, _MOST))
+        end = trace_ring(after.outlines[0], count).points
+    if after and end is not None:
+        back, _ = _follow(end, after.frames[0], velocity(after, 0), between[::-1])
+        ways.append(_Way(back.points[::-1], back.age[::-1]))
+    return _blended(ways, between)
+
+
+def explained(outlines: Sequence[Points], shown: Shown) -> bool:
+    """Say whether nearly all that a frame shows lies along outlines: else they are wrong about the rest as well."""
+    if not len(shown.points):
+        return True
+    lines = [trace_ring(line, max(int(length(line)), _FEWEST)).points for line in outlines]
+    apart, _ = cKDTree(np.concatenate(lines)).query(shown.points)
+    return bool(np.mean(apart < _EXPLAINED_PX) >= _EXPLAINED_SHARE)
+
+
+def seen(points: Points, edge: Shown, apart_px: float = _CLOSE_PX) -> tuple[NDArray[np.bool_], Floats]:
     """Return which samples (M, 2) of a closed outline lie on an edge, and how far off along their normals all are."""
     tangents = _tangents(points)
     normals = np.stack([tangents[:, 1], -tangents[:, 0]], axis=1)
+    if not len(edge.points):
+        return np.zeros(len(points), bool), np.zeros(len(points))
     tree = cKDTree(edge.points)
     off = np.zeros(len(points))
     for _ in range(2):
@@ -98,12 +144,13 @@ def seen(points: Points, edge: Ring, apart_px: float = _CLOSE_PX) -> tuple[NDArr
     return binary_erosion(wide, np.ones(width, bool))[len(found) : 2 * len(found)], off
 
 
-def _follow(start: Points, frame: int, step: Points, edges: Sequence[tuple[int, Ring]]) -> tuple[_Way, Points]:
+def _follow(start: Points, frame: int, step: Points, between: Sequence[Shown]) -> tuple[_Way, Points]:
     """Return samples carried from a frame on, by a velocity in px a frame at first, and the velocity at the end."""
     points, age = start, np.zeros(len(start))
     places, ages = [], []
     motion, lost = step, False
-    for now, edge in edges:
+    for edge in between:
+        now = edge.frame
         visible = np.zeros(len(points), bool)
         moved = points + (now - frame) * motion
         if not lost:
@@ -121,7 +168,7 @@ def _follow(start: Points, frame: int, step: Points, edges: Sequence[tuple[int, 
     return _Way(np.array(places).reshape(-1, len(start), 2), np.array(ages).reshape(-1, len(start))), motion
 
 
-def _steered(points: Points, edge: Ring, known: NDArray[np.bool_]) -> tuple[Points, NDArray[np.bool_]]:
+def _steered(points: Points, edge: Shown, known: NDArray[np.bool_]) -> tuple[Points, NDArray[np.bool_]]:
     """Return samples moved with what is seen of them, the ones `known` before first of all, and which are seen."""
     near, _ = seen(points, edge, _FAR_PX)
     likely = near & known if (near & known).any() else near
@@ -144,25 +191,15 @@ def _onto(points: Points, visible: NDArray[np.bool_], off: Floats) -> Points:
     return onto
 
 
-def _blended(onwards: _Way, back: _Way, edges: Sequence[Ring]) -> list[Points]:
-    """Return the samples of both ways as one, those seen on the edge that they lie on."""
-    weights = [1 / (0.1 + way.age) for way in (onwards, back)]
-    share = (weights[1] / (weights[0] + weights[1]))[..., None]
-    mixed = (1 - share) * onwards.points + share * back.points
+def _blended(ways: Sequence[_Way], between: Sequence[Shown]) -> list[Points]:
+    """Return the samples of one or both ways as one, those seen on the edge that they lie on."""
+    weights = np.stack([1 / (_SURE + way.age) for way in ways])
+    mixed = np.einsum("wtm,wtma->tma", weights / weights.sum(axis=0), np.stack([way.points for way in ways]))
     found = []
-    for points, edge in zip(mixed, edges, strict=True):
-        visible, off = seen(points, edge, _REACH_PX / 2)
+    for points, shown in zip(mixed, between, strict=True):
+        visible, off = seen(points, shown, _REACH_PX / 2)
         found.append(_onto(points, visible, off))
     return found
-
-
-def edge_of(lines: Sequence[Points]) -> Ring:
-    """Return several closed lines as one set of points with directions, a pixel apart."""
-    rings = [trace_ring(line, max(int(length(line)), _FEWEST)) for line in lines]
-    points, tangents, turning = (
-        np.concatenate([getattr(ring, name) for ring in rings]) for name in ("points", "tangents", "turning")
-    )
-    return Ring(points, tangents, turning, 1.0)
 
 
 def _tangents(points: Points) -> Points:

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from roto_daemon.fitting.behind import carried_through
+from roto_daemon.fitting.behind import Shown, carried_through, explained
+from roto_daemon.fitting.cover import Cover
 from roto_daemon.fitting.outline import Points, shoelace_area
 from roto_daemon.fitting.tracks import Track, overlap_as_shapes, share_inside, velocity
 
@@ -40,76 +41,70 @@ class _Contact:
     pairs: list[tuple[Track, Track]]
 
 
-def parted(tracks: list[Track], frames: Sequence[int]) -> list[Track]:
+def parted(tracks: list[Track], frames: Sequence[int], cover: Cover) -> list[Track]:
     """Return tracks in which parts that touch for a while, on some of the given frames, live on through it."""
     tracks = list(tracks)
+    # Each contact settled leaves a track less, each one refused is not looked at again.
+    refused: list[_Contact] = []
     while True:
-        contact = _shortest(tracks, frames)
+        contact = _shortest(tracks, frames, refused)
         if contact is None:
             return sorted(tracks, key=lambda track: (-track.weight, track.frames[0]))
-        tracks = _settled(contact, tracks, frames)
+        settled = _settled(contact, tracks, frames, cover)
+        if settled is None:
+            refused.append(contact)
+        else:
+            tracks = settled
 
 
-def _shortest(tracks: list[Track], frames: Sequence[int]) -> _Contact | None:
+def _shortest(tracks: list[Track], frames: Sequence[int], refused: Sequence[_Contact]) -> _Contact | None:
     """Return the shortest contact: inside longer ones there may be others."""
     index = {frame: number for number, frame in enumerate(frames)}
     outer = [track for track in tracks if not track.hole]
     spans = []
-    for merged in outer:
-        merges = sorted({index[one.frames[-1]] + 1 for one in _merging(merged, outer, frames, index)})
-        splits = sorted({index[one.frames[0]] - 1 for one in _splitting(merged, outer, frames, index)})
-        spans += [(last - first, first, last, merged) for first in merges for last in splits if first <= last]
-    for length, first, last, merged in sorted(spans, key=lambda span: span[:3]):
-        if length >= _LONGEST_CONTACT:
-            break
-        before = [one for one in _merging(merged, outer, frames, index) if index[one.frames[-1]] + 1 == first]
-        after = [one for one in _splitting(merged, outer, frames, index) if index[one.frames[0]] - 1 == last]
-        if frames[first - 1] in merged.frames:
-            before.append(_until(merged, frames[first - 1]))
-        if frames[last + 1] in merged.frames:
-            after.append(_since(merged, frames[last + 1]))
-        pairs = _same(before, after)
+    for number, merged in enumerate(outer):
+        merges, splits = (_meeting(merged, outer, frames, index, end) for end in (-1, 0))
+        spans += [
+            (last - first, first, last, number, merges[first], splits[last])
+            for first in merges
+            for last in splits
+            if 0 <= last - first < _LONGEST_CONTACT
+        ]
+    for _, first, last, number, before, after in sorted(spans, key=lambda span: span[:4]):
+        merged = outer[number]
+        if any(one.merged is merged and (one.first, one.last) == (first, last) for one in refused):
+            continue
+        parts = [_until(merged, frames[first - 1])], [_since(merged, frames[last + 1])]
+        pairs = _same(before + [one for one in parts[0] if one.frames], after + [one for one in parts[1] if one.frames])
         if pairs:
             return _Contact(merged, first, last, pairs)
     return None
 
 
-def _merging(merged: Track, outer: list[Track], frames: Sequence[int], index: dict[int, int]) -> list[Track]:
-    """Return the tracks that end where the merged outline swallows them."""
-    own = dict(zip(merged.frames, merged.outlines, strict=True))
-    found = []
+def _meeting(
+    merged: Track, outer: list[Track], frames: Sequence[int], index: dict[int, int], end: int
+) -> dict[int, list[Track]]:
+    """Return the tracks that a merged outline swallows (end -1) or lets out (0), by the index of its frame there."""
+    own = {frame: merged.shown.get(frame, [line]) for frame, line in zip(merged.frames, merged.outlines, strict=True)}
+    found: dict[int, list[Track]] = {}
     for track in outer:
-        number = index[track.frames[-1]] + 1
-        swallowed = own.get(frames[number]) if number < len(frames) else None
-        if track is merged or swallowed is None:
+        number = index[track.frames[end]] + (1 if end else -1)
+        if track is merged or not 0 <= number < len(frames) or frames[number] not in own:
             continue
-        step = frames[number] - track.frames[-1]
-        if share_inside(track.outlines[-1] + step * velocity(track, -1), swallowed) >= _MERGED_INSIDE:
-            found.append(track)
-    return found
-
-
-def _splitting(merged: Track, outer: list[Track], frames: Sequence[int], index: dict[int, int]) -> list[Track]:
-    """Return the tracks that begin where they come out of the merged outline."""
-    own = dict(zip(merged.frames, merged.outlines, strict=True))
-    found = []
-    for track in outer:
-        number = index[track.frames[0]] - 1
-        whole = own.get(frames[number]) if number >= 0 else None
-        if track is merged or whole is None:
-            continue
-        step = frames[number] - track.frames[0]
-        if share_inside(track.outlines[0] + step * velocity(track, 0), whole) >= _MERGED_INSIDE:
-            found.append(track)
+        moved = track.outlines[end] + (frames[number] - track.frames[end]) * velocity(track, end)
+        if any(share_inside(moved, line) >= _MERGED_INSIDE for line in own[frames[number]]):
+            found.setdefault(number, []).append(track)
     return found
 
 
 def _until(track: Track, frame: int) -> Track:
-    return track.part(0, track.frames.index(frame) + 1)
+    """Return the part of a track that ends on a frame; without frames where it does not live there."""
+    return track.part(0, track.frames.index(frame) + 1) if frame in track.frames else track.part(0, 0)
 
 
 def _since(track: Track, frame: int) -> Track:
-    return track.part(track.frames.index(frame), len(track.frames))
+    """Return the part of a track that begins on a frame; without frames where it does not live there."""
+    return track.part(track.frames.index(frame), len(track.frames)) if frame in track.frames else track.part(0, 0)
 
 
 def _same(before: list[Track], after: list[Track]) -> list[tuple[Track, Track]]:
@@ -132,32 +127,35 @@ def _off_course(before: Track, after: Track) -> float:
     return float(np.linalg.norm(off)) / float(np.ptp(before.outlines[-1], axis=0).max())
 
 
-def _settled(contact: _Contact, tracks: list[Track], frames: Sequence[int]) -> list[Track]:
+def _settled(contact: _Contact, tracks: list[Track], frames: Sequence[int], cover: Cover) -> list[Track] | None:
+    """Return the tracks with a contact's parts carried through it; None where they do not make what mattes show."""
     merged = contact.merged
-    touching = frames[contact.first : contact.last + 1]
     own = dict(zip(merged.frames, merged.outlines, strict=True))
-    shown = {frame: merged.shown.get(frame, [own[frame]]) for frame in touching if frame in own}
-    joined = [_joined(before, after, shown) for before, after in contact.pairs]
+    touching = [frame for frame in frames[contact.first : contact.last + 1] if frame in own]
+    lines = {frame: merged.shown.get(frame, [own[frame]]) for frame in touching}
+    between = [Shown.of(frame, lines[frame], cover) for frame in touching]
+    carried = [carried_through(before, after, between) for before, after in contact.pairs]
+    if not all(explained(outlines, shown) for *outlines, shown in zip(*carried, between, strict=True)):
+        return None
+    joined = [_joined(*pair, lines, outlines) for pair, outlines in zip(contact.pairs, carried, strict=True)]
     gone = [merged, *(track for pair in contact.pairs for track in pair)]
-    enclosed = set(shown)
+    # A hole that is there while parts touch, and not longer, is a gap between them.
     rest = [
         track
         for track in tracks
-        if all(track is not other for other in gone) and not (track.hole and enclosed.issuperset(track.frames))
+        if all(track is not other for other in gone) and not (track.hole and lines.keys() >= set(track.frames))
     ]
     return rest + joined
 
 
-def _joined(before: Track, after: Track, shown: dict[int, list[Points]]) -> Track:
-    """Return one track of two, with its own outline put together on the frames between."""
-    frames = sorted(shown)
-    between = carried_through(before, after, [(frame, shown[frame]) for frame in frames])
+def _joined(before: Track, after: Track, lines: dict[int, list[Points]], between: list[Points]) -> Track:
+    """Return one track of two, and of its own outlines on the frames between."""
     return replace(
         before,
-        frames=before.frames + frames + after.frames,
+        frames=before.frames + list(lines) + after.frames,
         outlines=before.outlines + between + after.outlines,
         areas=before.areas + [abs(shoelace_area(points)) for points in between] + after.areas,
-        depths=before.depths + [before.depths[-1]] * len(frames) + after.depths,
+        depths=before.depths + [before.depths[-1]] * len(between) + after.depths,
         doubtful=before.doubtful + after.doubtful,
-        shown={**before.shown, **shown, **after.shown},
+        shown={**before.shown, **lines, **after.shown},
     )

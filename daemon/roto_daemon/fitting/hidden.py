@@ -11,8 +11,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from roto_daemon.fitting.behind import edge_of, seen
+from roto_daemon.fitting.behind import Shown, seen
 from roto_daemon.fitting.correspondence import Floats, Matched
+from roto_daemon.fitting.cover import Cover
 from roto_daemon.fitting.tracks import Track
 
 _FEWEST_SEEN, _SEEN_SHARE = 12, 0.2
@@ -43,14 +44,14 @@ def carried(matched: Matched, size: tuple[int, int]) -> Matched:
     return replace(matched, points=points, tangents=np.where(known[..., None], run, matched.tangents))
 
 
-def known_only(matched: Matched, track: Track) -> Matched:
+def known_only(matched: Matched, track: Track, cover: Cover) -> Matched:
     """Return the samples with those taken for hidden that lie on no edge which the mattes show."""
     if not track.shown:
         return matched
     visible = matched.visible.copy()
     for number, frame in enumerate(matched.frames.tolist()):
         if frame in track.shown:
-            visible[number] &= seen(matched.points[number], edge_of(track.shown[frame]))[0]
+            visible[number] &= seen(matched.points[number], Shown.of(frame, track.shown[frame], cover))[0]
     return replace(matched, visible=visible)
 
 

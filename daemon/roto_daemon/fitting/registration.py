@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial import cKDTree
@@ -23,6 +25,20 @@ _LOCAL_SHARE = 0.08
 """Standard deviation, in outlines, of the window whose samples move as one where motion is local."""
 
 
+class Edge(Protocol):
+    """Points (n, 2) along an edge and its unit tangents there."""
+
+    @property
+    def points(self) -> Points:
+        """Return (n, 2) places in px."""
+        ...
+
+    @property
+    def tangents(self) -> Points:
+        """Return (n, 2) unit vectors."""
+        ...
+
+
 def register(start: Points, directions: Points, ring: Ring) -> tuple[Points, Points]:
     """Return samples and their tangents moved onto a ring by a robust point-to-line similarity, then affine.
 
@@ -31,16 +47,16 @@ def register(start: Points, directions: Points, ring: Ring) -> tuple[Points, Poi
     return _registered(start, directions, ring, np.ones(len(start)), _AFFINE_ROUNDS)
 
 
-def register_seen(start: Points, directions: Points, ring: Ring, seen: Floats) -> Points:
-    """Return samples (M, 2) moved by the similarity that takes those with a weight `seen` (M,) onto a ring.
+def register_seen(start: Points, directions: Points, edge: Edge, seen: Floats) -> Points:
+    """Return samples (M, 2) moved by the similarity that takes those with a weight `seen` (M,) onto an edge.
 
     No affine motion here: what a part of the outline stretches by says little about the rest.
     """
-    return _registered(start, directions, ring, seen, 0)[0]
+    return _registered(start, directions, edge, seen, 0)[0] if len(edge.points) else start
 
 
 def _registered(
-    start: Points, directions: Points, ring: Ring, seen: Floats, affine_rounds: int
+    start: Points, directions: Points, ring: Edge, seen: Floats, affine_rounds: int
 ) -> tuple[Points, Points]:
     tree = cKDTree(ring.points)
     some = seen > 0 if seen.any() else np.ones(len(seen), bool)

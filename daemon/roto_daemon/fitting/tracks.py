@@ -197,6 +197,8 @@ def _is_fragment(brief: Track, tracks: list[Track]) -> bool:
 
 def share_inside(inner: Points, outer: Points) -> float:
     """Return the share of what one closed polyline bounds that another one bounds as well."""
+    if (inner.max(axis=0) < outer.min(axis=0)).any() or (outer.max(axis=0) < inner.min(axis=0)).any():
+        return 0.0
     both, own, _ = _areas_in_place(inner, outer)
     return both / max(own, 1)
 
