@@ -156,6 +156,8 @@ class Sessions:
         """Open a plate by path; raises PlateError or LimitError."""
         self._require_room(self._plates, self._config.max_plates, "plates")
         self._require_allowed(order.path)
+        if order.proxy:
+            self._require_allowed(order.proxy)
         if order.ocio_config and not order.ocio_config.startswith("ocio://"):
             self._require_allowed(order.ocio_config)
         order = replace(

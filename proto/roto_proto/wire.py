@@ -72,6 +72,9 @@ def path_to_wire(source: PlatePath) -> plates_pb2.PathSource:
         colour_space=source.colour_space,
         layer=source.layer,
         ocio_config=source.ocio_config,
+        proxy=source.proxy,
+        handles=source.handles,
+        timecode=source.timecode,
     )
 
 
@@ -84,6 +87,9 @@ def path_from_wire(message: plates_pb2.PathSource) -> PlatePath:
         colour_space=message.colour_space,
         layer=message.layer,
         ocio_config=message.ocio_config,
+        proxy=message.proxy,
+        handles=message.handles,
+        timecode=message.timecode,
     )
 
 

@@ -20,7 +20,7 @@ from roto_shapes.exporters import ENDINGS
 from roto_shapes.prompt import BoxPrompt, PointPrompt, Prompt
 from roto_shapes.shot import FrameRange
 
-_LARGEST_FRAME = 2**31 - 1
+LARGEST_FRAME = 2**31 - 1
 _LARGEST_TOLERANCE_PX = 1000.0
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)"
 _CLICK = re.compile(rf"(?P<frame>-?\d+):(?P<x>{_NUMBER}),(?P<y>{_NUMBER})")
@@ -178,7 +178,7 @@ def _with_ending(path: str, endings: Iterable[str]) -> str:
 
 def _frame(text: str) -> int:
     frame = int(text)
-    if abs(frame) > _LARGEST_FRAME:
+    if abs(frame) > LARGEST_FRAME:
         _refuse(f"frame {frame} is beyond what a shot can count")
     return frame
 

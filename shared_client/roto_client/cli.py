@@ -207,6 +207,16 @@ def track(  # noqa: PLR0913 - each is an option of the command
             help="The frames to do, both included (default: the whole plate).",
         ),
     ] = None,
+    handles: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            max=arguments.LARGEST_FRAME,
+            rich_help_panel=_OBJECT,
+            help="Do so many further frames at each end of --frames, as far as there are.",
+        ),
+    ] = 0,
     name: Annotated[
         str,
         typer.Option(
@@ -368,6 +378,24 @@ def track(  # noqa: PLR0913 - each is an option of the command
             help="The plate's colour space, by OCIO's name, sRGB or scene-linear (default: what its files say).",
         ),
     ] = "",
+    timecode: Annotated[
+        str,
+        typer.Option(
+            metavar="HH:MM:SS:FF",
+            parser=arguments.sendable,
+            rich_help_panel=_SETTINGS,
+            help="The movie's timecode that --first-frame numbers (default: that of its first frame).",
+        ),
+    ] = "",
+    proxy: Annotated[
+        str,
+        typer.Option(
+            metavar="PROXY",
+            parser=arguments.sendable,
+            rich_help_panel=_SETTINGS,
+            help="Smaller images or a movie of the same frames to read instead; coordinates stay PLATE's.",
+        ),
+    ] = "",
     ocio_config: Annotated[
         str,
         typer.Option(
@@ -404,7 +432,17 @@ def track(  # noqa: PLR0913 - each is an option of the command
     except ValueError as error:
         raise BadInputError(f"{error}.") from error
     order = TrackOrder(
-        plate=PlatePath(str(Path(plate).absolute()), frames, first_frame, colour_space, ocio_config, layer),
+        plate=PlatePath(
+            str(Path(plate).absolute()),
+            frames,
+            first_frame=first_frame,
+            colour_space=colour_space,
+            ocio_config=ocio_config,
+            layer=layer,
+            proxy=str(Path(proxy).absolute()) if proxy else "",
+            handles=handles,
+            timecode=timecode,
+        ),
         objects=(ObjectPrompts(name, prompts),),
         outs=tuple(out),
         engine=engine,

@@ -97,3 +97,10 @@ class PlatePath:
     """The OCIO configuration's file; empty for the daemon's."""
     layer: str = ""
     """A layer, a part, or channels by name with commas; empty for the first red, green and blue."""
+    proxy: str = ""
+    """Smaller images or a movie of the same frames, written as `path` is, to be read in place of the plate; all
+    coordinates stay those of the plate."""
+    handles: int = 0
+    """Further frames at each end of `frames`, as far as there are."""
+    timecode: str = ""
+    """`HH:MM:SS:FF`, the movie's timecode that `first_frame` numbers; empty for that of the movie's first frame."""

@@ -106,6 +106,9 @@ TEXTS = st.text().filter(_can_travel)
         colour_space=TEXTS,
         layer=TEXTS,
         ocio_config=TEXTS,
+        proxy=TEXTS,
+        handles=st.integers(0, 2**32 - 1),
+        timecode=TEXTS,
     )
 )
 def test_a_path_comes_back_as_it_was(value: PlatePath) -> None:

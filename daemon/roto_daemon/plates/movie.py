@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from roto_daemon.errors import FrameDamagedError, PlateError
 from roto_daemon.pictures import Picture
 from roto_daemon.plates.images import LIMIT_PIXELS
+from roto_daemon.plates.timecode import counted
 
 _TIMELESS_FORMATS = frozenset({"avi"})
 """Containers that number packets as they are stored, which is not the order in which B-frames are shown."""
@@ -73,6 +74,18 @@ class MovieFile:
     def pixel_aspect(self) -> float:
         """Return a pixel's width over its height."""
         return float(self._stream.sample_aspect_ratio or 1)
+
+    @property
+    def timecode(self) -> str:
+        """Return the timecode of the first frame; empty where the file has none."""
+        held = [self._stream.metadata, self._container.metadata, *(each.metadata for each in self._container.streams)]
+        return next((facts["timecode"] for facts in held if "timecode" in facts), "")
+
+    def frame_at(self, timecode: str) -> int:
+        """Return the frame that bears a timecode, counted from 0; it may lie outside the movie. Raises PlateError."""
+        if not self.timecode:
+            raise PlateError(f"'{self._file}' holds no timecode: number its frames by --first-frame alone.")
+        return counted(timecode, self.frame_rate) - counted(self.timecode, self.frame_rate)
 
     def close(self) -> None:
         """Close the file."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Protocol, Self, cast
+
+import cv2
+import numpy as np
 
 from roto_daemon.errors import FrameDamagedError, FrameMissingError, PlateError
 from roto_daemon.pictures import Picture
@@ -21,6 +25,9 @@ CACHE_BYTES = 256 << 20
 """Of decoded pictures: 97 frames of 1280x720, 10 of UHD. A click and the frames around it are then decoded once."""
 
 _DEFAULT_RATE = 24.0
+_PROXY_ROUNDING_PX = 1.5
+_PROXY_SHAPE = 0.01
+"""How far a proxy's height may be from the plate's shape, in pixels or as a share: sizes are rounded."""
 _TRIED_AT_MOST = 100
 """Frames that are looked at for one whose header can be read, before a plate is given up."""
 
@@ -36,8 +43,8 @@ class _Footage(Protocol):
     def colour(self) -> Colour:
         """Return in what its pixels are."""
 
-    def decode(self, frame: int, before: int, cache: PictureCache) -> Picture:
-        """Return a frame and put it into the cache, with up to `before` earlier ones where they come for free."""
+    def decode(self, frame: int, before: int) -> Iterator[tuple[int, Picture]]:
+        """Yield a frame with its number, after up to `before` earlier ones where they come for free."""
 
     def close(self) -> None:
         """Close its files."""
@@ -89,9 +96,10 @@ class PlateReader:
             if frame not in self.frames:
                 raise PlateError(f"Frame {frame} lies outside the plate, which has {self.frames}.")
             backwards = self._last is not None and frame == self._last - 1
-            held = self._footage.decode(frame, self._window if backwards else 0, self._cache)
+            for number, picture in self._footage.decode(frame, self._window if backwards else 0):
+                held = self._cache.put(number, picture)
         self._last = frame
-        return held
+        return cast("Picture", held)
 
     def close(self) -> None:
         """Close files and free memory."""
@@ -119,14 +127,36 @@ def open_plate(source: PlatePath | str, limits: ReadLimits = _NO_LIMITS, cache_b
     frame's header is read, so that a plate which cannot be read at all is refused here.
     """
     source = PlatePath(source) if isinstance(source, str) else source
+    return PlateReader(_footage(source, limits), cache_bytes)
+
+
+def _footage(source: PlatePath, limits: ReadLimits) -> _Footage:
+    if not source.proxy:
+        return _unproxied(source, limits)
+    with contextlib.closing(_unproxied(replace(source, frames=None, handles=0, proxy=""), limits)) as whole:
+        plate = whole.plate
+    small = find_footage(source.proxy)
+    is_movie = not isinstance(small, ImageSequence)
+    proxy = replace(
+        source,
+        path=source.proxy,
+        proxy="",
+        layer="" if is_movie else source.layer,
+        first_frame=plate.frames.first if is_movie else None,
+        timecode="",
+    )
+    return _Proxied(plate, _unproxied(proxy, limits))
+
+
+def _unproxied(source: PlatePath, limits: ReadLimits) -> _Images | _Movie:
     found = find_footage(source.path)
     if not isinstance(found, ImageSequence):
         if source.layer:
             raise PlateError("A layer can be chosen in images alone: a movie has a single picture.")
-        return PlateReader(_Movie(found, source, limits), cache_bytes)
-    if source.first_frame is not None:
+        return _Movie(found, source, limits)
+    if source.first_frame is not None or source.timecode:
         raise PlateError("A first frame can be set for movies alone: images carry their frames in their names.")
-    return PlateReader(_Images(found, source, limits), cache_bytes)
+    return _Images(found, source, limits)
 
 
 def whatever_reads(picture: Callable[[int], Picture]) -> Callable[[int], Picture | None]:
@@ -151,7 +181,7 @@ class _Images:
         self._sequence = found
         self._limits = limits
         self._layer = source.layer
-        frames = narrowed(found.frames, source.frames, found.name)
+        frames = narrowed(found.frames, source.frames, found.name, source.handles)
         header = self._first_header(frames)
         present = str(found.files[min(frame for frame in found.files if frame in frames)])
         self._channels = header.picked
@@ -165,11 +195,11 @@ class _Images:
             self.colour.space,
         )
 
-    def decode(self, frame: int, before: int, cache: PictureCache) -> Picture:
-        """Return a frame; others never come for free."""
+    def decode(self, frame: int, before: int) -> Iterator[tuple[int, Picture]]:
+        """Yield a frame; others never come for free."""
         with self._open(frame) as image:
             self._require_alike(frame, image.header)
-            return cache.put(frame, to_display(image.read(image.header.colours), self.colour))
+            yield frame, to_display(image.read(image.header.colours), self.colour)
 
     def close(self) -> None:
         """Hold no file open between frames."""
@@ -219,43 +249,59 @@ class _Movie:
     def __init__(self, file: Path, source: PlatePath, limits: ReadLimits) -> None:
         if not lies_in(file, limits.roots):
             raise PlateError(f"'{file}' leads out of the folders that this daemon may read: put the file itself there.")
-        self._movie = MovieFile(file, limits.pixels)
         self.colour = colour_of(source.colour_space, ColourFacts(str(file)), source.ocio_config)
         self._is_shown_as_stored = self.colour.space == srgb_of(self.colour.config)
-        self._first = source.first_frame or 0
-        all_frames = FrameRange(self._first, self._first + self._movie.count - 1)
+        movie = self._movie = MovieFile(file, limits.pixels)
         try:
-            frames = narrowed(all_frames, source.frames, str(file))
+            self._first = (source.first_frame or 0) - (movie.frame_at(source.timecode) if source.timecode else 0)
+            there = FrameRange(self._first, self._first + movie.count - 1)
+            frames = narrowed(there, source.frames, str(file), source.handles)
         except PlateError:
             self.close()
             raise
-        width, height = self._movie.size
-        self.plate = Plate(
-            width,
-            height,
-            frames,
-            str(file),
-            self._movie.pixel_aspect,
-            self._movie.frame_rate,
-            self.colour.space,
-        )
+        self.plate = Plate(*movie.size, frames, str(file), movie.pixel_aspect, movie.frame_rate, self.colour.space)
 
-    def decode(self, frame: int, before: int, cache: PictureCache) -> Picture:
-        """Return a frame, and keep those before it: the decoder passes them anyway."""
+    def decode(self, frame: int, before: int) -> Iterator[tuple[int, Picture]]:
+        """Yield a frame, and those before it: the decoder passes them anyway."""
         number = frame - self._first
         try:
-            return self._keep(max(number - before, 0), number, cache)
+            yield from self._shown(max(number - before, 0), number)
         except FrameDamagedError as error:
             if error.frame == frame:
                 raise
-            return self._keep(number, number, cache)
+            yield from self._shown(number, number)
 
     def close(self) -> None:
         """Close the file."""
         self._movie.close()
 
-    def _keep(self, first: int, last: int, cache: PictureCache) -> Picture:
+    def _shown(self, first: int, last: int) -> Iterator[tuple[int, Picture]]:
         for number, decoded in self._movie.decode(first, last, self._first):
             samples = to_picture(decoded) if self._is_shown_as_stored else to_samples(decoded)[0][..., :3]
-            picture = cache.put(number + self._first, to_display(samples, self.colour))
-        return picture
+            yield number + self._first, to_display(samples, self.colour)
+
+
+class _Proxied:
+    """A plate whose pixels come from smaller pictures of the same frames."""
+
+    def __init__(self, whole: Plate, proxy: _Images | _Movie) -> None:
+        self._proxy = proxy
+        small = proxy.plate
+        expected = small.width * small.pixel_aspect / (whole.width * whole.pixel_aspect) * whole.height
+        if abs(small.height - expected) > max(_PROXY_ROUNDING_PX, expected * _PROXY_SHAPE):
+            proxy.close()
+            raise PlateError(
+                f"The proxy {small.name} has {small.width}x{small.height} pixels, which is another picture than the "
+                f"plate's {whole.width}x{whole.height}: give one of the same display window."
+            )
+        self.colour = proxy.colour
+        self.plate = replace(whole, frames=small.frames, colour_space=small.colour_space)
+
+    def decode(self, frame: int, before: int) -> Iterator[tuple[int, Picture]]:
+        """Yield frames of the proxy at the plate's size; corner falls on corner."""
+        for number, small in self._proxy.decode(frame, before):
+            yield number, np.asarray(cv2.resize(small, (self.plate.width, self.plate.height)), np.uint8)
+
+    def close(self) -> None:
+        """Close the proxy."""
+        self._proxy.close()

@@ -100,13 +100,15 @@ def frame_path(pattern: str, frame: int) -> Path:
     return place.with_name(f"{head}{frame:0{width}d}{rest}")
 
 
-def narrowed(there: FrameRange, wanted: FrameRange | None, name: str) -> FrameRange:
-    """Return the frames wanted; PlateError when some lie outside those that there are."""
+def narrowed(there: FrameRange, wanted: FrameRange | None, name: str, handles: int = 0) -> FrameRange:
+    """Return the frames wanted, with so many handles at each end as there are; PlateError when some are not there."""
     if wanted is None:
+        if handles:
+            raise PlateError(f"{handles} handles stand round frames that are asked for: say which, such as 1001-1100.")
         return there
     if wanted.first < there.first or wanted.last > there.last:
         raise PlateError(f"Frames {wanted} are not all in {name}, which has {there}: ask for frames inside it.")
-    return wanted
+    return FrameRange(max(there.first, wanted.first - handles), min(there.last, wanted.last + handles))
 
 
 def frames_in_words(frames: Collection[int]) -> str:

@@ -62,6 +62,9 @@ class PathSource(_message.Message):
     COLOUR_SPACE_FIELD_NUMBER: _builtins.int
     LAYER_FIELD_NUMBER: _builtins.int
     OCIO_CONFIG_FIELD_NUMBER: _builtins.int
+    PROXY_FIELD_NUMBER: _builtins.int
+    HANDLES_FIELD_NUMBER: _builtins.int
+    TIMECODE_FIELD_NUMBER: _builtins.int
     path: _builtins.str
     """`plate.####.exr`, `plate.%04d.png`, a folder, one file of a sequence, or a movie."""
     first_frame: _builtins.int
@@ -74,6 +77,14 @@ class PathSource(_message.Message):
     """A layer, a part, or channels by name with commas; empty for the first red, green and blue."""
     ocio_config: _builtins.str
     """The OCIO configuration's file, on storage that the daemon may read; empty for the daemon's."""
+    proxy: _builtins.str
+    """Smaller images or a movie of the same frames, whose pixels are read in place of the plate's. All coordinates stay
+    those of the plate.
+    """
+    handles: _builtins.int
+    """Further frames at each end of the frames wanted, as far as there are."""
+    timecode: _builtins.str
+    """The movie's timecode, `HH:MM:SS:FF`, that first_frame numbers; empty for that of the movie's first frame."""
     @_builtins.property
     def frames(self) -> _values_pb2.FrameRange:
         """The frames wanted; absent for all."""
@@ -87,10 +98,13 @@ class PathSource(_message.Message):
         colour_space: _builtins.str = ...,
         layer: _builtins.str = ...,
         ocio_config: _builtins.str = ...,
+        proxy: _builtins.str = ...,
+        handles: _builtins.int = ...,
+        timecode: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_first_frame", b"_first_frame", "first_frame", b"first_frame", "frames", b"frames"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_first_frame", b"_first_frame", "colour_space", b"colour_space", "first_frame", b"first_frame", "frames", b"frames", "layer", b"layer", "ocio_config", b"ocio_config", "path", b"path"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_first_frame", b"_first_frame", "colour_space", b"colour_space", "first_frame", b"first_frame", "frames", b"frames", "handles", b"handles", "layer", b"layer", "ocio_config", b"ocio_config", "path", b"path", "proxy", b"proxy", "timecode", b"timecode"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__first_frame: _TypeAlias = _typing.Literal["first_frame"]  # noqa: Y015
     _WhichOneofArgType__first_frame: _TypeAlias = _typing.Literal["_first_frame", b"_first_frame"]  # noqa: Y015
