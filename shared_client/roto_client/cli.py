@@ -1,34 +1,38 @@
 # ruff: noqa: FA100 - on Python 3.9 typer reads annotations only where they are no strings
 """The command `roto`: track, export, doctor, and the commands that other packages add.
 
-This is the one place of the client that reads the environment.
+This module and `options` are the only places of the client that read the environment.
 """
 
 import functools
 import importlib.metadata
-import json
 import os
 import platform
 import sys
 import traceback
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any, Callable, NamedTuple, NoReturn, Optional
+from typing import Annotated, Any, Callable, NoReturn, Optional
 
 import typer
 import typer.core
 import typer.main
 from rich.console import Console
 
-from roto_client import arguments, plug_ins
+from roto_client import arguments, plug_ins, shots_command
 from roto_client.errors import BadInputError, ClientError
+from roto_client.options import OBJECT, RESULTS, SETTINGS, DaemonOption, JsonOption, print_files, print_json, where
 from roto_client.outputs import require_place, write_shapes
-from roto_client.report import ProgressBars, engines_table, track_facts, track_tables
+from roto_client.prompts_file import read_objects
+from roto_client.report import (
+    ProgressBars,
+    engines_table,
+    track_facts,
+    track_tables,
+)
 from roto_client.session import connect
 from roto_client.tracking import ObjectPrompts, TrackOrder, require_outputs
 from roto_client.tracking import track as run_track
-from roto_client.transport import DEFAULT_ADDRESS
 from roto_shapes.exporters.rotolink_json import MAX_CHARACTERS, read_roto
 from roto_shapes.fit_options import FitOptions
 from roto_shapes.shape import Interpolation, Roto
@@ -58,7 +62,7 @@ Say what is installed, which daemon answers, and what it can do.
 
 It ends with 0 when a daemon answers, else with the exit code of what is wrong.
 """
-_OBJECT, _SHAPES, _RESULTS, _SETTINGS = "The object", "Its shapes", "Results", "Settings"
+_SHAPES = "Its shapes"
 
 
 class _Group(typer.core.TyperGroup):
@@ -132,16 +136,6 @@ def roto(
     """Click an object in a plate; get an ordinary animated roto shape, a few points and a few keyframes."""
 
 
-DaemonOption = Annotated[
-    Optional[str],
-    typer.Option(
-        "--daemon",
-        metavar="HOST:PORT",
-        parser=arguments.address,
-        rich_help_panel=_SETTINGS,
-        help=f"Where the daemon is (default: the variable ROTO_DAEMON, else {DEFAULT_ADDRESS}).",
-    ),
-]
 OutOption = Annotated[
     list[str],
     typer.Option(
@@ -149,13 +143,9 @@ OutOption = Annotated[
         "-o",
         metavar="FILE",
         parser=arguments.shapes_file,
-        rich_help_panel=_RESULTS,
+        rich_help_panel=RESULTS,
         help="Write the shapes here: .nk for Nuke, .json for the public JSON. Repeat for more files.",
     ),
-]
-JsonOption = Annotated[
-    bool,
-    typer.Option("--json", rich_help_panel=_RESULTS, help="Print the result as JSON, and nothing else, for scripts."),
 ]
 
 
@@ -176,7 +166,7 @@ def track(  # noqa: PLR0913 - each is an option of the command
         typer.Option(
             metavar="F:X,Y",
             parser=arguments.click,
-            rich_help_panel=_OBJECT,
+            rich_help_panel=OBJECT,
             help="A place on the object: frame, and pixels from the plate's top-left corner. Repeat for more.",
         ),
     ] = None,
@@ -185,7 +175,7 @@ def track(  # noqa: PLR0913 - each is an option of the command
         typer.Option(
             metavar="F:X,Y",
             parser=arguments.click,
-            rich_help_panel=_OBJECT,
+            rich_help_panel=OBJECT,
             help="A place that is not the object. Repeat for more.",
         ),
     ] = None,
@@ -194,16 +184,22 @@ def track(  # noqa: PLR0913 - each is an option of the command
         typer.Option(
             metavar="F:X0,Y0,X1,Y1",
             parser=arguments.box,
-            rich_help_panel=_OBJECT,
+            rich_help_panel=OBJECT,
             help="A box round the object: left, top, right, bottom. One a frame.",
         ),
     ] = None,
+    prompts: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE.json", rich_help_panel=OBJECT, help="Instead: several objects, each with its places."
+        ),
+    ] = "",
     frames: Annotated[
         Optional[FrameRange],
         typer.Option(
             metavar="A-B",
             parser=arguments.frame_range,
-            rich_help_panel=_OBJECT,
+            rich_help_panel=OBJECT,
             help="The frames to do, both included (default: the whole plate).",
         ),
     ] = None,
@@ -213,19 +209,19 @@ def track(  # noqa: PLR0913 - each is an option of the command
             metavar="N",
             min=0,
             max=arguments.LARGEST_FRAME,
-            rich_help_panel=_OBJECT,
+            rich_help_panel=OBJECT,
             help="Do so many further frames at each end of --frames, as far as there are.",
         ),
     ] = 0,
     name: Annotated[
-        str,
+        Optional[str],
         typer.Option(
             metavar="TEXT",
             parser=arguments.sendable,
-            rich_help_panel=_OBJECT,
-            help="The object's name; shapes are named after it.",
+            rich_help_panel=OBJECT,
+            help="The object's name; shapes are named after it (default: object).",
         ),
-    ] = "object",
+    ] = None,
     out: OutOption,
     tolerance: Annotated[
         Optional[float],
@@ -262,10 +258,10 @@ def track(  # noqa: PLR0913 - each is an option of the command
         Optional[int],
         typer.Option(metavar="N", rich_help_panel=_SHAPES, help="Also a keyframe at every so many frames of a shape."),
     ] = None,
-    shape_layers: Annotated[
+    layers: Annotated[
         bool,
         typer.Option(
-            "--shape-layers",
+            "--layers",
             rich_help_panel=_SHAPES,
             help="Key motion that a whole outline shares on a layer above its points.",
         ),
@@ -289,16 +285,16 @@ def track(  # noqa: PLR0913 - each is an option of the command
         typer.Option(
             metavar="PATTERN",
             parser=arguments.mattes_pattern,
-            rich_help_panel=_RESULTS,
+            rich_help_panel=RESULTS,
             help="Write mattes too, for example mattes/hero.####.exr (or .png, .tif; {object} for one each).",
         ),
     ] = None,
-    layers: Annotated[
+    matte_layers: Annotated[
         Optional[str],
         typer.Option(
             metavar="PATTERN",
             parser=arguments.objects_pattern,
-            rich_help_panel=_RESULTS,
+            rich_help_panel=RESULTS,
             help="Write one .exr a frame with a layer for each object too.",
         ),
     ] = None,
@@ -307,7 +303,7 @@ def track(  # noqa: PLR0913 - each is an option of the command
         typer.Option(
             metavar="PATTERN",
             parser=arguments.objects_pattern,
-            rich_help_panel=_RESULTS,
+            rich_help_panel=RESULTS,
             help="Write one Cryptomatte .exr a frame with all objects too.",
         ),
     ] = None,
@@ -315,14 +311,14 @@ def track(  # noqa: PLR0913 - each is an option of the command
         Optional[int],
         typer.Option(
             metavar="8|16|32",
-            rich_help_panel=_RESULTS,
+            rich_help_panel=RESULTS,
             help="Bits a sample of mattes and layers; in .exr 16 is half and 32 float (default: 16).",
         ),
     ] = None,
     matte_compression: Annotated[
         str,
         typer.Option(
-            metavar="zip|dwaa", rich_help_panel=_RESULTS, help="How .exr mattes and layers are packed (default: zip)."
+            metavar="zip|dwaa", rich_help_panel=RESULTS, help="How .exr mattes and layers are packed (default: zip)."
         ),
     ] = "",
     preview: Annotated[
@@ -330,7 +326,7 @@ def track(  # noqa: PLR0913 - each is an option of the command
         typer.Option(
             metavar="FILE",
             parser=arguments.movie_file,
-            rich_help_panel=_RESULTS,
+            rich_help_panel=RESULTS,
             help="Write a movie too: .mp4 of plate, matte and outline, or .mov (ProRes 4444) with the matte as alpha.",
         ),
     ] = None,
@@ -339,7 +335,7 @@ def track(  # noqa: PLR0913 - each is an option of the command
         typer.Option(
             metavar="FILE",
             parser=arguments.picture_file,
-            rich_help_panel=_RESULTS,
+            rich_help_panel=RESULTS,
             help="Write a contact sheet (.png) too: plate, matte, and shape with its control points.",
         ),
     ] = None,
@@ -348,33 +344,33 @@ def track(  # noqa: PLR0913 - each is an option of the command
         typer.Option(
             metavar="FILE",
             parser=arguments.report_file,
-            rich_help_panel=_RESULTS,
+            rich_help_panel=RESULTS,
             help="Write the quality of the shapes too: .html with pictures, or .json. Repeat for more.",
         ),
     ] = None,
     credit: Annotated[
         str,
-        typer.Option(metavar="TEXT", rich_help_panel=_RESULTS, help="A line of credit on the movie and the sheet."),
+        typer.Option(metavar="TEXT", rich_help_panel=RESULTS, help="A line of credit on the movie and the sheet."),
     ] = "",
     as_json: JsonOption = False,
     engine: Annotated[
         str,
         typer.Option(
             metavar="NAME",
-            rich_help_panel=_SETTINGS,
+            rich_help_panel=SETTINGS,
             help="The engine (default: the daemon's); roto doctor lists them.",
         ),
     ] = "",
     first_frame: Annotated[
         Optional[int],
-        typer.Option(metavar="N", rich_help_panel=_SETTINGS, help="The number of a movie's first frame (default: 0)."),
+        typer.Option(metavar="N", rich_help_panel=SETTINGS, help="The number of a movie's first frame (default: 0)."),
     ] = None,
     colour_space: Annotated[
         str,
         typer.Option(
             metavar="NAME",
             parser=arguments.sendable,
-            rich_help_panel=_SETTINGS,
+            rich_help_panel=SETTINGS,
             help="The plate's colour space, by OCIO's name, sRGB or scene-linear (default: what its files say).",
         ),
     ] = "",
@@ -383,7 +379,7 @@ def track(  # noqa: PLR0913 - each is an option of the command
         typer.Option(
             metavar="HH:MM:SS:FF",
             parser=arguments.sendable,
-            rich_help_panel=_SETTINGS,
+            rich_help_panel=SETTINGS,
             help="The movie's timecode that --first-frame numbers (default: that of its first frame).",
         ),
     ] = "",
@@ -392,7 +388,7 @@ def track(  # noqa: PLR0913 - each is an option of the command
         typer.Option(
             metavar="PROXY",
             parser=arguments.sendable,
-            rich_help_panel=_SETTINGS,
+            rich_help_panel=SETTINGS,
             help="Smaller images or a movie of the same frames to read instead; coordinates stay PLATE's.",
         ),
     ] = "",
@@ -401,7 +397,7 @@ def track(  # noqa: PLR0913 - each is an option of the command
         typer.Option(
             metavar="FILE",
             parser=arguments.ocio_config,
-            rich_help_panel=_SETTINGS,
+            rich_help_panel=SETTINGS,
             help="The OCIO configuration; the daemon reads it (default: the daemon's).",
         ),
     ] = "",
@@ -410,14 +406,20 @@ def track(  # noqa: PLR0913 - each is an option of the command
         typer.Option(
             metavar="NAME",
             parser=arguments.sendable,
-            rich_help_panel=_SETTINGS,
+            rich_help_panel=SETTINGS,
             help="A layer or part of the images, or channels with commas (default: the first red, green and blue).",
         ),
     ] = "",
     daemon: DaemonOption = None,
 ) -> None:
     """Follow an object through a plate and write its shapes."""
-    prompts = arguments.gathered_prompts(click or [], exclude or [], box or [])
+    if prompts:
+        if click or exclude or box or name:
+            raise typer.BadParameter("--prompts names the objects and their places: leave out --click, --box, --name.")
+        objects = read_objects(prompts)
+    else:
+        pointed = arguments.gathered_prompts(click or [], exclude or [], box or [])
+        objects = (ObjectPrompts(name or "object", pointed),)
     try:
         fit = replace(
             FitOptions.bounded(tolerance, points),
@@ -425,7 +427,7 @@ def track(  # noqa: PLR0913 - each is an option of the command
             interpolation=interpolation,
             keyframes_at=arguments.frame_list(keyframes),
             keyframe_step=every,
-            layers=shape_layers,
+            layers=layers,
             offset_px=offset,
             feather=feather,
         )
@@ -443,12 +445,12 @@ def track(  # noqa: PLR0913 - each is an option of the command
             handles=handles,
             timecode=timecode,
         ),
-        objects=(ObjectPrompts(name, prompts),),
+        objects=objects,
         outs=tuple(out),
         engine=engine,
         fit=fit,
         mattes=mattes or "",
-        layers=layers or "",
+        layers=matte_layers or "",
         cryptomatte=cryptomatte or "",
         matte_bits=matte_bits or 0,
         matte_compression=matte_compression,
@@ -458,15 +460,18 @@ def track(  # noqa: PLR0913 - each is an option of the command
         credit=credit,
     )
     require_outputs(order)
-    with connect(_where(daemon).address) as met, ProgressBars(Console(stderr=True)) as bars:
+    with connect(where(daemon).address) as met, ProgressBars(Console(stderr=True)) as bars:
         result = run_track(met, order, bars)
     if as_json:
-        _print_json(track_facts(result))
+        print_json(track_facts(result))
         return
     console = Console()
     for table in track_tables(result):
         console.print(table)
-    _print_files(result.files, result.notes)
+    print_files(result.files, result.notes)
+
+
+app.command("shots", epilog=_EXIT_CODES, help=shots_command.HELP)(_sentences(shots_command.shots))
 
 
 @app.command(epilog=_EXIT_CODES, help=_EXPORT_HELP)
@@ -482,31 +487,31 @@ def export(
         require_place(path)
     notes = write_shapes(_read_shapes(Path(shapes)), out)
     if as_json:
-        _print_json({"files": out, "notes": notes})
+        print_json({"files": out, "notes": notes})
     else:
-        _print_files(out, notes)
+        print_files(out, notes)
 
 
 @app.command(epilog=_EXIT_CODES, help=_DOCTOR_HELP)
 @_sentences
 def doctor(*, daemon: DaemonOption = None, as_json: JsonOption = False) -> None:
     """Say what is installed, which daemon answers, and what it can do."""
-    where = _where(daemon)
+    daemon_place = where(daemon)
     report: dict[str, Any] = {
         "rotolink": importlib.metadata.version("rotolink"),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "libraries": {name: importlib.metadata.version(name) for name in ("grpcio", "protobuf")},
-        "address": where.address,
-        "address_from": where.source,
+        "address": daemon_place.address,
+        "address_from": daemon_place.source,
     }
     console = Console()
     if not as_json:
         libraries = ", ".join(f"{name} {version}" for name, version in report["libraries"].items())
         console.print(f"Rotolink {report['rotolink']} on Python {report['python']} ({libraries}), {report['platform']}")
-        console.print(f"Daemon: {where.address}, from {where.source}")
+        console.print(f"Daemon: {daemon_place.address}, from {daemon_place.source}")
     try:
-        with connect(where.address) as met:
+        with connect(daemon_place.address) as met:
             engines = met.engines()
             report["daemon"] = {
                 "version": met.info.version,
@@ -517,11 +522,11 @@ def doctor(*, daemon: DaemonOption = None, as_json: JsonOption = False) -> None:
             }
     except ClientError as error:
         if as_json:
-            _print_json({**report, "daemon": None, "error": str(error)})
+            print_json({**report, "daemon": None, "error": str(error)})
         raise
     if as_json:
         listed = [{**asdict(engine), "prompts": sorted(engine.prompts)} for engine in engines]
-        _print_json({**report, "engines": listed})
+        print_json({**report, "engines": listed})
         return
     facts = report["daemon"]
     console.print(
@@ -548,18 +553,6 @@ def main() -> None:
         sys.exit(1)
 
 
-class _Where(NamedTuple):
-    address: str
-    source: str
-
-
-def _where(option: Optional[str]) -> _Where:
-    if option:
-        return _Where(option, "--daemon")
-    variable = os.environ.get("ROTO_DAEMON")
-    return _Where(variable, "ROTO_DAEMON") if variable else _Where(DEFAULT_ADDRESS, "default")
-
-
 def _read_shapes(path: Path) -> Roto:
     try:
         if path.stat().st_size > MAX_CHARACTERS:
@@ -569,14 +562,3 @@ def _read_shapes(path: Path) -> Roto:
         raise BadInputError(f"'{path}' cannot be read: {error.strerror or error}.") from error
     except ValueError as error:
         raise BadInputError(f"'{path}' holds no shapes that can be read: {error}.") from error
-
-
-def _print_json(facts: object) -> None:
-    typer.echo(json.dumps(facts, indent=2))
-
-
-def _print_files(files: Sequence[str], notes: Sequence[str]) -> None:
-    for file in files:
-        typer.echo(f"Wrote {file}")
-    for note in notes:
-        typer.echo(f"Note: {note}", err=True)

@@ -32,20 +32,24 @@ def frame_file(pattern: str, frame: int) -> Path:
 
 
 def object_patterns(pattern: str, names: Sequence[str]) -> list[str]:
-    """Return a pattern for each object with its name where `{object}` stands; one for all where it does not.
-
-    Names become fit for files, each unlike the others.
-    """
+    """Return a pattern for each object with its name where `{object}` stands; one for all where it does not."""
     if _OBJECT_SIGN not in pattern:
         return [pattern]
+    return [pattern.replace(_OBJECT_SIGN, each) for each in names_for_files(names)]
+
+
+def names_for_files(names: Sequence[str]) -> list[str]:
+    """Return names that are fit for files and folders, each unlike the others in any case."""
     made: list[str] = []
+    taken: set[str] = set()
     for name in names:
         stem = _UNFIT_FOR_FILES.sub("_", name).strip("_.") or "object"
         fit, number = stem, 2
-        while fit.lower() in {each.lower() for each in made}:
+        while fit.lower() in taken:
             fit, number = f"{stem}_{number}", number + 1
+        taken.add(fit.lower())
         made.append(fit)
-    return [pattern.replace(_OBJECT_SIGN, each) for each in made]
+    return made
 
 
 def require_ending(path: str, endings: Iterable[str]) -> None:

@@ -102,7 +102,7 @@ def test_mattes_are_ordered_in_every_form(
     stand_in: StandInDaemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    files = ["--mattes", "m/{object}.####.tif", "--layers", "l.####.exr", "--cryptomatte", "c.####.exr"]
+    files = ["--mattes", "m/{object}.####.tif", "--matte-layers", "l.####.exr", "--cryptomatte", "c.####.exr"]
     more = ["--matte-bits", "32", "--preview", "p.mov", "--name", "größe 2", "--json"]
     done = roto("track", "p", *CLICK, "--out", "a.nk", *files, *more, "--daemon", stand_in.address)
     assert done.exit_code == 0, done.output
@@ -123,10 +123,10 @@ def test_mattes_are_ordered_in_every_form(
     ("options", "why"),
     [
         (["--mattes", "m.####.png", "--matte-bits", "32"], "choose 8 or 16 for .png"),
-        (["--layers", "m.####.exr", "--matte-bits", "8"], "choose 16 or 32 for .exr"),
+        (["--matte-layers", "m.####.exr", "--matte-bits", "8"], "choose 16 or 32 for .exr"),
         (["--mattes", "m.####.exr", "--matte-compression", "piz"], "choose zip or dwaa"),
         (["--mattes", "m.####.tif", "--matte-compression", "zip"], "is for .exr"),
-        (["--mattes", "m.####.exr", "--layers", "m.####.exr"], "asked for twice"),
+        (["--mattes", "m.####.exr", "--matte-layers", "m.####.exr"], "asked for twice"),
     ],
 )
 def test_mattes_that_no_file_can_hold_are_refused_before_the_work(
@@ -159,7 +159,7 @@ def test_prompts_of_one_frame_are_sent_together(stand_in: StandInDaemon, tmp_pat
 
 def test_shapes_are_ordered_as_a_fit_of_masks_orders_them(stand_in: StandInDaemon, tmp_path: Path) -> None:
     options = ["--points", "9", "--threshold", "0.25", "--interpolation", "smooth", "--keyframes", "1002,1004"]
-    more = ["--every", "3", "--shape-layers", "--offset", "-1.5", "--feather"]
+    more = ["--every", "3", "--layers", "--offset", "-1.5", "--feather"]
     done = roto("track", "p", *CLICK, *options, *more, "--out", str(tmp_path / "a.nk"), "--daemon", stand_in.address)
     assert done.exit_code == 0, done.output
     assert wire.fit_options_from_wire(stand_in.fits[-1]) == FitOptions(
@@ -228,7 +228,7 @@ def test_the_daemon_is_found_by_the_variable(stand_in: StandInDaemon) -> None:
         (["track", "p", *CLICK, "--out", "a.nk", "--mattes", "m.####.jpg"], "must end in"),
         (["track", "p", *CLICK, "--out", "a.nk", "--preview", "p.gif"], "must end in"),
         (["track", "p", *CLICK, "--out", "a.nk", "--sheet", "s.jpg"], "must end in"),
-        (["track", "p", *CLICK, "--out", "a.nk", "--layers", "l.####.png"], "must end in"),
+        (["track", "p", *CLICK, "--out", "a.nk", "--matte-layers", "l.####.png"], "must end in"),
         (["track", "p", *CLICK, "--out", "a.nk", "--cryptomatte", "c.exr"], "must say once"),
         (["track", "p", *CLICK, "--out", "a.nk", "--tolerance", "0"], "above 0"),
         (["track", "p", *CLICK, "--out", "a.nk", "--tolerance", "much"], "above 0"),

@@ -190,7 +190,7 @@ def test_files_come_in_pieces_with_the_frame_they_belong_to(transport: GrpcTrans
 def test_a_session_and_an_object_can_be_closed(
     transport: GrpcTransport, session_id: str, stand_in: StandInDaemon
 ) -> None:
-    transport.remove_object(session_id, 1)
+    transport.remove_object(session_id, transport.add_object(session_id, "ball"))
     transport.close_session(session_id)
     assert not stand_in.sessions
 

@@ -54,8 +54,10 @@ class StandInDaemon(
         """Set when a call that falls silent is over, because its client has gone."""
         self.calls: list[str] = []
         self.plates: dict[str, Plate] = {}
+        self.opened: list[plates_pb2.PathSource] = []
         self.sessions: dict[str, str] = {}
         self.prompts: dict[int, Prompt] = {}
+        self.objects: dict[tuple[str, str], int] = {}
         self.shapes: list[Shape] = []
         self.fits: list[sessions_pb2.FitShapesRequest] = []
         self.runs: list[tuple[FrameRange, int]] = []
@@ -102,9 +104,14 @@ class StandInDaemon(
             wanted = wire.frames_from_wire(request.path.frames)
             if wanted.first < plate.frames.first or wanted.last > plate.frames.last:
                 self._abort(context, Refusal(grpc.StatusCode.NOT_FOUND, "Those frames are not there.", "PlateError"))
+            more = request.path.handles
+            wanted = FrameRange(
+                max(wanted.first - more, plate.frames.first), min(wanted.last + more, plate.frames.last)
+            )
             plate = Plate(plate.width, plate.height, wanted, request.path.path)
         plate_id = f"plate-{len(self.calls)}"
         self.plates[plate_id] = plate
+        self.opened.append(request.path)
         return plates_pb2.OpenPlateResponse(plate_id=plate_id, plate=wire.plate_to_wire(plate))
 
     def UploadFrames(
@@ -163,13 +170,14 @@ class StandInDaemon(
         self._begin("AddObject", context)
         assert request.session_id in self.sessions
         assert request.name
-        return sessions_pb2.AddObjectResponse(object_id=1)
+        self.objects.setdefault((request.session_id, request.name), len(self.objects) + 1)
+        return sessions_pb2.AddObjectResponse(object_id=self.objects[request.session_id, request.name])
 
     def RemoveObject(
         self, request: sessions_pb2.RemoveObjectRequest, context: grpc.ServicerContext
     ) -> sessions_pb2.RemoveObjectResponse:
         self._begin("RemoveObject", context)
-        assert request.object_id == 1
+        assert request.object_id in self.objects.values()
         return sessions_pb2.RemoveObjectResponse()
 
     def SetPrompt(
