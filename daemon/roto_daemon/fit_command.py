@@ -76,6 +76,10 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
         list[int] | None,
         typer.Option(metavar="FRAME", help="With --shapes: an edited keyframe that stays. Repeat for more."),
     ] = None,
+    parts: Annotated[
+        str,
+        typer.Option(metavar="auto|N", help="Split a jointed outline at its necks into overlapping parts, at most N."),
+    ] = "",
     layers: Annotated[  # noqa: FBT002 - a flag
         bool,
         typer.Option("--layers", help="Key motion that a whole outline shares on a layer above its points."),
@@ -108,6 +112,7 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
             interpolation=interpolation or Interpolation.LINEAR,
             keyframes_at=_frames_named(keyframes),
             keyframe_step=every,
+            parts=_parts(parts),
             layers=layers,
             offset_px=offset,
             feather=feather,
@@ -120,6 +125,7 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
                 keyframes=keyframes,
                 every=every,
                 plate=plate,
+                parts=parts,
                 layers=layers,
             )
             result = _fitted_anew(masks, _range(frames), options, shapes, edited or [])
@@ -213,6 +219,15 @@ def _options(tolerance: float | None, points: int | None, **others: Any) -> FitO
         return replace(FitOptions.bounded(tolerance, points), **others)
     except ValueError as error:
         raise FitError(str(error)) from error
+
+
+def _parts(text: str) -> int | None:
+    if text == "auto":
+        return None
+    try:
+        return int(text) if text else 1
+    except ValueError as error:
+        raise FitError(f"'{text}' is no number of parts: give one, such as 4, or auto") from error
 
 
 def _frames_named(text: str) -> tuple[int, ...]:

@@ -32,6 +32,7 @@ _LARGEST_MATTE_PIXELS = 2**28
 """16384 x 16384: above any plate, and low enough that one matte cannot fill the memory."""
 _ZSTD_LEVEL = 1  # mattes are flat: higher levels cost time and win next to nothing
 _BYTES = {8: 1, 16: 2}
+_PARTS_THAT_HELP = -1
 
 _INTERPOLATION_TO_WIRE = {
     Interpolation.LINEAR: pb.INTERPOLATION_LINEAR,
@@ -250,6 +251,7 @@ def fit_options_to_wire(options: FitOptions) -> sessions_pb2.FitShapesRequest:
         keyframes_at=options.keyframes_at,
         keyframe_step=options.keyframe_step or 0,
         points=options.points or 0,
+        parts=_PARTS_THAT_HELP if options.parts is None else options.parts,
         layers=options.layers,
         offset_px=options.offset_px,
         feather=options.feather,
@@ -267,6 +269,7 @@ def fit_options_from_wire(message: sessions_pb2.FitShapesRequest) -> FitOptions:
         keyframes_at=tuple(map(_frame, message.keyframes_at)),
         keyframe_step=message.keyframe_step or None,
         points=message.points or None,
+        parts=None if message.parts < 0 else message.parts or default.parts,
         layers=message.layers,
         offset_px=message.offset_px,
         feather=message.feather,

@@ -17,6 +17,9 @@ MOST_OFFSET_PX = 100.0
 COMMAND_TOLERANCE_PX = 1.0
 """The tolerance that commands and the daemon take where nobody names one."""
 
+MOST_PARTS = 8
+"""Parts that an outline is split into at most: a body, four legs, neck, head and tail."""
+
 _DEFAULT_TOLERANCE_PX = 0.5
 
 
@@ -38,6 +41,9 @@ class FitOptions:
     """A keyframe at every so many frames, counted from the first of a shape's lifetime."""
     points: Optional[int] = None
     """At most so many control points a shape instead of a tolerance; the bound that they can hold is reported."""
+    parts: Optional[int] = 1
+    """At most so many overlapping parts for a jointed outline, cut at its necks; None for parts where they are simpler
+    than one shape, and as true."""
     layers: bool = False
     """Whether motion that a whole outline shares may go to a layer above its points, where that takes fewer numbers."""
     offset_px: float = 0.0
@@ -55,6 +61,8 @@ class FitOptions:
             self._check_points(self.points)
         if self.keyframe_step is not None and self.keyframe_step < 1:
             _refuse(f"a keyframe at every {self.keyframe_step} frames cannot be: give a step of 1 or more")
+        if self.parts is not None and not 1 <= self.parts <= MOST_PARTS:
+            _refuse(f"an outline cannot be split into {self.parts} parts: give 1 to {MOST_PARTS}, or auto")
         if not (math.isfinite(self.offset_px) and abs(self.offset_px) <= MOST_OFFSET_PX):
             _refuse(
                 f"an offset of {self.offset_px:g} px moves no edge: give a number from {-MOST_OFFSET_PX:g} to "

@@ -326,6 +326,7 @@ def test_a_shape_crosses_the_wire_on_its_layer() -> None:
         interpolation=st.sampled_from(Interpolation),
         keyframes_at=st.lists(frames, max_size=3).map(tuple),
         keyframe_step=st.none() | st.integers(1, 1000),
+        parts=st.none() | st.integers(1, 8),
         layers=st.booleans(),
         offset_px=st.floats(-100, 100),
         feather=st.booleans(),

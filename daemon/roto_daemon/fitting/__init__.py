@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ from roto_daemon.fitting.cover import Cover
 from roto_daemon.fitting.feather import EdgeSoftness
 from roto_daemon.fitting.flow import Pictures, PlateFlow
 from roto_daemon.fitting.hidden import carried, known_only
+from roto_daemon.fitting.jointed import Look, Marker, Piece, fit_jointed
 from roto_daemon.fitting.layers import control_numbers, fit_layered
 from roto_daemon.fitting.measure import BoundaryError, boundary_error, drawn_outlines, self_crossings
 from roto_daemon.fitting.mending import mended
@@ -43,8 +45,8 @@ from roto_daemon.fitting.track_fit import TrackFit, fit_samples
 from roto_daemon.fitting.tracks import Track, TrackLinker
 from roto_shapes.fit_options import FitOptions
 from roto_shapes.layers import baked
-from roto_shapes.shape import ControlPoint, Interpolation, Roto, Shape, ShapeKeyframe
-from roto_shapes.shot import FrameRange, Plate
+from roto_shapes.shape import Roto
+from roto_shapes.shot import Plate
 
 __all__ = [
     "FitOptions",
@@ -176,39 +178,48 @@ def fit_shapes(
     reader = _Reader(plate, options, progress)
     for frame, matte in mattes:
         reader.add(frame, matte)
-    fits = []
-    bitten: set[int] = set()
+    pieces: list[Piece] = []
     tracks = reader.finish()
     flow = PlateFlow(pictures, (plate.width, plate.height)) if pictures else None
     work = sum(len(track.frames) for track in tracks)
+    look = Look(plate, options.interpolation)
     done = 0
     for track in tracks:
         guide = flow if track.weight >= _WORTH_FLOW * tracks[0].weight else None
-        samples = known_only(match(track, plate.width, plate.height, guide), track, reader.cover)
-        matched = carried(samples, (plate.width, plate.height))
-        samples = mended(matched)
-        bitten |= _moved_frames(matched, samples, options.tolerance_px)
-        demanded = demanded_keys(samples.frames, options.keyframes_at, options.keyframe_step)
-        rule = KeyRule(options.interpolation, demanded)
-        fitted = fit_layered if options.layers else fit_samples
-        fits.append(fitted(samples, options.tolerance_px, rule, options.points))
+        fitter = partial(_fit_track, options=options, plate=plate, flow=guide, cover=reader.cover)
+        pieces += fit_jointed(track, fitter, options.parts, look)
         done += len(track.frames)
         progress(_READING_SHARE + (1 - _READING_SHARE) * 0.95 * done / work)
-    ordered = paint_order(tracks, options.name)
-    shapes = tuple(_shape(name, tracks[index], fits[index], options.interpolation) for name, index in ordered)
+    ordered = paint_order([piece.track for piece in pieces], options.name)
+    shapes = tuple(pieces[index].shape(name, options.interpolation) for name, index in ordered)
     roto = Roto(plate, shapes)
     report = replace(_report(roto, tracks, reader, options), seconds=time.monotonic() - began)
+    frames_mended = {frame for piece in pieces for frame in piece.mended}
     report = replace(
         report,
-        effective_tolerance_px=max(fit.tolerance_px for fit in fits),
-        noise_px=max(fit.noise_px for fit in fits),
-        doubtful_frames=tuple(sorted(bitten.union(report.doubtful_frames))),
+        effective_tolerance_px=max(piece.fit.tolerance_px for piece in pieces),
+        noise_px=max(piece.fit.noise_px for piece in pieces),
+        doubtful_frames=tuple(sorted(frames_mended.union(report.doubtful_frames))),
     )
     if options.points is not None:
         report = replace(report, judged_px=report.effective_tolerance_px)
     soft = replace(roto, shapes=tuple(map(reader.softness.feathered, shapes))) if options.feather else roto
     progress(1.0)
     return FitResult(soft, report, roto)
+
+
+def _fit_track(
+    track: Track, mark: Marker | None, *, options: FitOptions, plate: Plate, flow: PlateFlow | None, cover: Cover
+) -> tuple[TrackFit, frozenset[int]]:
+    samples = match(track, plate.width, plate.height, flow)
+    samples = mark(samples, track) if mark else known_only(samples, track, cover)
+    matched = carried(samples, (plate.width, plate.height))
+    samples = mended(matched)
+    demanded = demanded_keys(samples.frames, options.keyframes_at, options.keyframe_step)
+    rule = KeyRule(options.interpolation, demanded)
+    fitted = fit_layered if options.layers else fit_samples
+    fit = fitted(samples, options.tolerance_px, rule, options.points)
+    return fit, frozenset(_moved_frames(matched, samples, options.tolerance_px))
 
 
 def refit_shapes(
@@ -349,23 +360,6 @@ class _Reader:
             )
         if not math.isfinite(float(matte.sum(dtype=np.float64))):
             raise FitError(f"the matte of frame {frame} holds values that are not numbers: render it again")
-
-
-def _shape(name: str, track: Track, fit: TrackFit, interpolation: Interpolation) -> Shape:
-    keyframes = tuple(
-        ShapeKeyframe(
-            int(frame), tuple(_point(row, bool(corner)) for row, corner in zip(rows, fit.corner, strict=True))
-        )
-        for frame, rows in zip(fit.frames, fit.controls, strict=True)
-    )
-    lifetime = FrameRange(track.frames[0], track.frames[-1])
-    layer = None if fit.layer is None else replace(fit.layer, name=f"{name}.layer")
-    return Shape(name, keyframes, lifetime, invert=track.hole, interpolation=interpolation, layer=layer)
-
-
-def _point(row: NDArray[np.float64], corner: bool) -> ControlPoint:  # noqa: FBT001 - a point's own flag
-    x, y, in_x, in_y, out_x, out_y = (float(number) for number in row)
-    return ControlPoint(x, y, in_x, in_y, out_x, out_y, corner=corner)
 
 
 def _report(roto: Roto, tracks: list[Track], reader: _Reader, options: FitOptions) -> FitReport:

@@ -21,7 +21,7 @@ from roto_daemon.fitting.attention import (
     reasons_of_crossings,
     reasons_of_distance,
 )
-from roto_daemon.fitting.measure import boundary_error, self_crossings
+from roto_daemon.fitting.measure import boundary_error, drawn_outlines, self_crossings
 from roto_daemon.fitting.offset import EdgeOffset
 from roto_daemon.fitting.outline import Outline, Points, evenly, shoelace_area, trace_outlines, visible
 from roto_daemon.fitting.raster import bezier_polyline, coverage, shape_controls
@@ -123,6 +123,8 @@ class _Edges:
 
     frame: int
     drawn: list[Points]
+    edges: list[Points]
+    """What shows of `drawn`: shapes that overlap hide edges of each other."""
     reference: list[Outline]
 
     @property
@@ -148,7 +150,10 @@ def measure_quality(
     frames: list[FrameQuality] = []
     for frame, matte in mattes:
         drawn = [line for _, line in drawn_shapes(roto, frame)]
-        window = [*window, _Edges(frame, drawn, outlines_to_match(matte, size, threshold, offset_px))][-3:]
+        window = [
+            *window,
+            _Edges(frame, drawn, drawn_outlines(roto, frame), outlines_to_match(matte, size, threshold, offset_px)),
+        ][-3:]
         if len(window) > 1:
             frames.append(_frame(window[-2], window, roto, size))
     if window:
@@ -172,7 +177,7 @@ def outlines_to_match(
 
 
 def _frame(edges: _Edges, window: Sequence[_Edges], roto: Roto, size: tuple[int, int]) -> FrameQuality:
-    measured = boundary_error(edges.drawn, edges.lines, size)
+    measured = boundary_error(edges.edges, edges.lines, size)
     known = measured is not None and math.isfinite(measured.max_px)
     bias, overlap = _areas(edges, roto, size)
     before, after = _neighbours(edges, window)
@@ -183,7 +188,7 @@ def _frame(edges: _Edges, window: Sequence[_Edges], roto: Roto, size: tuple[int,
         measured.max_px if measured is not None and known else None,
         bias,
         overlap,
-        _flicker(edges.drawn, before.drawn, after.drawn, size) if before and after else 0.0,
+        _flicker(edges.edges, before.edges, after.edges, size) if before and after else 0.0,
         _flicker(edges.lines, before.lines, after.lines, size) if before and after else 0.0,
         len(edges.reference),
         len(edges.drawn),

@@ -535,6 +535,7 @@ class FitShapesRequest(_message.Message):
     OFFSET_PX_FIELD_NUMBER: _builtins.int
     FEATHER_FIELD_NUMBER: _builtins.int
     EDITED_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """The session."""
     object_id: _builtins.int
@@ -555,6 +556,10 @@ class FitShapesRequest(_message.Message):
     """How far the edge is moved on every frame, in plate pixels; negative shrinks."""
     feather: _builtins.bool
     """Whether points get a feather as wide as the mattes' soft edge is there."""
+    parts: _builtins.int
+    """At most so many overlapping parts for a jointed outline, cut at its necks. 0 for one shape, negative for parts
+    where they are simpler than one shape, and as true.
+    """
     @_builtins.property
     def frames(self) -> _values_pb2.FrameRange:
         """The frames; absent for all that have a matte."""
@@ -585,10 +590,11 @@ class FitShapesRequest(_message.Message):
         offset_px: _builtins.float = ...,
         feather: _builtins.bool = ...,
         edited: _abc.Iterable[_builtins.int] | None = ...,
+        parts: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["frames", b"frames"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["edited", b"edited", "feather", b"feather", "frames", b"frames", "interpolation", b"interpolation", "keyframe_step", b"keyframe_step", "keyframes_at", b"keyframes_at", "layers", b"layers", "object_id", b"object_id", "offset_px", b"offset_px", "points", b"points", "session_id", b"session_id", "threshold", b"threshold", "tolerance_px", b"tolerance_px"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["edited", b"edited", "feather", b"feather", "frames", b"frames", "interpolation", b"interpolation", "keyframe_step", b"keyframe_step", "keyframes_at", b"keyframes_at", "layers", b"layers", "object_id", b"object_id", "offset_px", b"offset_px", "parts", b"parts", "points", b"points", "session_id", b"session_id", "threshold", b"threshold", "tolerance_px", b"tolerance_px"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
