@@ -36,6 +36,7 @@ class Config:
     roots: tuple[str, ...] = _setting((), "Folders that plates may be opened from; empty for all this user may read.")
     state_folder: str = _setting("", "Where uploads and mattes lie while sessions live; empty for a temporary one.")
     upload_limit_bytes: int = _setting(32 << 30, "The most that uploaded frames of all plates may take.")
+    frame_cache_bytes: int = _setting(4 << 30, "The most that decoded frames may take in the state folder.")
     frame_limit_pixels: int = _setting(16384 * 16384, "The most pixels that a frame may have.")
     ocio_config: str = _setting("", "The OCIO configuration's file; empty for that of OCIO, else the built-in of ACES.")
     max_plates: int = _setting(64, "The most plates open at a time.")

@@ -160,12 +160,7 @@ class Sessions:
             self._require_allowed(order.proxy)
         if order.ocio_config and not order.ocio_config.startswith("ocio://"):
             self._require_allowed(order.ocio_config)
-        order = replace(
-            order,
-            frame_limit_pixels=self._config.frame_limit_pixels,
-            roots=self._config.roots,
-            ocio_config=order.ocio_config or self._config.ocio_config,
-        )
+        order = self._as_set(order)
         answer = await self._engine.ask("open_plate", {"plate": order.pack()})
         colour = answer["colour"]
         return self._keep(
@@ -183,7 +178,7 @@ class Sessions:
         plate_id = secrets.token_hex(8)
         folder = self._folder / f"plate-{plate_id}"
         spool = FrameSpool(folder, plate, self._upload_room, self._spare)
-        order = PlateOrder(str(folder), uploaded=plate, ocio_config=self._config.ocio_config)
+        order = self._as_set(PlateOrder(str(folder), uploaded=plate))
         return self._keep(OpenPlate(plate_id, plate, order, spool=spool))
 
     def plate(self, plate_id: str) -> OpenPlate:
@@ -421,6 +416,17 @@ class Sessions:
         if roots and not any(folder.is_relative_to(root) for root in roots):
             allowed = ", ".join(map(str, roots))
             raise PlateError(f"{path} lies outside the folders that this daemon may read ({allowed}).")
+
+    def _as_set(self, order: PlateOrder) -> PlateOrder:
+        """Return an order with what the daemon's settings say about it."""
+        return replace(
+            order,
+            frame_limit_pixels=self._config.frame_limit_pixels,
+            roots=self._config.roots,
+            ocio_config=order.ocio_config or self._config.ocio_config,
+            cache_folder=str(self._folder / "frames"),
+            cache_limit_bytes=self._config.frame_cache_bytes,
+        )
 
     def _upload_room(self) -> int:
         used = sum(plate.spool.used_bytes for plate in self._plates.values() if plate.spool)

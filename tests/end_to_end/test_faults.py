@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -114,6 +115,21 @@ def test_a_daemon_that_dies_is_named_as_gone_and_leaves_no_worker(own_daemon: Da
                 disc.click(FIRST, *centre(FIRST))
         psutil.wait_procs([psutil.Process(pid) for pid in workers if psutil.pid_exists(pid)], timeout=10)
         assert not any(psutil.pid_exists(pid) for pid in workers)
+
+
+def test_previews_take_the_frames_that_the_engine_has_decoded(own_daemon: Daemon, plate: str, tmp_path: Path) -> None:
+    files = [tmp_path / Path(plate).name.replace("####", str(frame)) for frame in range(FIRST, LAST + 1)]
+    for file in files:
+        shutil.copy(Path(plate).with_name(file.name), file)
+    with connect(own_daemon.address) as far, clicked(far, str(tmp_path / Path(plate).name)) as (session, disc):
+        frames_done(disc)
+        for file in files[1:]:  # cannot be decoded any more, and nothing tells that it is another
+            facts = file.stat()
+            file.write_bytes(b"x" * facts.st_size)
+            os.utime(file, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+        disc.fit()
+        session.export_to(str(tmp_path / "p.mp4"), ExportOrder(ExportFormat.PREVIEW_MP4))
+    assert len(list(own_daemon.state.rglob("frames/*.npy"))) == len(files)
 
 
 def test_a_daemon_asked_to_stop_stops_and_leaves_nothing_behind(own_daemon: Daemon, plate: str) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from roto_daemon.errors import FrameDamagedError, FrameMissingError, PlateError
 from roto_daemon.pictures import Picture
-from roto_daemon.plates.cache import PictureCache
+from roto_daemon.plates.cache import Key, PictureCache, SharedPictures, version_of
 from roto_daemon.plates.colour import Colour, ColourFacts, colour_of, srgb_of
 from roto_daemon.plates.display import to_display
 from roto_daemon.plates.images import LIMIT_PIXELS, ImageFile, ImageHeader
@@ -43,6 +43,9 @@ class _Footage(Protocol):
     def colour(self) -> Colour:
         """Return in what its pixels are."""
 
+    def made_of(self, frame: int) -> Key:
+        """Return what a frame's picture is made of; None when it cannot be made."""
+
     def decode(self, frame: int, before: int) -> Iterator[tuple[int, Picture]]:
         """Yield a frame with its number, after up to `before` earlier ones where they come for free."""
 
@@ -53,12 +56,12 @@ class _Footage(Protocol):
 class PlateReader:
     """The frames of a plate on a disk: a `FrameSource`. For one thread; memory does not grow with the clip."""
 
-    def __init__(self, footage: _Footage, cache_bytes: int = CACHE_BYTES) -> None:
+    def __init__(self, footage: _Footage, cache: PictureCache) -> None:
         self._footage = footage
-        self._cache = PictureCache(cache_bytes)
+        self._cache = cache
         self._last: int | None = None
         width, height = self.size
-        self._window = max(cache_bytes // (width * height * 3) - 1, 0)
+        self._window = max(cache.limit_bytes // (width * height * 3) - 1, 0)
 
     def __enter__(self) -> Self:
         return self
@@ -91,13 +94,14 @@ class PlateReader:
 
         Raises FrameMissingError or FrameDamagedError, or PlateError for a frame outside the range.
         """
-        held = self._cache.get(frame)
+        if frame not in self.frames:
+            raise PlateError(f"Frame {frame} lies outside the plate, which has {self.frames}.")
+        made_of = self._footage.made_of(frame)
+        held = self._cache.get(made_of) if made_of else None
         if held is None:
-            if frame not in self.frames:
-                raise PlateError(f"Frame {frame} lies outside the plate, which has {self.frames}.")
             backwards = self._last is not None and frame == self._last - 1
             for number, picture in self._footage.decode(frame, self._window if backwards else 0):
-                held = self._cache.put(number, picture)
+                held = self._cache.put(made_of if number == frame else self._footage.made_of(number), picture)
         self._last = frame
         return cast("Picture", held)
 
@@ -120,14 +124,19 @@ class ReadLimits:
 _NO_LIMITS = ReadLimits()
 
 
-def open_plate(source: PlatePath | str, limits: ReadLimits = _NO_LIMITS, cache_bytes: int = CACHE_BYTES) -> PlateReader:
+def open_plate(
+    source: PlatePath | str,
+    limits: ReadLimits = _NO_LIMITS,
+    cache_bytes: int = CACHE_BYTES,
+    shared: SharedPictures | None = None,
+) -> PlateReader:
     """Open an image sequence or a movie by pattern, folder, or file (`sequence.find_footage`).
 
     What the colour space may be is told by `colour.colour_of`; it holds for all frames. Raises PlateError. The first
     frame's header is read, so that a plate which cannot be read at all is refused here.
     """
     source = PlatePath(source) if isinstance(source, str) else source
-    return PlateReader(_footage(source, limits), cache_bytes)
+    return PlateReader(_footage(source, limits), PictureCache(cache_bytes, shared))
 
 
 def _footage(source: PlatePath, limits: ReadLimits) -> _Footage:
@@ -186,6 +195,7 @@ class _Images:
         present = str(found.files[min(frame for frame in found.files if frame in frames)])
         self._channels = header.picked
         self.colour = colour_of(source.colour_space, header.colour_facts(present), source.ocio_config)
+        self._made_for = header.size, self.colour, version_of(Path(self.colour.config))
         self.plate = Plate(
             *header.size,
             frames,
@@ -194,6 +204,12 @@ class _Images:
             header.frame_rate or _DEFAULT_RATE,
             self.colour.space,
         )
+
+    def made_of(self, frame: int) -> Key:
+        """Return the file with its version, and what is taken out of it."""
+        file = self._sequence.files.get(frame)
+        version = file and version_of(file)
+        return version and (version, self._layer, self._channels, self._made_for)
 
     def decode(self, frame: int, before: int) -> Iterator[tuple[int, Picture]]:
         """Yield a frame; others never come for free."""
@@ -251,6 +267,7 @@ class _Movie:
             raise PlateError(f"'{file}' leads out of the folders that this daemon may read: put the file itself there.")
         self.colour = colour_of(source.colour_space, ColourFacts(str(file)), source.ocio_config)
         self._is_shown_as_stored = self.colour.space == srgb_of(self.colour.config)
+        self._made_from = version_of(file), self.colour, version_of(Path(self.colour.config))
         movie = self._movie = MovieFile(file, limits.pixels)
         try:
             self._first = (source.first_frame or 0) - (movie.frame_at(source.timecode) if source.timecode else 0)
@@ -260,6 +277,10 @@ class _Movie:
             self.close()
             raise
         self.plate = Plate(*movie.size, frames, str(file), movie.pixel_aspect, movie.frame_rate, self.colour.space)
+
+    def made_of(self, frame: int) -> Key:
+        """Return the file with its version, and the frame as it counts it."""
+        return frame - self._first, *self._made_from
 
     def decode(self, frame: int, before: int) -> Iterator[tuple[int, Picture]]:
         """Yield a frame, and those before it: the decoder passes them anyway."""
@@ -296,6 +317,11 @@ class _Proxied:
             )
         self.colour = proxy.colour
         self.plate = replace(whole, frames=small.frames, colour_space=small.colour_space)
+
+    def made_of(self, frame: int) -> Key:
+        """Return what the proxy's picture is made of, and the plate's size."""
+        small = self._proxy.made_of(frame)
+        return small and (small, self.plate.width, self.plate.height)
 
     def decode(self, frame: int, before: int) -> Iterator[tuple[int, Picture]]:
         """Yield frames of the proxy at the plate's size; corner falls on corner."""

@@ -21,7 +21,7 @@ from numpy.lib.format import write_array_header_1_0
 
 from roto_daemon.errors import FrameDamagedError, FrameMissingError, LimitError, OutputError, PlateError
 from roto_daemon.pictures import Picture
-from roto_daemon.plates.cache import PictureCache
+from roto_daemon.plates.cache import PictureCache, version_of
 from roto_daemon.plates.colour import Colour, ColourFacts, colour_of
 from roto_daemon.plates.display import to_display
 from roto_daemon.plates.images import LIMIT_PIXELS, ImageFile
@@ -262,12 +262,11 @@ class FrameWriter:
 class UploadedPlate:
     """Spooled frames as a `FrameSource`; frames may still arrive while it is read. For one thread."""
 
-    def __init__(self, folder: Path, plate: Plate, cache_bytes: int = _CACHE_BYTES, ocio_config: str = "") -> None:
+    def __init__(self, folder: Path, plate: Plate, cache: PictureCache | None = None, ocio_config: str = "") -> None:
         self.plate = plate
         self._ocio_config = ocio_config
         self._folder = folder
-        self._cache = PictureCache(cache_bytes)
-        self._made_from: dict[int, int] = {}
+        self._cache = cache or PictureCache(_CACHE_BYTES)
 
     def __enter__(self) -> Self:
         return self
@@ -287,26 +286,23 @@ class UploadedPlate:
 
     def picture(self, frame: int) -> Picture:
         """Return a frame as 8-bit sRGB, (height, width, 3), read-only; raises as `PlateReader.picture`."""
-        file, version = self._find(frame)
-        held = self._cache.get(frame)
-        if held is None or self._made_from.get(frame) != version:
-            held = self._cache.put(frame, self._decode(frame, file))
-            self._made_from[frame] = version
-        return held
+        file = self._find(frame)
+        made_of = version_of(file), self.plate, self._ocio_config
+        held = self._cache.get(made_of)
+        return self._cache.put(made_of, self._decode(frame, file)) if held is None else held
 
     def close(self) -> None:
         """Free memory; the files stay."""
         self._cache.clear()
 
-    def _find(self, frame: int) -> tuple[Path, int]:
-        """Return the file of a frame and what tells it from one that replaces it."""
+    def _find(self, frame: int) -> Path:
+        """Return the file of a frame."""
         found = []
         for name in _names_of(frame):
             with contextlib.suppress(FileNotFoundError):
                 found.append(((self._folder / name).stat().st_mtime_ns, self._folder / name))
         if found:
-            version, file = max(found)  # there are two only for the moment in which one replaces the other
-            return file, version
+            return max(found)[1]  # there are two only for the moment in which one replaces the other
         if frame not in self.frames:
             raise PlateError(f"Frame {frame} lies outside the plate, which has {self.frames}.")
         raise FrameMissingError(f"Frame {frame} has not been uploaded: send it first.", frame)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
+from roto_daemon.plates.cache import PictureCache, SharedPictures
 from roto_daemon.plates.reader import PlateReader, ReadLimits, open_plate
 from roto_daemon.plates.spool import UploadedPlate
 from roto_daemon.workers.orders import PlateOrder
@@ -16,11 +18,22 @@ _CACHE_BYTES = 128 << 20
 
 def open_path(order: PlateOrder) -> PlateReader:
     """Return a reader of a plate on a disk; raises PlateError."""
-    return open_plate(order, ReadLimits(order.frame_limit_pixels, order.roots), _CACHE_BYTES)
+    return open_plate(order, ReadLimits(order.frame_limit_pixels, order.roots), _CACHE_BYTES, _shared(order))
 
 
 def open_footage(order: PlateOrder) -> Reader:
     """Return a reader of the plate; raises PlateError."""
     if order.uploaded:
-        return UploadedPlate(Path(order.path), order.uploaded, _CACHE_BYTES, order.ocio_config)
+        cache = PictureCache(_CACHE_BYTES, _shared(order))
+        return UploadedPlate(Path(order.path), order.uploaded, cache, order.ocio_config)
     return open_path(order)
+
+
+def _shared(order: PlateOrder) -> SharedPictures | None:
+    return _shared_in(order.cache_folder, order.cache_limit_bytes) if order.cache_folder else None
+
+
+@lru_cache(maxsize=4)
+def _shared_in(folder: str, limit_bytes: int) -> SharedPictures:
+    """Return one for all plates of this process, so that it knows what they write together."""
+    return SharedPictures(Path(folder), limit_bytes)

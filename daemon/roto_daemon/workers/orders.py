@@ -27,6 +27,9 @@ class PlateOrder(PlatePath):
     frame_limit_pixels: int = 1 << 28
     roots: tuple[str, ...] = ()
     """Folders that files may be read from; empty for all."""
+    cache_folder: str = ""
+    """Where decoded frames are shared between processes; empty for nowhere."""
+    cache_limit_bytes: int = 0
 
     def pack(self) -> Packed:
         """Return it as plain data."""
