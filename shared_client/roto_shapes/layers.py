@@ -110,12 +110,20 @@ def evaluate_on_plate(shape: Shape, frame: float) -> tuple[ControlPoint, ...]:
 def bend_px(shape: Shape, frame: float) -> float:
     """Return how far the Bezier through the moved control points lies from the image of the shape's own outline.
 
-    That image is a rational Bezier, which no roto host keeps as points. 0 for layers without perspective. Measured
-    square to the curve at seven places of each segment, where all but a few percent of the largest distance show.
+    That image is a rational Bezier, which no roto host keeps as points. 0 for layers without perspective.
     """
+    return max(bends_px(shape, frame))
+
+
+def bends_px(shape: Shape, frame: float) -> list[float]:
+    """Return `bend_px` of each segment.
+
+    Measured square to the curve at seven places of it, where all but a few percent of the largest distance show.
+    """
+    points = evaluate(shape, frame)
     if shape.layer is None or not shape.layer.has_perspective:
-        return 0.0
-    return max(_bends(evaluate(shape, frame), placement(shape.layer, frame), closed=shape.closed))
+        return [0.0] * len(segments(points, closed=shape.closed))
+    return _bends(points, placement(shape.layer, frame), closed=shape.closed)
 
 
 def bake(shape: Shape, tolerance_px: float = BAKING_TOLERANCE_PX) -> Shape:

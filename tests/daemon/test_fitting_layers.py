@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from roto_daemon.fitting import FitOptions, FitResult, coverage, fit_shapes, render_shapes
+from roto_daemon.fitting import FitOptions, FitResult, coverage, fit_shapes, render_shapes, shape_polyline
 from roto_shapes.layers import baked, evaluate_on_plate
 from roto_shapes.shape import Roto
 from roto_shapes.shot import FrameRange, Plate
@@ -102,3 +102,131 @@ def test_a_layer_puts_points_where_the_true_corners_are() -> None:
 def test_one_frame_needs_no_layer() -> None:
     result = fit_shapes([(1, matte(1))], PLATE, FitOptions(layers=True))
     assert result.roto.layers == ()
+
+
+CARD = np.array([[-70, -45], [70, -45], [70, 45], [-70, 45]], float)
+
+
+def ellipse(x: float, y: float, across: float, down: float) -> NDArray[np.float64]:
+    angles = np.linspace(0, 2 * np.pi, 90, endpoint=False)
+    return np.column_stack([x + across * np.cos(angles), y + down * np.sin(angles)])
+
+
+def rounded(across: float, down: float, radius: float) -> NDArray[np.float64]:
+    """Return a rectangle with round corners about the origin."""
+    corners = [(across, down), (-across, down), (-across, -down), (across, -down)]
+    parts = [
+        ellipse(0, 0, radius, radius)[np.arange(23) + quarter * 90 // 4]
+        + np.array(corner) * (1 - radius / np.abs(corner))
+        for quarter, corner in enumerate(corners)
+    ]
+    return np.concatenate(parts)
+
+
+def pictured(places: NDArray[np.float64], frame: float) -> NDArray[np.float64]:
+    """Return where a pinhole camera sees places of a stiff card that turns in space and comes nearer."""
+    u = (frame - 1) / (FRAMES - 1)
+    a, b, c = (math.radians(angle) for angle in (-25 + 50 * u, 10 * u, 15 * u))
+    about_y = np.array([[math.cos(a), 0, math.sin(a)], [0, 1, 0], [-math.sin(a), 0, math.cos(a)]])
+    about_x = np.array([[1, 0, 0], [0, math.cos(b), -math.sin(b)], [0, math.sin(b), math.cos(b)]])
+    about_z = np.array([[math.cos(c), -math.sin(c), 0], [math.sin(c), math.cos(c), 0], [0, 0, 1]])
+    in_space = np.column_stack([places, np.zeros(len(places))]) @ (about_z @ about_x @ about_y).T
+    in_space += (-10 + 15 * u, 5 * u, 320 - 30 * u)
+    seen: NDArray[np.float64] = 300 * in_space[:, :2] / in_space[:, 2:] + (110, 100)
+    return seen
+
+
+def tilting_card(frame: int) -> NDArray[np.float32]:
+    sides = [a + (b - a) * share for a, b in zip(CARD, np.roll(CARD, -1, axis=0), strict=True) for share in (0, 1 / 2)]
+    return coverage(pictured(np.array(sides), frame), PLATE.width, PLATE.height)
+
+
+def tilting_logo(frame: int) -> NDArray[np.float32]:
+    body = coverage(pictured(rounded(70, 45, 30), frame), PLATE.width, PLATE.height)
+    cut: NDArray[np.float32] = body * (1 - coverage(pictured(ellipse(15, 5, 28, 18), frame), PLATE.width, PLATE.height))
+    return cut
+
+
+@cache
+def tilted(kind: str, *, layers: bool = True) -> FitResult:
+    drawn = {"card": tilting_card, "logo": tilting_logo}[kind]
+    options = FitOptions(tolerance_px=0.5, name="hero", layers=layers)
+    return fit_shapes([(frame, drawn(frame)) for frame in PLATE.frames], PLATE, options)
+
+
+def test_a_card_that_tilts_is_still_points_on_a_layer_with_perspective() -> None:
+    (shape,) = tilted("card").roto.shapes
+    assert shape.layer is not None
+    assert shape.layer.has_perspective
+    assert len(shape.keyframes) <= 2
+    for one, other in zip(shape.keyframes[0].points, shape.keyframes[-1].points, strict=True):
+        assert math.dist(one[:2], other[:2]) < 1.0
+    for frame in (1, 6, 12, 18, FRAMES):
+        points = np.array([point[:2] for point in evaluate_on_plate(shape, frame)])
+        assert np.linalg.norm(pictured(CARD, frame)[:, None] - points, axis=-1).min(axis=1).max() < 1.0
+
+
+def test_a_body_and_its_hole_share_one_layer() -> None:
+    body, hole = tilted("logo").roto.shapes
+    assert hole.invert
+    assert body.layer is not None
+    assert body.layer.has_perspective
+    assert body.layer is hole.layer
+    assert body.layer.name == "hero.group"
+    assert len(body.keyframes) + len(hole.keyframes) <= 5
+
+
+@pytest.mark.parametrize("kind", ["card", "logo"])
+def test_perspective_takes_fewer_numbers_and_is_counted_both_ways(kind: str) -> None:
+    layered, plain = tilted(kind).report, tilted(kind, layers=False).report
+    assert layered.control_numbers < {"card": 0.95, "logo": 0.7}[kind] * plain.control_numbers
+    assert plain.control_numbers == plain.baked_control_numbers
+    assert layered.baked_control_numbers > plain.control_numbers
+    assert layered.mean_px < plain.mean_px + 0.05
+    assert layered.worst_frame is not None
+    assert layered.worst_frame.max_px < 1.0
+
+
+@pytest.mark.parametrize("kind", ["card", "logo"])
+def test_perspective_and_its_bake_draw_the_same_and_the_mattes(kind: str) -> None:
+    drawn = {"card": tilting_card, "logo": tilting_logo}[kind]
+    layered = tilted(kind).roto
+    for frame in PLATE.frames:
+        wanted = drawn(frame)
+        outline_px = np.abs(np.diff(wanted, axis=0)).sum() + np.abs(np.diff(wanted, axis=1)).sum()
+        both = [render_shapes(roto, frame) for roto in (layered, baked(layered, 0.05))]
+        assert np.abs(both[0] - both[1]).sum() < 0.05 * outline_px
+        assert np.abs(both[0] - wanted).sum() < 0.3 * outline_px
+
+
+def area(polyline: NDArray[np.float64]) -> float:
+    x, y = polyline.T
+    return float(np.abs(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1))) / 2)
+
+
+def test_perspective_is_as_true_between_whole_frames() -> None:
+    body, hole = tilted("logo").roto.shapes
+    for frame in np.arange(1.5, FRAMES, 3.0):
+        true = [pictured(places, frame) for places in (rounded(70, 45, 30), ellipse(15, 5, 28, 18))]
+        for shape, outline in zip((body, hole), true, strict=True):
+            length = np.linalg.norm(np.roll(outline, -1, axis=0) - outline, axis=1).sum()
+            drawn = shape_polyline(shape, float(frame))
+            assert abs(area(drawn) - area(outline)) < 0.25 * length
+
+
+def test_a_part_that_goes_its_own_way_is_not_on_the_layer_of_the_others() -> None:
+    def parted(frame: int) -> NDArray[np.float32]:
+        x, y, angle, _ = pose(frame)
+        turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+        body = coverage(FLAG @ turn.T * 0.8 + (x, y), PLATE.width, PLATE.height)
+        eye = coverage(ellipse(-15, 0, 12, 8) @ turn.T * 0.8 + (x, y), PLATE.width, PLATE.height)
+        other = coverage(ellipse(190, 20 + 3 * frame, 14, 9), PLATE.width, PLATE.height)
+        painted: NDArray[np.float32] = body * (1 - eye) + other
+        return painted
+
+    roto = fit_shapes([(f, parted(f)) for f in PLATE.frames], PLATE, FitOptions(tolerance_px=0.5, layers=True)).roto
+    by_name = {shape.name: shape.layer for shape in roto.shapes}
+    assert len(by_name) == 3
+    shared = [layer for layer in by_name.values() if layer is not None and layer.name == "object.group"]
+    assert len(shared) == 2
+    assert sum(layer is None for layer in by_name.values()) == 1

@@ -31,7 +31,7 @@ from roto_daemon.fitting.feather import EdgeSoftness
 from roto_daemon.fitting.flow import Pictures, PlateFlow
 from roto_daemon.fitting.hidden import carried, known_only
 from roto_daemon.fitting.jointed import Look, Marker, Piece, fit_jointed
-from roto_daemon.fitting.layers import control_numbers, fit_layered
+from roto_daemon.fitting.layers import control_numbers, on_layers
 from roto_daemon.fitting.measure import BoundaryError, boundary_error, drawn_outlines, self_crossings
 from roto_daemon.fitting.mending import mended
 from roto_daemon.fitting.mixing import KeyRule, demanded_keys
@@ -190,6 +190,8 @@ def fit_shapes(
         pieces += fit_jointed(track, fitter, options.parts, look)
         done += len(track.frames)
         progress(_READING_SHARE + (1 - _READING_SHARE) * 0.95 * done / work)
+    if options.layers:
+        pieces = _on_layers(pieces, options)
     ordered = paint_order([piece.track for piece in pieces], options.name)
     shapes = tuple(pieces[index].shape(name, options.interpolation) for name, index in ordered)
     roto = Roto(plate, shapes)
@@ -217,8 +219,7 @@ def _fit_track(
     samples = mended(matched)
     demanded = demanded_keys(samples.frames, options.keyframes_at, options.keyframe_step)
     rule = KeyRule(options.interpolation, demanded)
-    fitted = fit_layered if options.layers else fit_samples
-    fit = fitted(samples, options.tolerance_px, rule, options.points)
+    fit = fit_samples(samples, options.tolerance_px, rule, options.points)
     return fit, frozenset(_moved_frames(matched, samples, options.tolerance_px))
 
 
@@ -360,6 +361,16 @@ class _Reader:
             )
         if not math.isfinite(float(matte.sum(dtype=np.float64))):
             raise FitError(f"the matte of frame {frame} holds values that are not numbers: render it again")
+
+
+def _on_layers(pieces: list[Piece], options: FitOptions) -> list[Piece]:
+    def fit_again(samples: Matched, tolerance_px: float) -> TrackFit:
+        demanded = demanded_keys(samples.frames, options.keyframes_at, options.keyframe_step)
+        return fit_samples(samples, tolerance_px, KeyRule(options.interpolation, demanded), options.points)
+
+    plain = [piece.fit for piece in pieces]
+    fits = on_layers(plain, options.tolerance_px, options.interpolation, fit_again, f"{options.name}.group")
+    return [replace(piece, fit=fit) for piece, fit in zip(pieces, fits, strict=True)]
 
 
 def _report(roto: Roto, tracks: list[Track], reader: _Reader, options: FitOptions) -> FitReport:

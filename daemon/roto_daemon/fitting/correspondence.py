@@ -72,6 +72,8 @@ class Matched:
     """Sample numbers of the corners, rising."""
     spacing_px: float
     """Mean distance of neighbouring samples."""
+    enlarged: Floats | None = None
+    """(T, M) how many px across the outline on the plate are one px of the samples; None: they lie on the plate."""
 
     @property
     def arcs(self) -> Floats:
@@ -89,6 +91,7 @@ class Matched:
             points=self.points[frames],
             tangents=self.tangents[frames],
             visible=self.visible[frames],
+            enlarged=None if self.enlarged is None else self.enlarged[frames],
         )
 
     @property

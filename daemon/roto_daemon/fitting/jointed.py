@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from roto_daemon.fitting.correspondence import Matched
-from roto_daemon.fitting.layers import control_numbers
+from roto_daemon.fitting.layers import control_numbers, named
 from roto_daemon.fitting.measure import BoundaryError, boundary_error, drawn_outlines, self_crossings
 from roto_daemon.fitting.parts import marked, split_track
 from roto_daemon.fitting.raster import shape_polyline
@@ -50,7 +50,7 @@ class Piece:
     """Frames on which the shape is drawn through what the mattes have."""
 
     def shape(self, name: str, interpolation: Interpolation) -> Shape:
-        """Return the shape, on a layer of its name where the fit has one."""
+        """Return the shape, on the layer of the fit where it has one."""
         keyframes = tuple(
             ShapeKeyframe(
                 int(frame), tuple(_point(row, bool(corner)) for row, corner in zip(rows, self.fit.corner, strict=True))
@@ -58,7 +58,7 @@ class Piece:
             for frame, rows in zip(self.fit.frames, self.fit.controls, strict=True)
         )
         lifetime = FrameRange(self.track.frames[0], self.track.frames[-1])
-        layer = None if self.fit.layer is None else replace(self.fit.layer, name=f"{name}.layer")
+        layer = named(self.fit.layer, name)
         return Shape(name, keyframes, lifetime, invert=self.track.hole, interpolation=interpolation, layer=layer)
 
 

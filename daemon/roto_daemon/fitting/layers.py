@@ -1,161 +1,205 @@
-"""Motion that a whole outline shares, taken out and keyed on a layer, so that points stay nearly still.
+"""Motion that outlines share, taken out and keyed on a layer, so that points stay nearly still.
 
 A turn carries points on arcs, and keyframes join them by lines: a steady quarter turn needs a dozen keyframes of
-every point, but two of one angle. The shared motion is a similarity: move, turn, scale.
+every point, but two of one angle. A card that tilts is one projective map, whatever is drawn on it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from roto_daemon.fitting.correspondence import Floats, Matched
-from roto_daemon.fitting.mixing import KeyRule, Mixing
-from roto_daemon.fitting.track_fit import TrackFit, fit_samples
-from roto_shapes.shape import Interpolation, Layer, LayerKeyframe, Roto
+from roto_daemon.fitting.shared_motion import SharedMotion, shared_motions
+from roto_daemon.fitting.track_fit import TrackFit
+from roto_shapes.layers import bends_px, placement
+from roto_shapes.shape import ControlPoint, Interpolation, Layer, Roto, Shape, ShapeKeyframe
+from roto_shapes.shot import FrameRange
 
-_ROUNDS = 8
-_LEAST_REACH_PX, _REACH = 1.0, 4.0
-"""Samples that stray from the shared motion by this many medians, at least so many px, count for a quarter."""
+Fitter = Callable[[Matched, float], TrackFit]
+"""Fits samples within a tolerance in px."""
 
 _KEYING_SHARE = 0.25
 """Part of the tolerance that keying the layer may leave to the points."""
 
-_NOISE_SHARE = 4.0
-"""Fewer sigmas of per-frame noise than that would buy keyframes of the layer: of a few hundred frames the largest
-error reaches 3 sigmas."""
+_BEND_SHARE = 0.2
+"""Part of the tolerance that is for Beziers which perspective makes none (`roto_shapes.layers.bend_px`)."""
+
+_FEWER_STRAYS = 0.5
+"""A projective map is worth its eight numbers where samples keep to it so much more closely than to a similarity."""
 
 _NUMBERS_A_POINT, _NUMBERS_OF_SIMILARITY = 6, 4
 """What an artist has to look after at one keyframe; the frame counts as one number more."""
 
-_MOST_KEYS_SHARE = 1 / 3
-"""A layer with keyframes on more of the frames than that explains nothing."""
+_FARTHEST = 0.8
+"""Share of the way to the horizon that samples may take: tips of tangents reach further, and shapes may to 0.95."""
+
+_BEND_FRAMES = 12
+_OWN = "layer"
 
 
-def fit_layered(matched: Matched, tolerance_px: float, rule: KeyRule, points: int | None = None) -> TrackFit:
-    """Return the cheaper of two fits of matched samples: of the points alone, and of points on a layer.
+def on_layers(
+    fits: Sequence[TrackFit], tolerance_px: float, interpolation: Interpolation, fit_again: Fitter, name: str
+) -> list[TrackFit]:
+    """Return the fits of an object's shapes, on layers where that takes fewer numbers in all and holds the same bound.
 
-    Cheaper is fewer numbers in all, among fits that hold the same bound. The fit's layer, if it has one, has no name
-    worth keeping: it is named after its shape.
+    First one layer of a name for all shapes of the object: those are on it that it makes cheaper, if together they
+    save more than it costs. Any other shape may then have a layer of its own (`named`).
     """
-    plain = fit_samples(matched, tolerance_px, rule, points)
-    layer = None if rule.held else shared_motion(matched, tolerance_px, rule.interpolation)
-    if layer is None:
-        return plain
-    poses = _poses(layer, matched.frames)
-    largest = float(poses[:, 3].max())
-    fit = fit_samples(_in_layer(matched, layer, poses), tolerance_px / largest, rule, points)
-    layered = replace(fit, tolerance_px=fit.tolerance_px * largest, noise_px=fit.noise_px * largest, layer=layer)
-    holds = layered.tolerance_px <= max(tolerance_px, plain.tolerance_px) * (1 + 1e-9)
-    return layered if holds and _numbers(layered) < _numbers(plain) else plain
+    found = _on_one_layer(fits, tolerance_px, interpolation, fit_again, name if len(fits) > 1 else _OWN)
+    if len(fits) > 1:
+        for number, fit in enumerate(fits):
+            if found[number] is None:
+                (found[number],) = _on_one_layer([fit], tolerance_px, interpolation, fit_again, _OWN)
+    return [layered or plain for layered, plain in zip(found, fits, strict=True)]
 
 
-def shared_motion(matched: Matched, tolerance_px: float, interpolation: Interpolation) -> Layer | None:
-    """Return the similarity that most samples follow, with few keyframes; None when that needs too many."""
-    pivot, poses = _similarities(matched)
-    reach_px = float(np.sqrt(np.mean(np.sum((matched.points[0] - matched.points[0].mean(axis=0)) ** 2, axis=-1))))
-    in_px = poses * (1, 1, reach_px, reach_px)
-    bound = max(_KEYING_SHARE * tolerance_px, _NOISE_SHARE * _noise(in_px))
-    keys, values = _keyed(matched.frames.astype(float), in_px, bound, interpolation)
-    if len(keys) > max(2, _MOST_KEYS_SHARE * len(matched.frames)):
-        return None
-    values = values / (1, 1, reach_px, reach_px)
-    keyframes = tuple(
-        LayerKeyframe(int(matched.frames[key]), float(x), float(y), float(np.degrees(angle)), float(scale))
-        for key, (x, y, angle, scale) in zip(keys, values, strict=True)
-    )
-    return Layer("layer", keyframes, (float(pivot[0]), float(pivot[1])), interpolation)
-
-
-def _similarities(matched: Matched) -> tuple[Floats, Floats]:
-    """Return the pivot (2,) and (T, 4): move across and down, angle in radians, scale, against the best seen frame."""
-    best = int(np.argmax(matched.visible.sum(axis=1)))
-    outlines = matched.points[..., 0] + 1j * matched.points[..., 1]
-    pivot = outlines[best].mean()
-    rest = outlines[best] - pivot
-    weights = matched.visible * 1.0 + 1e-3
-    for _ in range(_ROUNDS):
-        total = weights.sum(axis=1)
-        mean_rest = (weights * rest).sum(axis=1) / total
-        mean = (weights * outlines).sum(axis=1) / total
-        from_mean = rest - mean_rest[:, None]
-        factor = (weights * from_mean.conj() * (outlines - mean[:, None])).sum(axis=1)
-        factor /= np.maximum((weights * np.abs(from_mean) ** 2).sum(axis=1), 1e-9)
-        place = mean - factor * mean_rest
-        strays = np.abs(outlines - place[:, None] - factor[:, None] * rest)
-        reach = np.maximum(_LEAST_REACH_PX, _REACH * np.median(strays, axis=1, keepdims=True))
-        weights = (matched.visible * 1.0 + 1e-3) / (1 + (strays / reach) ** 2) ** 2
-    move = place - pivot
-    poses = np.stack([move.real, move.imag, np.unwrap(np.angle(factor)), np.maximum(np.abs(factor), 1e-3)], axis=-1)
-    return np.array([pivot.real, pivot.imag]), poses
-
-
-def _noise(values: Floats) -> float:
-    """Return the largest sigma of (T, 4) numbers over time, by fourth differences: blind to steady motion."""
-    if len(values) < 5:  # noqa: PLR2004 - a fourth difference has five terms
-        return 0.0
-    return float((1.4826 * np.median(np.abs(np.diff(values, 4, axis=0)), axis=0) / np.sqrt(70)).max())
-
-
-def _keyed(
-    times: Floats, values: Floats, bound: float, interpolation: Interpolation
-) -> tuple[list[int], NDArray[np.float64]]:
-    """Return few keyframes, as indices, and their values that stay within a bound of (T, 4) numbers on every frame."""
-    keys = sorted({0, len(times) - 1})
-    keyed, strays = _tried(times, values, keys, interpolation)
-    while strays.max() > bound:
-        straight = Mixing(times, tuple(keys), interpolation).apply(values[keys])
-        off = np.linalg.norm(values - straight, axis=-1)
-        off[keys] = -1.0
-        keys = sorted([*keys, int(np.argmax(off))])
-        keyed, strays = _tried(times, values, keys, interpolation)
-    for key in keys[1:-1]:
-        fewer = [other for other in keys if other != key]
-        tried, strays = _tried(times, values, fewer, interpolation)
-        if strays.max() <= bound:
-            keys, keyed = fewer, tried
-    return keys, keyed
-
-
-def _tried(times: Floats, values: Floats, keys: list[int], interpolation: Interpolation) -> tuple[Floats, Floats]:
-    """Return the values of keyframes that come nearest to all frames, and how far each frame (T,) is left off."""
-    mixing = Mixing(times, tuple(keys), interpolation)
-    nearest: Floats = values[keys]
-    if interpolation is Interpolation.LINEAR and len(keys) > 1:
-        nearest = np.asarray(np.linalg.lstsq(mixing.weights, values, rcond=None)[0], float)
-    return nearest, np.linalg.norm(values - mixing.apply(nearest), axis=-1)
-
-
-def _poses(layer: Layer, frames: NDArray[np.int64]) -> Floats:
-    """Return (T, 4) what the layer does on each frame: move across and down, angle in radians, scale."""
-    rows = np.array([(key.x, key.y, np.radians(key.rotation_deg), key.scale) for key in layer.keyframes])
-    keys = np.searchsorted(frames, [key.frame for key in layer.keyframes])
-    return Mixing(frames.astype(float), tuple(int(key) for key in keys), layer.interpolation).apply(rows)
-
-
-def _in_layer(matched: Matched, layer: Layer, poses: Floats) -> Matched:
-    """Return the samples as they lie before the layer's transform."""
-    cosine, sine = np.cos(poses[:, 2]), np.sin(poses[:, 2])
-    back = np.stack([np.stack([cosine, sine], axis=-1), np.stack([-sine, cosine], axis=-1)], axis=1)
-    from_pivot = matched.points - poses[:, None, :2] - np.array(layer.pivot)
-    points = np.einsum("tij,tmj->tmi", back, from_pivot) / poses[:, None, 3:] + np.array(layer.pivot)
-    tangents = np.einsum("tij,tmj->tmi", back, matched.tangents)
-    spacing = float(matched.spacing_px / np.mean(poses[:, 3]))
-    return replace(matched, points=points, tangents=tangents, spacing_px=spacing)
+def named(layer: Layer | None, shape_name: str) -> Layer | None:
+    """Return the layer of a shape's fit, named after the shape where it is the shape's own."""
+    return layer if layer is None or layer.name != _OWN else replace(layer, name=f"{shape_name}.layer")
 
 
 def control_numbers(roto: Roto) -> int:
     """Return how many numbers an artist has to look after: of keyframes of points and of layers, with their frames."""
     shapes = sum(len(shape.keyframes) * (_NUMBERS_A_POINT * shape.point_count + 1) for shape in roto.shapes)
-    return shapes + sum(len(layer.keyframes) * _numbers_a_key(layer) for layer in roto.layers)
+    return shapes + sum(map(_numbers_of_layer, roto.layers))
 
 
-def _numbers_a_key(layer: Layer) -> int:
-    return 1 + (_NUMBERS_OF_SIMILARITY if layer.is_similarity else len(layer.keyframes[0].numbers))
+def _on_one_layer(
+    plain: Sequence[TrackFit], tolerance_px: float, interpolation: Interpolation, fit_again: Fitter, name: str
+) -> list[TrackFit | None]:
+    """Return the fits that are worth a layer; None for those that are not."""
+    nothing: list[TrackFit | None] = [None] * len(plain)
+    found = _shared_layer([fit.matched for fit in plain], tolerance_px, interpolation, name)
+    if found is None:
+        return nothing
+    layer, samples = found
+    layered = [
+        _cheaper(fit, matched, layer, tolerance_px, fit_again) for fit, matched in zip(plain, samples, strict=True)
+    ]
+    saved = sum(_numbers(one) - _numbers(other) for one, other in zip(plain, layered, strict=True) if other)
+    return layered if saved > _numbers_of_layer(layer) else nothing
+
+
+def _shared_layer(
+    samples: Sequence[Matched], tolerance_px: float, interpolation: Interpolation, name: str
+) -> tuple[Layer, tuple[Matched, ...]] | None:
+    """Return the layer of the motion that most samples share, the simplest that explains it, and the samples for it."""
+    similarity, projective = shared_motions(samples)
+    motions: list[SharedMotion] = [similarity]
+    bound_px = _KEYING_SHARE * tolerance_px
+    if projective and similarity.stray_px > max(bound_px, projective.stray_px / _FEWER_STRAYS):
+        motions.insert(0, projective)
+    for motion in motions:
+        layer = motion.keyed(bound_px, interpolation, name)
+        if layer is not None and _is_before_horizon(layer, motion.samples):
+            return layer, motion.samples
+    return None
+
+
+def _is_before_horizon(layer: Layer, samples: Sequence[Matched]) -> bool:
+    if not layer.has_perspective:
+        return True
+    steepest = np.abs([key.perspective for key in layer.keyframes]).max(axis=0)
+    reach = np.zeros(2)
+    for matched in samples:
+        lying = _in_layer(matched, layer)
+        if lying is None:
+            return False
+        reach = np.maximum(reach, np.abs(lying.points - layer.pivot).max(axis=(0, 1)))
+    return bool(steepest @ reach <= _FARTHEST)
+
+
+def _cheaper(
+    plain: TrackFit, samples: Matched, layer: Layer, tolerance_px: float, fit_again: Fitter
+) -> TrackFit | None:
+    """Return the fit on a layer, if it holds the bound with fewer numbers than the one without, the layer's aside."""
+    lying = _in_layer(samples, layer)
+    if lying is None:
+        return None
+    bends = _BEND_SHARE * tolerance_px if layer.has_perspective else 0.0
+    fit = fit_again(lying, tolerance_px - bends)
+    bend = 0.0
+    if layer.has_perspective:
+        fit, bend = _unbent(fit, layer, bends)
+    if bend > bends or fit.tolerance_px > max(tolerance_px - bends, plain.tolerance_px) * (1 + 1e-9):
+        return None
+    fit = replace(fit, tolerance_px=max(fit.tolerance_px + bend, tolerance_px), layer=layer)
+    return fit if _numbers(fit) < _numbers(plain) else None
+
+
+def _in_layer(matched: Matched, layer: Layer) -> Matched | None:
+    """Return samples as they lie before a layer's transform; None where some would lie beyond its horizon."""
+    places = np.array([placement(layer, int(frame)) for frame in matched.frames]).reshape(-1, 3, 3)
+    back = np.linalg.inv(places)
+    points = np.concatenate([matched.points, np.ones((*matched.points.shape[:2], 1))], axis=-1)
+    moved = np.einsum("tij,tmj->tmi", back, points)
+    depth = moved[..., 2:]
+    if depth.min() <= 0:
+        return None
+    lying: Floats = moved[..., :2] / depth
+    slopes = (back[:, None, :2, :2] - lying[..., None] * back[:, None, 2:, :2]) / depth[..., None]
+    tangents = np.einsum("tmij,tmj->tmi", slopes, matched.tangents)
+    lengths = np.linalg.norm(tangents, axis=-1)
+    return replace(
+        matched,
+        points=lying,
+        tangents=tangents / lengths[..., None],
+        spacing_px=float(matched.spacing_px * lengths.mean()),
+        # An area shrinks by the determinant on the way back, and its side along the outline by the length.
+        enlarged=lengths / np.linalg.det(slopes),
+    )
+
+
+def _unbent(fit: TrackFit, layer: Layer, most_px: float) -> tuple[TrackFit, float]:
+    """Return a fit with segments halved that perspective would bend too far, and how far it bends any at most."""
+    bends = _bends(fit, layer)
+    if bends.max() > most_px:
+        fit = _halved(fit, np.flatnonzero(bends > most_px))
+        bends = _bends(fit, layer)
+    return fit, float(bends.max())
+
+
+def _bends(fit: TrackFit, layer: Layer) -> Floats:
+    """Return for each segment how far it strays from what it stands for, on keyframes and a few frames in between."""
+    keyframes = tuple(
+        ShapeKeyframe(int(frame), tuple(ControlPoint._make((*row.tolist(), False, None)) for row in rows))
+        for frame, rows in zip(fit.frames, fit.controls, strict=True)
+    )
+    keys = [key.frame for key in layer.keyframes]
+    lifetime = FrameRange(min(keys), max(keys))
+    shape = Shape("bend", keyframes, lifetime, interpolation=layer.interpolation, layer=layer)
+    frames = {*keys, *(int(frame) for frame in np.linspace(keys[0], keys[-1], _BEND_FRAMES))}
+    worst: Floats = np.max([bends_px(shape, frame) for frame in frames], axis=0)
+    return worst
+
+
+def _halved(fit: TrackFit, segments: NDArray[np.int64]) -> TrackFit:
+    """Return the same outlines with a point more in the middle of some segments."""
+    controls, count = fit.controls.copy(), len(fit.corner)
+    after = (segments + 1) % count
+    here, there = controls[:, segments], controls[:, after]
+    start, end = here[..., :2], there[..., :2]
+    leave, arrive = start + here[..., 4:], end + there[..., 2:4]
+    into, out = (start + 2 * leave + arrive) / 4, (leave + 2 * arrive + end) / 4
+    middle = (into + out) / 2
+    controls[:, segments, 4:] /= 2
+    controls[:, after, 2:4] /= 2
+    rows = np.concatenate([middle, into - middle, out - middle], axis=-1)
+    return replace(
+        fit,
+        controls=np.insert(controls, segments + 1, rows, axis=1),
+        corner=np.insert(fit.corner, segments + 1, values=False),
+    )
 
 
 def _numbers(fit: TrackFit) -> int:
-    layer = 0 if fit.layer is None else _numbers_a_key(fit.layer) * len(fit.layer.keyframes)
-    return len(fit.frames) * (_NUMBERS_A_POINT * len(fit.corner) + 1) + layer
+    return len(fit.frames) * (_NUMBERS_A_POINT * len(fit.corner) + 1)
+
+
+def _numbers_of_layer(layer: Layer) -> int:
+    own = _NUMBERS_OF_SIMILARITY if layer.is_similarity else len(layer.keyframes[0].numbers)
+    return len(layer.keyframes) * (own + 1)

@@ -326,10 +326,15 @@ class JointFit:
         return picked
 
     def deciding_errors(self, controls: Floats, frames: slice = slice(None)) -> Floats:
-        """Return (T, M): signed distances from the curve to the samples for the present feet, as they decide."""
+        """Return (T, M): signed distances from the curve to the samples for the present feet, as they decide.
+
+        They are px on the plate, whatever enlarges the samples there.
+        """
         values = self._values(controls, self._segment[frames])
         residuals = self._goal[frames] - np.einsum("tma,tma->tm", self._rows[frames], values)
         residuals *= np.where(self.matched.visible[frames], 1.0, _HIDDEN_ERROR)
+        if self.matched.enlarged is not None:
+            residuals *= self.matched.enlarged[frames]
         return deciding_errors(residuals, self._arcs[frames], self.deciding_px / self.matched.spacing_px)
 
     def move_feet(self) -> None:

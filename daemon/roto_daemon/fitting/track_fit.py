@@ -75,6 +75,8 @@ class TrackFit:
     tolerance_px: float
     """The bound that holds on every frame of the track: the one asked for, or the least that was reached."""
     noise_px: float
+    matched: Matched
+    """The samples that it was fitted to."""
     layer: Layer | None = None
     """What carries the points; `controls` are then those before its transform."""
 
@@ -103,7 +105,9 @@ def fit_samples(
     fit = _with_fewer_knots(fit, mixing, tolerance)
     fit, controls = tidied(fit, mixing, tolerance)
     reached = float(np.abs(fit.deciding_errors(mixing.apply(controls))).max())
-    return TrackFit(matched.frames[keys], controls, fit.knots.corner, max(tolerance, reached), edge_noise(matched))
+    return TrackFit(
+        matched.frames[keys], controls, fit.knots.corner, max(tolerance, reached), edge_noise(matched), matched
+    )
 
 
 def refit_samples(fit: JointFit, keys: list[int], tolerance_px: float, rule: KeyRule) -> TrackFit:
@@ -117,8 +121,9 @@ def refit_samples(fit: JointFit, keys: list[int], tolerance_px: float, rule: Key
     mixing = rule.mixing(fit.matched.frames, keys)
     controls = tidied_in_place(fit, mixing, tolerance)
     errors = np.abs(fit.deciding_errors(mixing.apply(controls)))
+    reached = max(tolerance, float(errors.max()))
     noise = edge_noise(fit.matched)
-    return TrackFit(fit.matched.frames[keys], controls, fit.knots.corner, max(tolerance, float(errors.max())), noise)
+    return TrackFit(fit.matched.frames[keys], controls, fit.knots.corner, reached, noise, fit.matched)
 
 
 def _deciding(matched: Matched, tolerance_px: float) -> tuple[float, float, float]:
@@ -146,6 +151,8 @@ def _noise(matched: Matched, arc_px: float) -> float:
     stop = len(matched.frames) - count + 1
     fourth = sum(weight * matched.points[k : k + stop] for k, weight in enumerate(_FOURTH_DIFFERENCE))
     along = np.sum(fourth * matched.normals[2:-2], axis=-1)
+    if matched.enlarged is not None:
+        along = along * matched.enlarged[2:-2]
     # What neighbours share is motion too fast for the difference to cancel, and no noise.
     along = along - gaussian_filter1d(along, max(_NOISE_REACH_PX, arc_px) / matched.spacing_px, axis=1, mode="wrap")
     shown = matched.visible[2:-2]
