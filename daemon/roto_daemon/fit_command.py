@@ -31,6 +31,8 @@ from roto_shapes.shot import FrameRange
 _BAD_INPUT, _NO_OUTPUT = 3, 6
 """The exit codes of `roto`, see docs/reference/cli.md."""
 _DEFAULT_NAME = "object"
+_FRAMES_EXPLAINED = 5
+"""A table that gives the reasons of more frames is no help to find the first one."""
 
 
 def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
@@ -274,7 +276,7 @@ def _facts(result: FitResult) -> dict[str, object]:
         "worst_error_px": worst.max_px if worst else None,
         "worst_frame": worst.frame if worst else None,
         "doubtful_frames": list(report.doubtful_frames),
-        "look_first": [{"frame": each.frame, "reasons": list(each.reasons)} for each in _by_frame(result)],
+        "look_first": [{"frame": each.frame, "reasons": list(each.reasons)} for each in report.look_first],
         "seconds": report.seconds,
     }
 
@@ -298,7 +300,7 @@ def _print(result: FitResult, files: Sequence[str], notes: Sequence[str], points
     elif report.effective_tolerance_px > report.tolerance_px:
         asked = f"{report.tolerance_px:g} px could not be held"
         table.add_row("bound that holds", f"{report.effective_tolerance_px:.2f} px: {asked}")
-    for row, words in enumerate(_looks(result) or ["no frame"]):
+    for row, words in enumerate(_looks(report.look_first) or ["no frame"]):
         table.add_row("" if row else "need a look first", words)
     table.add_row("time", f"{report.seconds:.1f} s")
     console.print(table)
@@ -306,12 +308,11 @@ def _print(result: FitResult, files: Sequence[str], notes: Sequence[str], points
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _looks(result: FitResult) -> list[str]:
-    return [f"{each.frame}: {'; '.join(each.reasons)}" for each in _by_frame(result)]
-
-
-def _by_frame(result: FitResult) -> list[LookFirst]:
-    return sorted(result.report.look_first, key=lambda each: each.frame)
+def _looks(look_first: Sequence[LookFirst]) -> list[str]:
+    """Return a line for each of the gravest frames, and one that names the others."""
+    lines = [f"{each.frame}: {'; '.join(each.reasons)}" for each in look_first[:_FRAMES_EXPLAINED]]
+    others = sorted(each.frame for each in look_first[_FRAMES_EXPLAINED:])
+    return [*lines, *([f"then {', '.join(map(str, others))}"] if others else [])]
 
 
 def _fail(error: RotoError, code: int) -> NoReturn:

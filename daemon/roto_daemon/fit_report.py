@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roto_daemon.errors import FitError, OutputError
-from roto_daemon.fitting.attention import Reason
+from roto_daemon.fitting.attention import WORST_FACTOR, Reason
+from roto_daemon.fitting.outline import visible
 from roto_daemon.fitting.quality import (
     FrameQuality,
     Quality,
@@ -39,6 +40,8 @@ _MARGIN = 0.08
 """Of the object's size, kept free around it."""
 _GROUND, _MATTE = 26, 70
 """Grey of what a matte leaves out, and what full coverage adds to it: lines and points must lead."""
+_RING, _RING_PX = (255, 120, 90), 22
+"""Drawn round the worst place, so that the eye need not look for it."""
 _DIMMED = 0.82
 """The plate beneath is darkened a little for the same reason."""
 _MASK_EDGE = (120, 132, 150)
@@ -54,7 +57,7 @@ body{margin:0;background:#1b1b1d;color:#dcdcde;font:15px/1.5 system-ui,"Segoe UI
 main{max-width:1400px;margin:0 auto;padding:32px 40px}
 h1{font-size:28px;margin:0}h2{font-size:18px;margin:36px 0 10px}p{margin:4px 0}.quiet{color:#9a9aa0}
 .numbers{display:flex;flex-wrap:wrap;gap:12px;margin-top:20px}
-.numbers div{background:#262629;border-radius:6px;padding:10px 16px;min-width:120px}
+.numbers div{background:#262629;border-radius:6px;padding:10px 14px;min-width:96px}
 .numbers b{display:block;font-size:22px;font-weight:600}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th{color:#9a9aa0;font-weight:500}th,td{text-align:right;padding:5px 10px;border-bottom:1px solid #333337}
@@ -166,7 +169,8 @@ def html_report(source: ReportSource) -> str:
         _chart(quality),
         (
             '<p class="quiet"><i style="background:#e8604c"></i>worst place<i style="background:#e8c060"></i>95 %'
-            '<i style="background:#58b080"></i>mean<i style="background:#7a7a80"></i>tolerance</p>'
+            '<i style="background:#58b080"></i>mean<i style="background:#7a7a80"></i>tolerance'
+            '<i style="background:#e0a030;border-radius:5px;width:8px;height:8px;margin-bottom:1px"></i>look first</p>'
         ),
         "<h2>Keyframes over time</h2>",
         _strip(quality),
@@ -175,7 +179,8 @@ def html_report(source: ReportSource) -> str:
             '<p class="quiet">Left: what an artist can grab; squares stand on a keyframe, rings in between. Right: '
             "the outline coloured by its distance from the masks' edge, which runs beneath it in grey: "
             f'<i style="background:#46c878"></i>0<i style="background:#f0d73c"></i>{quality.tolerance_px:g} px'
-            f'<i style="background:#f53c32"></i>{2 * quality.tolerance_px:g} px and more</p>'
+            f'<i style="background:#f53c32"></i>{2 * quality.tolerance_px:g} px and more. '
+            "A ring marks the worst place.</p>"
         ),
         *(_figure(source, frame) for frame in shown),
         "<h2>Shapes</h2>",
@@ -259,7 +264,16 @@ def _chart(quality: Quality) -> str:
         f'<line x1="50" x2="{width - 20}" y1="{level:.1f}" y2="{level:.1f}" stroke="#7a7a80" stroke-dasharray="6 5"/>'
         f'<text x="8" y="{level + 4:.1f}">{quality.tolerance_px:g} px</text><text x="8" y="16">{top:.1f}</text>'
         f"{line('max_px', '#e8604c')}{line('percentile95_px', '#e8c060')}{line('mean_px', '#58b080')}"
-        f"{_frame_marks(quality, 50, width - 20, height - 5)}</svg>"
+        f"{_look_marks(quality, 50, width - 20)}{_frame_marks(quality, 50, width - 20, height - 5)}</svg>"
+    )
+
+
+def _look_marks(quality: Quality, left: float, right: float) -> str:
+    """Return a mark at each frame that needs a look first."""
+    return "".join(
+        f'<circle cx="{_across(quality, one.frame, left, right):.1f}" cy="6" r="4" fill="#e0a030">'
+        f"<title>{one.frame}: {escape('; '.join(one.reasons))}</title></circle>"
+        for one in quality.look_first
     )
 
 
@@ -306,6 +320,10 @@ def _figure(source: ReportSource, frame: int) -> str:
         draw_editable(editable, view, shape, points, keyed=is_keyed(shape, frame))
     mapped = view.show(base)
     _draw_errors(mapped, view, lines, reference, source.quality.tolerance_px)
+    worst = _worst_place(lines, reference, source)
+    if worst is not None:
+        for image in (editable, mapped):
+            cv2.circle(image, tuple(map(int, view.place(worst))), _RING_PX << 4, _RING, 2, cv2.LINE_AA, 4)
     numbers = next(each for each in source.quality.frames if each.frame == frame)
     return (
         f'<figure id="frame{frame}"><figcaption><b>Frame {frame}</b> <span class="quiet">{_caption(numbers)}</span>'
@@ -346,6 +364,21 @@ def _draw_errors(
         for start, end, colour in zip(places, np.roll(places, -1, axis=0), colours, strict=True):
             ends = np.stack([start, end])
             cv2.polylines(image, [ends], False, colour.tolist(), 3, cv2.LINE_AA, 4)  # noqa: FBT003 - the same
+
+
+def _worst_place(
+    lines: Sequence[NDArray[np.float64]], reference: Sequence[NDArray[np.float64]], source: ReportSource
+) -> NDArray[np.float64] | None:
+    """Return where one edge lies furthest from the other inside the plate, (2,) px; None where that is near enough."""
+    worst, place, plate = WORST_FACTOR * source.quality.tolerance_px, None, source.roto.plate
+    for edges, others in ((lines, reference), (reference, lines)):
+        for line in edges:
+            points, errors = edge_errors(line, others)
+            errors = np.where(visible(points, plate.width, plate.height), errors, 0.0)
+            number = int(np.argmax(errors))
+            if worst < errors[number] < np.inf:
+                worst, place = float(errors[number]), points[number]
+    return place
 
 
 def _image(picture: Picture, words: str) -> str:

@@ -15,6 +15,9 @@ from rich.text import Text
 from roto_client.results import EngineInfo, LookFirst
 from roto_client.tracking import Tell, TrackResult
 
+_REASONS_SHOWN = 6
+"""A table that gives more reasons is no help to find the first frame."""
+
 
 class _Pace(ProgressColumn):
     """Frames per second."""
@@ -90,11 +93,13 @@ def track_tables(result: TrackResult) -> list[Table]:
 
 
 def _looks(look_first: Iterable[LookFirst]) -> list[str]:
-    """Return a line for each set of reasons, with its frames."""
+    """Return a line for each set of reasons, with its frames; the gravest ones, and one that names the others."""
     frames: dict[tuple[str, ...], list[int]] = {}
     for each in look_first:
         frames.setdefault(each.reasons, []).append(each.frame)
-    return [f"{spans(own)}: {'; '.join(reasons)}" for reasons, own in frames.items()]
+    lines = [f"{spans(own)}: {'; '.join(reasons)}" for reasons, own in frames.items()]
+    others = sorted(frame for own in list(frames.values())[_REASONS_SHOWN:] for frame in own)
+    return [*lines[:_REASONS_SHOWN], *([f"then {spans(others)}"] if others else [])]
 
 
 def track_facts(result: TrackResult) -> dict[str, Any]:

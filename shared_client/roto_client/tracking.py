@@ -106,12 +106,12 @@ class TrackResult:
 
     @property
     def look_first(self) -> list[LookFirst]:
-        """Return the frames that need a look first, rising, with what the engine and the fit say about them."""
-        low: tuple[str, ...] = (_LOW_CONFIDENCE_WORDS,)
-        reasons = dict.fromkeys(self.low_confidence, low)
-        for each in self.report.look_first:
+        """Return the frames that need a look first: those of the fit, the gravest first, then those of the engine."""
+        reasons: dict[int, tuple[str, ...]] = {}
+        low = tuple(LookFirst(frame, (_LOW_CONFIDENCE_WORDS,)) for frame in self.low_confidence)
+        for each in self.report.look_first + low:
             reasons[each.frame] = tuple(dict.fromkeys(reasons.get(each.frame, ()) + each.reasons))
-        return [LookFirst(frame, words) for frame, words in sorted(reasons.items())]
+        return [LookFirst(frame, words) for frame, words in reasons.items()]
 
 
 class Watcher(Protocol):

@@ -84,9 +84,9 @@ def test_an_object_is_followed_and_everything_asked_for_is_written(stand_in: Sta
         "keyframes 1",
         "0.25 px mean",
         "2.00 px at worst, on frame 1006",
-        "need a look first 1003: low confidence; a shape crosses itself",
+        "1003: a shape crosses itself; low confidence",
         "1004, 1007: low confidence",
-        "1006: outline off by 2.0 px; mask drawn through",
+        "need a look first 1006: outline off by 2.0 px; mask drawn through",
         "plate 64x48, frames 1001-1010",
         f"Wrote {tmp_path / 'a.nk'}",
     ):
@@ -151,7 +151,7 @@ def test_prompts_of_one_frame_are_sent_together(stand_in: StandInDaemon, tmp_pat
     assert facts["worst_error"] == {"frame": 1006, "mean_px": 0.25, "p95_px": 0.5, "max_px": 2.0}
     assert facts["low_confidence_frames"] == [1003, 1004, 1007]
     assert facts["doubtful_frames"] == [1006]
-    assert facts["look_first"][2] == {"frame": 1006, "reasons": ["outline off by 2.0 px", "mask drawn through"]}
+    assert facts["look_first"][0] == {"frame": 1006, "reasons": ["outline off by 2.0 px", "mask drawn through"]}
     assert [stage["stage"] for stage in facts["stages"]] == ["open", "point", "track", "fit", "write shapes"]
     assert facts["stages"][2]["frames_per_second"] > 0
     assert facts["files"] == [str(tmp_path / "a.nk")]

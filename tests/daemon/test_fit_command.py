@@ -129,6 +129,25 @@ def test_a_page_shows_the_plate_beneath_the_outline_where_there_is_one(
     assert all(share > 0.5 for share in outlines) if with_plate else max(outlines) < 0.05
 
 
+def ringed(picture: NDArray[np.uint8]) -> bool:
+    """Say whether a picture shows the ring round a worst place."""
+    return bool((np.abs(picture.astype(int) - (90, 120, 255)).max(axis=2) < 40).sum() > 40)
+
+
+def test_a_ring_marks_the_worst_place_on_frames_that_are_far_off_and_on_no_other(masks: Path, tmp_path: Path) -> None:
+    report = tmp_path / "q.html"
+    done = roto(str(masks), "--out", str(tmp_path / "a.json"), "--report", str(report))
+    assert done.exit_code == 0, done.output
+    page = report.read_text()
+    frames = [int(each) for each in re.findall(r'<figure id="frame(\d+)"', page)]
+    shown = pictures(page)
+    assert {frame: ringed(shown[2 * number]) for number, frame in enumerate(frames)} == {
+        frame: frame == 1003 for frame in frames
+    }
+    assert 1003 in frames
+    assert len(frames) > 1
+
+
 def test_a_report_of_an_unknown_form_is_refused_before_the_work(masks: Path, tmp_path: Path) -> None:
     done = roto(str(masks), "--out", str(tmp_path / "a.json"), "--report", str(tmp_path / "q.pdf"))
     assert done.exit_code == 3
