@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn, Optional
 
 import typer
 
@@ -78,6 +78,16 @@ def frame_list(text: str) -> tuple[int, ...]:
         return tuple(_frame(part) for part in text.split(",")) if text.strip() else ()
     except ValueError:
         _refuse(f"'{text}' names no frames: write whole numbers with commas, such as 1001,1010")
+
+
+def parts(text: str) -> Optional[int]:
+    """Return a number of parts; None for `auto`."""
+    if text == "auto":
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        _refuse(f"'{text}' is no number of parts: give one, such as 4, or auto")
 
 
 def sendable(text: str) -> str:

@@ -238,6 +238,14 @@ def track(  # noqa: PLR0913 - each is an option of the command
             metavar="N", rich_help_panel=_SHAPES, help="At most so many points a shape, instead of a tolerance."
         ),
     ] = None,
+    parts: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|N",
+            rich_help_panel=_SHAPES,
+            help="Split a jointed outline at its necks into overlapping parts, at most N.",
+        ),
+    ] = "1",
     threshold: Annotated[
         float,
         typer.Option(metavar="LEVEL", rich_help_panel=_SHAPES, help="The coverage, 0 to 1, that is the matte's edge."),
@@ -423,6 +431,7 @@ def track(  # noqa: PLR0913 - each is an option of the command
     try:
         fit = replace(
             FitOptions.bounded(tolerance, points),
+            parts=arguments.parts(parts),
             threshold=threshold,
             interpolation=interpolation,
             keyframes_at=arguments.frame_list(keyframes),

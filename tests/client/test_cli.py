@@ -159,7 +159,7 @@ def test_prompts_of_one_frame_are_sent_together(stand_in: StandInDaemon, tmp_pat
 
 def test_shapes_are_ordered_as_a_fit_of_masks_orders_them(stand_in: StandInDaemon, tmp_path: Path) -> None:
     options = ["--points", "9", "--threshold", "0.25", "--interpolation", "smooth", "--keyframes", "1002,1004"]
-    more = ["--every", "3", "--layers", "--offset", "-1.5", "--feather"]
+    more = ["--parts", "auto", "--every", "3", "--layers", "--offset", "-1.5", "--feather"]
     done = roto("track", "p", *CLICK, *options, *more, "--out", str(tmp_path / "a.nk"), "--daemon", stand_in.address)
     assert done.exit_code == 0, done.output
     assert wire.fit_options_from_wire(stand_in.fits[-1]) == FitOptions(
@@ -168,6 +168,7 @@ def test_shapes_are_ordered_as_a_fit_of_masks_orders_them(stand_in: StandInDaemo
         keyframes_at=(1002, 1004),
         keyframe_step=3,
         points=9,
+        parts=None,
         layers=True,
         offset_px=-1.5,
         feather=True,
@@ -181,6 +182,7 @@ def test_shapes_are_ordered_as_a_fit_of_masks_orders_them(stand_in: StandInDaemo
     [
         (["--points", "9", "--tolerance", "1"], "one of the two"),
         (["--points", "3"], "too few"),
+        (["--parts", "0"], "split into 0 parts"),
         (["--threshold", "1"], "between 0 and 1"),
         (["--every", "0"], "step of 1 or more"),
         (["--offset", "1000"], "moves no edge"),
@@ -233,6 +235,7 @@ def test_the_daemon_is_found_by_the_variable(stand_in: StandInDaemon) -> None:
         (["track", "p", *CLICK, "--out", "a.nk", "--tolerance", "0"], "above 0"),
         (["track", "p", *CLICK, "--out", "a.nk", "--tolerance", "much"], "above 0"),
         (["track", "p", *CLICK, "--out", "a.nk", "--keyframes", "1001,b"], "names no frames"),
+        (["track", "p", *CLICK, "--out", "a.nk", "--parts", "some"], "no number of parts"),
         (["doctor", "--daemon", "nowhere:"], "HOST:PORT"),
         (["fly"], "fly"),
     ],

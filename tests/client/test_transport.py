@@ -147,7 +147,7 @@ OPTIONS = FitOptions(
 )
 
 
-@pytest.mark.parametrize("options", [OPTIONS, FitOptions(points=12), FitOptions()])
+@pytest.mark.parametrize("options", [OPTIONS, FitOptions(points=12), FitOptions(parts=None), FitOptions()])
 def test_a_fit_is_ordered_with_all_its_options(
     transport: GrpcTransport, session_id: str, stand_in: StandInDaemon, options: FitOptions
 ) -> None:

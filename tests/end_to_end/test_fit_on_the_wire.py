@@ -163,6 +163,8 @@ def test_locked_keyframes_are_kept_without_a_word_about_edits(session: Session) 
     with pytest.raises(BadInputError, match="keep their control points"):
         hero.fit(FitOptions(points=8))
     assert session.shapes().shapes == (after,), "a fit that is refused changes nothing"
+    with pytest.raises(BadInputError, match="do without parts"):
+        hero.fit(FitOptions(parts=3))
     hero.set_shapes([])
     (fresh,), _ = hero.fit()
     assert not any(key.locked for key in fresh.keyframes)

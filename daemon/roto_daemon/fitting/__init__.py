@@ -286,6 +286,7 @@ def _refuse_ignored(options: FitOptions, roto: Roto) -> None:
     smooth = options.interpolation is not _DEFAULT.interpolation
     refused = [
         (options.points is not None, "their control points: give a tolerance instead of points"),
+        (options.parts != _DEFAULT.parts, "their outlines whole or in parts as they are: do without parts"),
         (options.feather, "the feather that they have: do without measuring a new one"),
         (bool(options.keyframes_at or options.keyframe_step), "keyframes where the bound asks for them: demand none"),
         (options.layers, "their points free of layers: do without layers"),

@@ -54,7 +54,9 @@ from roto_shapes.shape import Roto, Shape
 from roto_shapes.shot import FrameRange, Plate, PlatePath
 
 _OPTIONS_SINCE = (1, 1)
-_LATE_OPTIONS = frozenset({"keyframes_at", "keyframe_step", "points", "layers", "offset_px", "feather", "edited"})
+_LATE_OPTIONS = frozenset(
+    {"keyframes_at", "keyframe_step", "points", "parts", "layers", "offset_px", "feather", "edited"}
+)
 """What FitShapes takes since that version of the protocol."""
 
 _HELLO_TIMEOUT_S = 5.0
