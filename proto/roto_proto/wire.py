@@ -243,7 +243,11 @@ def _layer_from_wire(message: pb.Layer) -> Layer:
 
 
 def fit_options_to_wire(options: FitOptions) -> sessions_pb2.FitShapesRequest:
-    """Return a request that asks for a fit with options; the name stays behind, for the object has one."""
+    """Return a request that asks for a fit with options; the name stays behind, for the object has one.
+
+    What is not asked for is not sent, so that an older peer misses nothing.
+    """
+    parts = _PARTS_THAT_HELP if options.parts is None else options.parts
     return sessions_pb2.FitShapesRequest(
         tolerance_px=options.tolerance_px,
         threshold=options.threshold,
@@ -251,7 +255,7 @@ def fit_options_to_wire(options: FitOptions) -> sessions_pb2.FitShapesRequest:
         keyframes_at=options.keyframes_at,
         keyframe_step=options.keyframe_step or 0,
         points=options.points or 0,
-        parts=_PARTS_THAT_HELP if options.parts is None else options.parts,
+        parts=0 if parts == FitOptions().parts else parts,
         layers=options.layers,
         offset_px=options.offset_px,
         feather=options.feather,
