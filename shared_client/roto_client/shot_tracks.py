@@ -45,12 +45,19 @@ class ShotResult:
 
 
 def plan_tracks(
-    shots: Sequence[Shot], prompts: Mapping[str, ShotPrompts], numbering: Numbering, folder: Path, also: Sequence[str]
+    shots: Sequence[Shot],
+    prompts: Mapping[str, ShotPrompts],
+    numbering: Numbering,
+    folder: Path,
+    *,
+    also: Sequence[str] = (),
+    engine: str = "",
 ) -> dict[str, TrackOrder]:
     """Return an order for each shot that has prompts, in the order of the cut.
 
-    `also` names what is written beside the shapes, by the keys of `RESULTS`. Raises BadInputError for prompts of a
-    shot that is not in the edit, for a shot without a plate, and for results that do not exist.
+    `also` names what is written beside the shapes, by the keys of `RESULTS`; no engine means the daemon's. Raises
+    BadInputError for prompts of a shot that is not in the edit, for a shot without a plate, and for results that do
+    not exist.
     """
     unknown = [name for name in prompts if name not in {shot.name for shot in shots}]
     if unknown:
@@ -60,7 +67,7 @@ def plan_tracks(
         if name not in RESULTS:
             raise BadInputError(f"'{name}' is no result that can be written: choose of {', '.join(RESULTS)}.")
     return {
-        shot.name: _order(shot, prompts[shot.name], numbering, folder / shot.name, also)
+        shot.name: replace(_order(shot, prompts[shot.name], numbering, folder / shot.name, also), engine=engine)
         for shot in shots
         if shot.name in prompts
     }

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from roto_client.errors import ClientError
-from roto_client.options import OBJECT, RESULTS, DaemonOption, JsonOption, print_files, print_json, where
+from roto_client.options import OBJECT, RESULTS, SETTINGS, DaemonOption, JsonOption, print_files, print_json, where
 from roto_client.prompts_file import read_shot_prompts
 from roto_client.report import ProgressBars
 from roto_client.session import connect
@@ -72,6 +72,9 @@ def shots(  # noqa: PLR0913 - each is an option of the command
         ),
     ] = None,
     as_json: JsonOption = False,
+    engine: Annotated[
+        str, typer.Option(metavar="NAME", rich_help_panel=SETTINGS, help="The engine (default: the daemon's).")
+    ] = "",
     daemon: DaemonOption = None,
 ) -> None:
     """List the shots of an edit, or track them."""
@@ -89,7 +92,8 @@ def shots(  # noqa: PLR0913 - each is an option of the command
     numbering = Numbering(first_frame, handles, plates and str(Path(plates).absolute()))
     read = read_edit(edit, rate, numbering)
     if track:
-        orders = shot_tracks.plan_tracks(read.shots, read_shot_prompts(track), numbering, Path(out), also or [])
+        pointed = read_shot_prompts(track)
+        orders = shot_tracks.plan_tracks(read.shots, pointed, numbering, Path(out), also=also or [], engine=engine)
         _track(orders, Path(out), daemon, as_json=as_json)
     elif as_json:
         print_json(shots_report.shots_facts(read, handles))
