@@ -83,8 +83,8 @@ class Matched:
         share: Floats = own / np.maximum(own.mean(axis=1, keepdims=True), 1e-9)
         return share
 
-    def part(self, frames: NDArray[np.int64]) -> Matched:
-        """Return the samples on some of the frames, given as indices."""
+    def part(self, frames: NDArray[np.int64] | slice) -> Matched:
+        """Return the samples on some of the frames, given as indices or as a range of them."""
         return replace(
             self,
             frames=self.frames[frames],

@@ -22,8 +22,9 @@ _AROUND = 2
 _SPIKE = 3.0
 """A second time difference this many medians high is a frame where the motion breaks: the animator's own keyframe."""
 
-_NO_DOUBT = 4.0
-"""Without a keyframe the present feet may miss the tolerance this many times before new feet could not mend it."""
+_NO_DOUBT = 2.0
+"""Without a keyframe the present feet may miss the tolerance this many times before new feet could not mend it: of 700
+trials between 1 and 4 times on turning, noisy and smoothly keyed clips 4 were mended, all of them below 1.5."""
 
 _CYCLES = 2
 _INSIDE = 0.25
@@ -161,7 +162,9 @@ class KeyframeSearch:
         if error <= self.tolerance_px or error > _NO_DOUBT * self.tolerance_px:
             return error <= self.tolerance_px
         error = self._local_error(fewer, key, self.rounds)
-        return error <= self.tolerance_px or error <= self._local_error(keys, key, self.rounds)
+        if error <= self.tolerance_px or self._local_error(keys, key, 0) <= self.tolerance_px:
+            return error <= self.tolerance_px
+        return error <= self._local_error(keys, key, self.rounds)
 
     def _least_needed(self, keys: list[int]) -> list[int]:
         """Return the inner keyframes, those first that lie nearest to the line between their neighbours."""

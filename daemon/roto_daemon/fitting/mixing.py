@@ -156,7 +156,10 @@ def demanded_keys(frames: NDArray[np.int64], wanted: tuple[int, ...], step: int 
 
 def mixed(weights: Floats, values: Floats) -> Floats:
     """Return (T, ...) mixtures of (K, ...) values, for weights (T, K) that are mostly zero."""
-    flat: Floats = np.asarray(sp.csr_matrix(weights) @ values.reshape(len(values), -1))
+    some = weights != 0
+    ends = np.concatenate([[0], np.cumsum(some.sum(axis=1))])
+    sparse = sp.csr_matrix((weights[some], np.nonzero(some)[1], ends), shape=weights.shape)
+    flat: Floats = np.asarray(sparse @ values.reshape(len(values), -1))
     return flat.reshape(len(weights), *values.shape[1:])
 
 

@@ -14,13 +14,11 @@ from copy import copy
 from dataclasses import dataclass, field
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.sparse.linalg import SuperLU
 
 from roto_daemon.fitting.correspondence import Floats, Matched
 from roto_daemon.fitting.curve import Knots, bernstein, bernstein_slope, first_handles
-from roto_daemon.fitting.equations import Blocks, segment_sums
+from roto_daemon.fitting.equations import Blocks, Solve, segment_sums
 from roto_daemon.fitting.mixing import Mixing, mixed
 from roto_shapes.shape import Interpolation
 
@@ -70,6 +68,9 @@ FEWEST_KNOTS = 4
 ROUNDS = 5
 """Rounds of solving and finding feet that a fit takes to settle."""
 
+_BY_FRAME = ("controls", "feet", "_arcs", "_pulls", "_rows", "_goal", "_segment")
+_STATE = ("controls", "feet", "ratio", "_segment", "_rows", "_goal", "_sums")
+
 _CHUNK = 64
 """Frames handled at once, to bound memory."""
 
@@ -93,6 +94,7 @@ class JointFit:
     """Weight of keeping points on their material point at the next `gather`; FIRST_PULL or KEYED_PULL."""
     deciding_px: float = DECIDING_ARC_PX
     """How much arc residuals are averaged over before they decide; more where mattes are noisy."""
+    _sums: tuple[Floats, Floats] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         """Start from the outline itself: knots on their samples, tangents as they fit each frame alone."""
@@ -159,28 +161,29 @@ class JointFit:
     def window(self, frames: slice) -> JointFit:
         """Return the fit of a part of the clip, as if it were alone, with its present feet, ratios and controls."""
         part = copy(self)
-        part.matched = self.matched.part(np.arange(len(self.feet))[frames])
-        for name in ("controls", "feet", "_arcs", "_pulls", "_rows", "_goal", "_segment", "_left", "_right"):
-            setattr(part, name, getattr(self, name)[frames].copy())
+        part.matched = self.matched.part(frames)
+        left, right = self._summed()
+        own = {name: getattr(self, name)[frames] for name in _BY_FRAME}
+        vars(part).update(own, _sums=(left[frames], right[frames]))
         return part
 
     def gather(self) -> None:
-        """Sum the normal equations of each frame and segment for the present feet, ratios and controls."""
-        frames, samples = self.matched.points.shape[:2]
-        count = len(self.knots.at)
-        self._rows = np.empty((frames, samples, 8))
-        self._goal = np.empty((frames, samples))
-        self._segment = np.empty((frames, samples), np.int64)
-        self._left = np.empty((frames, count, 8, 8))
-        self._right = np.empty((frames, count, 8))
-        for first in range(0, frames, _CHUNK):
-            self._gather_frames(slice(first, min(first + _CHUNK, frames)))
+        """Take the present feet, ratios and controls for what is solved and judged next."""
+        normals = self.matched.normals
+        self._segment, self._rows = self._rows_of(self.feet, normals)
+        self._goal = np.sum(normals * self.matched.points, axis=-1)
+        self._sums = None
 
-    def _gather_frames(self, chunk: slice) -> None:
-        points, normals = self.matched.points[chunk], self.matched.normals[chunk]
-        feet = self.feet[chunk]
-        segment, rows = self._rows_of(feet, normals)
-        goal = np.sum(normals * points, axis=-1)
+    def _summed(self) -> tuple[Floats, Floats]:
+        """Return the normal equations of each frame and segment, (T, N, 8, 8) and (T, N, 8), as last gathered."""
+        if self._sums is None:
+            parts = [self._sums_of(slice(first, first + _CHUNK)) for first in range(0, len(self.feet), _CHUNK)]
+            self._sums = np.concatenate([left for left, _ in parts]), np.concatenate([right for _, right in parts])
+        return self._sums
+
+    def _sums_of(self, chunk: slice) -> tuple[Floats, Floats]:
+        points, feet = self.matched.points[chunk], self.feet[chunk]
+        segment, rows, goal = self._segment[chunk], self._rows[chunk], self._goal[chunk]
         residual = goal - np.einsum("tma,tma->tm", rows, self._values(self.controls[chunk], segment))
         weight = self._weights(residual, self.matched.visible[chunk]) * self._arcs[chunk]
         count = len(self.knots.at)
@@ -192,9 +195,7 @@ class JointFit:
         sums = segment_sums(at_home, pulls, np.sum(tangents * points, axis=-1), pull * weight, count)
         extra = self._handle_sums(self.controls[chunk], segment)
         corner = self._corner_sums(points)
-        self._left[chunk] = left + sums[0] + extra[0] + corner[0]
-        self._right[chunk] = right + sums[1] + extra[1] + corner[1]
-        self._rows[chunk], self._goal[chunk], self._segment[chunk] = rows, goal, segment
+        return left + sums[0] + extra[0] + corner[0], right + sums[1] + extra[1] + corner[1]
 
     def _rows_of(self, feet: Floats, directions: Floats) -> tuple[NDArray[np.int64], Floats]:
         count = len(self.knots.at)
@@ -263,20 +264,21 @@ class JointFit:
 
     def _cost(self, controls: Floats, frames: slice) -> float:
         """Return what the sums of the frames make of controls (T, N, 6), less what no controls can change."""
-        local, left = self._local(controls), self._left[frames]
-        return float(np.sum(local * (np.einsum("tnab,tnb->tna", left, local) - 2 * self._right[frames])))
+        local = self._local(controls)
+        left, right = (each[frames] for each in self._summed())
+        return float(np.sum(local * (np.einsum("tnab,tnb->tna", left, local) - 2 * right)))
 
     def _solve_held_back(self, weights: Floats, free: NDArray[np.bool_], keyed: Floats, frames: slice) -> Floats:
         """Return the unknowns (K, D) of free keyframes for weights (T, K, N, 6) that differ from number to number."""
-        left, scales = self._left[frames], self._scales()
-        right = self._right[frames]
+        scales = self._scales()
+        left, right = (each[frames] for each in self._summed())
         if not free.all():
             known = np.einsum("tknc,knc->tnc", weights[:, ~free], keyed[~free])
             right = right - np.einsum("tnab,tnb->tna", left, self._local(known))
         some = weights[:, free]
         local = self._local(some.reshape(-1, *some.shape[2:])).reshape(*some.shape[:3], 8)
         keys = local.shape[1]
-        bands: list[Floats | None] = []
+        bands = []
         for apart in range(min(_WIDEST, keys)):
             band = [
                 np.einsum("tna,tnb,tnab->nab", local[used, key], local[used, key + apart], left[used])
@@ -288,24 +290,22 @@ class JointFit:
         places = np.arange(keys)[:, None, None] * self.unknowns + self._columns
         goals = np.einsum("tkna,tna->kna", local, right) * scales
         goal = np.bincount(places.ravel(), goals.ravel(), keys * self.unknowns).astype(float)
-        solved: Floats = self._blocks.factors(bands).solve(goal)
+        solved: Floats = self._blocks.factored(bands)(goal)
         return solved.reshape(keys, self.unknowns)
 
     def _system(self, weights: Floats, frames: slice) -> _System:
         """Return the normal equations of keyframes whose weights (T, K) make the frames."""
-        keys, count = weights.shape[1], len(self.knots.at)
+        keys = weights.shape[1]
         scales = self._scales()
-        left, right = self._left[frames], self._right[frames]
-        flat = left.reshape(len(weights), -1)
+        left, right = (each[frames] for each in self._summed())
         both = scales[:, :, None] * scales[:, None, :]
-        bands: list[Floats | None] = []
-        for apart in range(min(_WIDEST, keys)):
-            products = sp.csr_matrix((weights[:, : keys - apart] * weights[:, apart:]).T)
-            shared = np.asarray(products @ flat).reshape(keys - apart, count, 8, 8) * both if products.nnz else None
-            bands.append(shared)
+        shared = [weights[:, : keys - apart] * weights[:, apart:] for apart in range(min(_WIDEST, keys))]
+        shared = shared[: 1 + max(apart for apart, each in enumerate(shared) if apart == 0 or each.any())]
+        sums = mixed(np.concatenate(shared, axis=1).T, left) * both
+        ends = np.cumsum([each.shape[1] for each in shared])
+        bands = np.split(sums, ends[:-1])
         places = np.arange(keys)[:, None, None] * self.unknowns + self._columns
-        factors = self._blocks.factors(bands)
-        return _System(weights, scales, left, right, places, factors, self._local)
+        return _System(weights, scales, left, right, places, self._blocks.factored(bands), self._local)
 
     def expand(self, unknowns: Floats) -> Floats:
         """Return controls (..., N, 6) from unknowns (..., D)."""
@@ -340,9 +340,10 @@ class JointFit:
     def move_feet(self) -> None:
         """Find the feet anew on the present controls, by Newton's steps along the curve."""
         count = len(self.knots.at)
-        for first in range(0, len(self.feet), _CHUNK):
+        moved = self.feet.copy()
+        for first in range(0, len(moved), _CHUNK):
             chunk = slice(first, first + _CHUNK)
-            controls, points, feet = self.controls[chunk], self.matched.points[chunk], self.feet[chunk]
+            controls, points, feet = self.controls[chunk], self.matched.points[chunk], moved[chunk]
             for _ in range(2):
                 whole = np.floor(feet)
                 local = self._values(controls, whole.astype(np.int64) % count).reshape(*feet.shape, 4, 2)
@@ -353,7 +354,8 @@ class JointFit:
                 speed = np.maximum(np.sum(slope * slope, axis=-1), 1.0)
                 step = np.sum((points - curve) * slope, axis=-1) / speed
                 feet = feet + np.clip(step, -_FARTHEST_FOOT_STEP, _FARTHEST_FOOT_STEP)
-            self.feet[chunk] = feet
+            moved[chunk] = feet
+        self.feet = moved
         self._hold_corners()
 
     def _hold_corners(self) -> None:
@@ -370,7 +372,7 @@ class JointFit:
     def move_ratios(self) -> None:
         """Set each smooth knot's ratio to the best for the present controls: its residuals with all else fixed."""
         count = len(self.knots.at)
-        left, right = self._left, self._right
+        left, right = self._summed()
         values = self._local(self.controls)
         slope = right - np.einsum("tnab,tnb->tna", left, values)
         direction = -self.controls[:, self._ahead, 4:6]
@@ -383,8 +385,8 @@ class JointFit:
     def refine(self, mixing: Mixing, rounds: int) -> float:
         """Alternate solving, feet and ratios while that helps; return the largest deciding error of the best state."""
         best, reached = np.inf, np.inf
-        kept = (self.controls, self.feet.copy(), self.ratio.copy())
-        for _ in range(rounds):
+        kept = self._state()
+        for number in range(rounds):
             self.controls = mixing.apply(self.solve(mixing))
             self.move_feet()
             self.gather()
@@ -394,11 +396,15 @@ class JointFit:
                 break
             if score < best:
                 best, reached = score, float(errors.max())
-                kept = (self.controls, self.feet.copy(), self.ratio.copy())
-            self.move_ratios()
-        self.controls, self.feet, self.ratio = kept
-        self.gather()
+                kept = self._state()
+            if number < rounds - 1:
+                self.move_ratios()
+        vars(self).update(kept)
         return reached
+
+    def _state(self) -> dict[str, object]:
+        """Return what a round changes; none of it is changed in place."""
+        return {name: getattr(self, name) for name in _STATE}
 
 
 def deciding_errors(residuals: Floats, weight: Floats, samples: float) -> Floats:
@@ -449,14 +455,14 @@ class _System:
     left: Floats
     right: Floats
     places: NDArray[np.signedinteger]
-    factors: SuperLU
+    factored: Solve
     local: Callable[[Floats], Floats]
 
     def solve(self, known: Floats | None) -> Floats:
         """Return the unknowns (K, D) when controls `known` (T, N, 6) are added to every frame."""
         right = self.right if known is None else self.right - np.einsum("tnab,tnb->tna", self.left, self.local(known))
         goals = mixed(self.weights.T, right) * self.scales
-        keys, size = len(goals), self.factors.shape[0]
+        keys, size = len(goals), int(self.places.max()) + 1
         goal = np.bincount(self.places.ravel(), goals.ravel(), size).astype(float)
-        solved: Floats = self.factors.solve(goal)
+        solved = self.factored(goal)
         return solved.reshape(keys, size // keys)
