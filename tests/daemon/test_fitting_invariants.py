@@ -174,9 +174,9 @@ def test_locked_keyframes_stay_bit_for_bit_and_the_others_find_the_mattes(
     (back,) = result.roto.shapes
     assert sum(key.locked for key in back.keyframes) == len(locked)
     assert [key for key in back.keyframes if key.locked] == [key for key in thrown.keyframes if key.locked]
-    bound_px = result.report.effective_tolerance_px
-    # Means, as a re-fit may leave single points further off than the bound, by which it judges means over an arc.
-    assert max(apart(drawn(back, frame), motion.outline(frame)).mean_px for frame in FRAMES) < bound_px
+    worst_px, before_px = (max(apart(drawn(one, f), motion.outline(f)).max_px for f in FRAMES) for one in (back, shape))
+    # What is locked came from a fit, which may miss a single frame by more than its bound.
+    assert worst_px < max(result.report.effective_tolerance_px, before_px) + MATTE_PX
 
 
 def pushed(key: ShapeKeyframe, dx: float, dy: float) -> ShapeKeyframe:

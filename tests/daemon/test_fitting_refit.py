@@ -134,7 +134,7 @@ def test_keyframes_come_where_the_bound_is_missed_and_go_where_nothing_needs_the
     assert worst_px(few, range(LAST + 1)) > 5
     back = refit(few)
     assert back.keyframes[0] == few.keyframes[0]
-    assert worst_px(back, range(LAST + 1)) < 1.8
+    assert worst_px(back, range(LAST + 1)) < 0.65
     assert len(back.keyframes) <= 6
     assert len(refit(shape).keyframes) < len(shape.keyframes)
 

@@ -7,6 +7,7 @@ change, so that the work grows with the number of frames and not with its square
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -59,14 +60,17 @@ class KeyframeSearch:
         self._allowance = np.maximum(left - _OVER_BEST * self.tolerance_px, 0)
         self._allowance[sorted(self.rule.still)] = np.inf
 
-    def search(self) -> list[int]:
-        """Return the cheapest keyframes found from two starts: the ends alone, and where the motion breaks."""
+    def search(self, known: Iterable[int] | None = None) -> list[int]:
+        """Return the cheapest keyframes found from two starts: the known ones, and where the motion breaks besides.
+
+        The ends alone are known where nothing is said.
+        """
         last = len(self._times) - 1
         if last == 0:
             return [0]
-        ends = {0, last, *self.rule.kept}
+        ends = {*([0, last] if known is None else known), *self.rule.kept}
         starts = [sorted(ends)]
-        breaks = self._breaks()
+        breaks = set(self._breaks()) - self.rule.still
         if breaks:
             starts.append(sorted({*ends, *breaks}))
         found = [self.reduce(self.insert(start)) for start in starts]

@@ -117,6 +117,9 @@ def refit_samples(fit: JointFit, keys: list[int], tolerance_px: float, rule: Key
     """
     arc_px, _, tolerance = _deciding(fit.matched, tolerance_px)
     fit.deciding_px = arc_px
+    # As it stands the shape may lie far off: only once it is near do its feet tell which keyframes are good.
+    fit.refine(every_frame(len(fit.matched.frames), rule.held), ROUNDS)
+    keys = KeyframeSearch(fit, tolerance, rule=rule).search(keys)
     fit, keys = _settle(fit, keys, tolerance, rule)
     mixing = rule.mixing(fit.matched.frames, keys)
     controls = tidied_in_place(fit, mixing, tolerance)
