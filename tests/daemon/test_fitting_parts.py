@@ -40,6 +40,12 @@ def walker(frame: int) -> list[Points]:
     return [ellipse(100 + 2 * frame, 60, 62, 34), bar(100 + 2 * frame, 62, swing), bar(100 + 2 * frame, 62, -swing)]
 
 
+def straddler(frame: int) -> list[Points]:
+    """A body whose feet come together in the middle of the clip: the legs then close a hole."""
+    swing = 0.1 + 0.3 * math.sin(math.pi * frame / (len(FRAMES) - 1))
+    return [ellipse(110, 60, 70, 34), bar(75, 70, -swing), bar(145, 70, swing)]
+
+
 def waver(frame: int) -> list[Points]:
     """A body with one arm that bends at its joint."""
     return [ellipse(90, 95, 45, 70), bar(105, 70, -1.0 - 0.08 * frame)]
@@ -81,6 +87,14 @@ def test_legs_that_cross_keep_their_shape_and_never_cross_themselves() -> None:
         assert not any(self_crossings(line) for line in lines)
         # Even where one leg hides the other, both are there at their full length.
         assert all(np.ptp(line[:, 1]) > 60 for line in lines[1:])
+
+
+def test_a_hole_that_limbs_close_is_a_gap_between_parts_and_no_shape() -> None:
+    assert any(shape.invert for shape in fit(straddler, 1).roto.shapes)
+    result = fit(straddler, 3)
+    assert [shape.name for shape in result.roto.shapes] == ["object.1", "object.2", "object.3"]
+    assert not any(shape.invert for shape in result.roto.shapes)
+    assert_draws(result, straddler, 0.6)
 
 
 def test_auto_splits_where_parts_are_simpler_and_as_true() -> None:

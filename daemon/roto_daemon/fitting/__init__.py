@@ -184,10 +184,15 @@ def fit_shapes(
     work = sum(len(track.frames) for track in tracks)
     look = Look(plate, options.interpolation)
     done = 0
+    gaps: list[Track] = []
     for track in tracks:
+        if any(track is gap for gap in gaps):
+            continue
         guide = flow if track.weight >= _WORTH_FLOW * tracks[0].weight else None
         fitter = partial(_fit_track, options=options, plate=plate, flow=guide, cover=reader.cover)
-        pieces += fit_jointed(track, fitter, options.parts, look)
+        jointed = fit_jointed(track, tracks, fitter, options.parts, look)
+        pieces += jointed.pieces
+        gaps += jointed.gaps
         done += len(track.frames)
         progress(_READING_SHARE + (1 - _READING_SHARE) * 0.95 * done / work)
     if options.layers:

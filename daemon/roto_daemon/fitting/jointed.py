@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from roto_daemon.fitting.correspondence import Matched
 from roto_daemon.fitting.layers import control_numbers, named
 from roto_daemon.fitting.measure import BoundaryError, boundary_error, drawn_outlines, self_crossings
-from roto_daemon.fitting.parts import marked, split_track
+from roto_daemon.fitting.parts import Split, marked, split_track
 from roto_daemon.fitting.raster import shape_polyline
 from roto_daemon.fitting.track_fit import TrackFit
-from roto_daemon.fitting.tracks import Track
+from roto_daemon.fitting.tracks import Track, contains
 from roto_shapes.fit_options import MOST_PARTS
 from roto_shapes.shape import ControlPoint, Interpolation, Roto, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate
@@ -63,6 +63,14 @@ class Piece:
 
 
 @dataclass(frozen=True)
+class Jointed:
+    """What a track becomes, and its holes that need no shape because parts leave them open."""
+
+    pieces: list[Piece]
+    gaps: list[Track]
+
+
+@dataclass(frozen=True)
 class _Worth:
     """What one way to draw a track costs, and how true it is."""
 
@@ -80,23 +88,38 @@ class _Worth:
         return as_true and fewer and self.crossing <= other.crossing and self.numbers <= _DEARER * other.numbers
 
 
-def fit_jointed(track: Track, fit: Fitter, parts: int | None, look: Look) -> list[Piece]:
-    """Return a track as one piece, or as at most `parts` parts; None for parts where they are simpler and as true."""
-    split = split_track(track, MOST_PARTS if parts is None else parts) if parts != 1 and not track.hole else []
-    pieces = [Piece(part, *fit(part, marked)) for part in split]
-    if pieces and parts is not None:
-        return pieces
-    whole = [Piece(track, *fit(track, None))]
-    return pieces if pieces and _worth(pieces, track, look).beats(_worth(whole, track, look)) else whole
+def fit_jointed(track: Track, tracks: Sequence[Track], fit: Fitter, parts: int | None, look: Look) -> Jointed:
+    """Return a track as one piece, or as at most `parts` parts; None for parts where they are simpler and as true.
+
+    `tracks` are all there are, its holes among them.
+    """
+    most = MOST_PARTS if parts is None else parts
+    split = Split([], [])
+    if most > 1 and not track.hole:
+        split = split_track(track, [other for other in tracks if other.hole and _lies_inside(other, track)], most)
+    in_parts = Jointed([Piece(part, *fit(part, marked)) for part in split.parts], split.gaps)
+    if in_parts.pieces and parts is not None:
+        return in_parts
+    whole = Jointed([Piece(track, *fit(track, None))], [])
+    return in_parts if in_parts.pieces and _worth(in_parts, track, look).beats(_worth(whole, track, look)) else whole
 
 
-def _worth(pieces: list[Piece], track: Track, look: Look) -> _Worth:
-    shapes = tuple(piece.shape(str(number), look.interpolation) for number, piece in enumerate(pieces))
+def _lies_inside(hole: Track, track: Track) -> bool:
+    own = dict(zip(track.frames, track.outlines, strict=True))
+    return all(
+        frame in own and contains(own[frame], outline)
+        for frame, outline in zip(hole.frames, hole.outlines, strict=True)
+    )
+
+
+def _worth(jointed: Jointed, track: Track, look: Look) -> _Worth:
+    shapes = tuple(piece.shape(str(number), look.interpolation) for number, piece in enumerate(jointed.pieces))
     plate, roto = look.plate, Roto(look.plate, shapes)
     errors: list[BoundaryError] = []
     crossing = 0
     for frame, outline in zip(track.frames, track.outlines, strict=True):
-        error = boundary_error(drawn_outlines(roto, frame), [outline], (plate.width, plate.height))
+        gaps = [gap.outlines[gap.frames.index(frame)] for gap in jointed.gaps if frame in gap.frames]
+        error = boundary_error(drawn_outlines(roto, frame), [outline, *gaps], (plate.width, plate.height))
         errors += [error] if error else []
         crossing += any(self_crossings(shape_polyline(shape, frame)) for shape in shapes if frame in shape.lifetime)
     return _Worth(

@@ -32,7 +32,7 @@ Picture = NDArray[np.uint8]
 _FRAMES_TRIED = 16
 """Frames, spread over the lifetime, on which necks are looked for."""
 
-_PLAIN, _PLAIN_ENOUGH = 10.0, 20.0
+_PLAIN, _PLAIN_ENOUGH = 12.0, 20.0
 """Score from which a neck counts, and from which it counts no more, when the frame with the plainest is looked for."""
 
 _SPACING_PX = 3.0
@@ -56,6 +56,13 @@ _BEND_REACH_PX, _BEND_HOLD = 4.0, 0.15
 _STILL, _STIFF = 1e-3, 100.0
 """Holds what the edge does not tell to where a part was thought to be, and its size so many times more."""
 
+_LEFT_OVER_PX = 8
+"""Less edge than this that no part explains is a spur or a bend, and no limb."""
+
+_WANDER = 0.01
+"""What each px away from where a part would have moved on to speaks against a place, as a share of what its whole edge
+would speak for it: parts that cross shall not take each other's places for a little more edge."""
+
 _SWINGS = tuple(np.radians((-24.0, -12.0, 12.0, 24.0)))
 """Limbs may swing so far from frame to frame against what they did before: feet of walking animals do."""
 
@@ -71,36 +78,86 @@ _COMPETING_ROUNDS, _TAKEN = 2, 0.7
 _HIDDEN_PX = 4.0
 """Samples deeper than this inside the mask steer nothing; less deep a free hand would let the shape come out."""
 
+_SHOWS_PX2 = 24.0
+"""With less that it covers alone a part is not seen: it lives from the first frame that shows more to the last."""
+
+_OPEN = 0.5
+"""A hole of which parts cover less than this is a gap between them."""
+
 _MARGIN_PX = 3
 """How far a part reaches over its own edge into others: two antialiased edges side by side would leave a seam."""
 
 
-def split_track(whole: Track, most: int) -> list[Track]:
-    """Return the parts of a track, at most `most`, the largest first; empty where no neck parts it."""
+@dataclass(frozen=True)
+class Split:
+    """The parts of a track, the largest first, and its holes that are no holes any more but gaps between parts."""
+
+    parts: list[Track]
+    gaps: list[Track]
+
+
+def split_track(whole: Track, holes: Sequence[Track], most: int) -> Split:
+    """Return a track in at most `most` parts; none where no neck parts it. `holes` are those inside it, if any."""
     start, bodies = _parted(whole, most)
     if len(bodies) < 2:  # noqa: PLR2004 - one part is the whole
-        return []
+        return Split([], [])
+    opened = [
+        [hole.outlines[hole.frames.index(frame)] for hole in holes if frame in hole.frames] for frame in whole.frames
+    ]
     places: list[list[Points]] = [[np.empty((0, 2))] * len(whole.frames) for _ in bodies]
     for step in (1, -1):
         followers = [_Follower(body) for body in bodies]
         stop = len(whole.frames) if step > 0 else -1
         for index in range(start, stop, step):
-            edge = _Edge(whole.outlines[index])
             if index != start:
-                _step(followers, edge)
+                _step(followers, _Edge(whole.outlines[index], opened[index]))
             for follower, own in zip(followers, places, strict=True):
                 own[index] = follower.points
-    tracks = [Track(hole=False) for _ in bodies]
-    for index, frame in enumerate(whole.frames):
-        shared = share_out(whole.outlines[index], [own[index] for own in places])
-        for track, outline in zip(tracks, shared, strict=True):
-            if outline is not None:
-                track.frames.append(frame)
-                track.outlines.append(outline)
-                track.areas.append(shoelace_area(outline))
-                track.depths.append(whole.depths[index])
-                track.shown[frame] = whole.shown.get(frame, [whole.outlines[index]])
-    return sorted((track for track in tracks if track.frames), key=lambda track: -track.weight)
+    shares = [
+        share_out(outline, inner, [own[index] for own in places])
+        for index, (outline, inner) in enumerate(zip(whole.outlines, opened, strict=True))
+    ]
+    parts = [_track(whole, opened, [share[number] for share in shares]) for number in range(len(bodies))]
+    parts = sorted((part for part in parts if part.frames), key=lambda part: -part.weight)
+    return Split(parts, [hole for hole in holes if _is_gap(hole, parts)])
+
+
+@dataclass(frozen=True)
+class Share:
+    """What of a mask belongs to one part on one frame."""
+
+    outline: Points | None
+    alone: float
+    """Area in px^2 that no other part covers."""
+
+
+def _track(whole: Track, opened: Sequence[Sequence[Points]], shares: Sequence[Share]) -> Track:
+    """Return a part on the frames from the first to the last on which anything of it shows."""
+    part = Track(hole=False)
+    showing = [index for index, share in enumerate(shares) if share.alone >= _SHOWS_PX2]
+    for index in range(showing[0], showing[-1] + 1) if showing else ():
+        outline, frame = shares[index].outline, whole.frames[index]
+        if outline is not None:
+            part.frames.append(frame)
+            part.outlines.append(outline)
+            part.areas.append(shoelace_area(outline))
+            part.depths.append(whole.depths[index])
+            part.shown[frame] = [*whole.shown.get(frame, [whole.outlines[index]]), *opened[index]]
+    part.doubtful = [frame for frame in whole.doubtful if part.frames and part.frames[0] <= frame <= part.frames[-1]]
+    return part
+
+
+def _is_gap(hole: Track, parts: Sequence[Track]) -> bool:
+    """Say whether parts leave most of a hole open on most of its frames."""
+    covered = []
+    for frame, outline in zip(hole.frames, hole.outlines, strict=True):
+        low = np.floor(outline.min(axis=0)) - 1
+        size = (int(n) for n in np.ceil(outline.max(axis=0)) + 1 - low)
+        width, height = size
+        own = coverage(outline - low, width, height)
+        lines = [part.outlines[part.frames.index(frame)] - low for part in parts if frame in part.frames]
+        covered.append(float((own * coverage(lines, width, height)).sum() / own.sum()))
+    return float(np.median(covered)) < _OPEN
 
 
 def marked(matched: Matched, part: Track) -> Matched:
@@ -198,16 +255,20 @@ def _even(points: Points, cap: NDArray[np.bool_]) -> _Body:
 class _Edge:
     """The mask's edge on one frame, to be asked for what lies near and heads the same way."""
 
-    def __init__(self, outline: Points) -> None:
-        self._ring = trace_ring(outline, len(evenly(outline, 1.0, 32)))
-        self._tree = cKDTree(np.concatenate([self._ring.points, _HEADING_PX / 2 * self._ring.tangents], axis=1))
-        self.say = np.ones(len(self._ring.points))
+    def __init__(self, outline: Points, holes: Sequence[Points]) -> None:
+        # Round a hole the mask lies on the other side.
+        rings = [trace_ring(line, len(evenly(line, 1.0, 32))) for line in (outline, *(hole[::-1] for hole in holes))]
+        self._points = np.concatenate([ring.points for ring in rings])
+        self._tangents = np.concatenate([ring.tangents for ring in rings])
+        self._placed = np.concatenate([self._points, _HEADING_PX / 2 * self._tangents], axis=1)
+        self._tree = cKDTree(self._placed)
+        self.say = np.ones(len(self._points))
         """What each place of the edge counts."""
 
     def explained(self, points: Points) -> Floats:
         """Return how well a part explains each place of the edge, from 0 to 1."""
         tree = cKDTree(np.concatenate([points, _HEADING_PX / 2 * _headings(points)], axis=1))
-        apart, _ = tree.query(np.concatenate([self._ring.points, _HEADING_PX / 2 * self._ring.tangents], axis=1))
+        apart, _ = tree.query(self._placed)
         return np.asarray(np.exp(-((apart / _BEND_REACH_PX) ** 2)))
 
     def told(self, points: Points, reach_px: float, weight: Floats) -> float:
@@ -218,9 +279,9 @@ class _Edge:
         """Return for each sample the edge's normal, the distance to it along that, and how much the edge says."""
         heading = _HEADING_PX / 2 * _headings(points)
         _, near = self._tree.query(np.concatenate([points, heading], axis=1))
-        tangents = self._ring.tangents[near]
+        tangents = self._tangents[near]
         normals = np.stack([tangents[:, 1], -tangents[:, 0]], axis=1)
-        offset = self._ring.points[near] - points
+        offset = self._points[near] - points
         apart = np.linalg.norm(offset, axis=1)
         agree = np.clip(np.sum(tangents * heading, axis=1) / (_HEADING_PX / 2), 0, 1)
         return normals, np.sum(normals * offset, axis=1), self.say[near] * agree**2 / (1 + (apart / reach_px) ** 2) ** 2
@@ -231,6 +292,8 @@ def _step(followers: Sequence[_Follower], edge: _Edge) -> None:
     found = [follower.followed(follower.starts[:2], edge) for follower in followers]
     for _ in range(_COMPETING_ROUNDS):
         explained = [edge.explained(points) for points in found]
+        if np.count_nonzero(np.max(explained, axis=0) < _SEEN) < _LEFT_OVER_PX:
+            break
         for number, follower in enumerate(followers):
             others = [each for other, each in enumerate(explained) if other != number]
             edge.say = 1 - _TAKEN * np.max(others, axis=0)
@@ -264,7 +327,13 @@ class _Follower:
         told = [-edge.told(start, _PROMISING_PX, self._own) for start in starts]
         best = [starts[number] for number in np.argsort(told, kind="stable")[:_STARTS_TRIED]]
         found = [self._followed(start, edge) for start in best]
-        return max(found, key=lambda points: edge.told(points, _BEND_REACH_PX, self._own))
+        ahead = self.points + self._motion
+
+        def worth(points: Points) -> float:
+            away = float(np.linalg.norm(points - ahead, axis=1).mean())
+            return edge.told(points, _BEND_REACH_PX, self._own) - _WANDER * away * float(self._own.sum())
+
+        return max(found, key=worth)
 
     def settle(self, moved: Points, edge: _Edge) -> None:
         """Go to where the part was found, bent onto the edge near it, and back a little to the shape it was cut in."""
@@ -318,28 +387,27 @@ def _headings(points: Points) -> Points:
     return unit(np.roll(points, -1, axis=0) - np.roll(points, 1, axis=0))
 
 
-def share_out(whole: Points, parts: Sequence[Points]) -> list[Points | None]:
-    """Return what of a mask's outline belongs to each part, as outlines that overlap; None for nothing.
+def share_out(whole: Points, holes: Sequence[Points], parts: Sequence[Points]) -> list[Share]:
+    """Return what of a mask, given as its outline and those of its holes, belongs to each part; shares overlap.
 
     Each part gets the mask where it lies, in one piece. What none of them covers goes to the one it touches most.
     """
     low = np.floor(whole.min(axis=0)) - 8
     width, height = (int(n) for n in np.ceil(whole.max(axis=0)) + 8 - low)
     mask = coverage(whole - low, width, height)
+    for hole in holes:
+        mask = mask * (1 - coverage(hole - low, width, height))
     inside = (mask >= 0.5).astype(np.uint8)  # noqa: PLR2004 - half covered
-    lying = [_filled(points - low, inside.shape) for points in parts]
-    owned = [_one_piece(inside & each) for each in lying]
-    owned = _with_rest(inside, owned)
-    shared: list[Points | None] = []
+    owned = _with_rest(inside, [_one_piece(inside & _filled(points - low, inside.shape)) for points in parts])
+    count = np.sum(owned, axis=0)
+    shares = []
     for own in owned:
-        if not own.any():
-            shared.append(None)
-            continue
         reach = cv2.dilate(own, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _MARGIN_PX + 1,) * 2))
         soft = np.minimum(mask, cv2.GaussianBlur(reach.astype(np.float32), (0, 0), 1.0))
-        outlines = [outline for outline in trace_outlines(soft) if not outline.hole]
-        shared.append(outlines[0].points + low if outlines else None)
-    return shared
+        outlines = [outline for outline in trace_outlines(soft) if not outline.hole] if own.any() else []
+        alone = float(np.count_nonzero(own & (count == 1)))
+        shares.append(Share(outlines[0].points + low if outlines else None, alone))
+    return shares
 
 
 def _filled(points: Points, shape: tuple[int, ...]) -> Picture:
