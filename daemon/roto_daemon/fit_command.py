@@ -26,7 +26,7 @@ from roto_shapes.exporters.rotolink_json import read_roto
 from roto_shapes.files import make_folder_ready
 from roto_shapes.fit_options import FitOptions
 from roto_shapes.shape import Interpolation
-from roto_shapes.shot import FrameRange
+from roto_shapes.shot import FrameRange, spans
 
 _BAD_INPUT, _NO_OUTPUT = 3, 6
 """The exit codes of `roto`, see docs/reference/cli.md."""
@@ -300,6 +300,8 @@ def _print(result: FitResult, files: Sequence[str], notes: Sequence[str], points
     elif report.effective_tolerance_px > report.tolerance_px:
         asked = f"{report.tolerance_px:g} px could not be held"
         table.add_row("bound that holds", f"{report.effective_tolerance_px:.2f} px: {asked}")
+    if report.doubtful_frames:
+        table.add_row("masks drawn through", spans(report.doubtful_frames))
     for row, words in enumerate(_looks(report.look_first) or ["no frame"]):
         table.add_row("" if row else "need a look first", words)
     table.add_row("time", f"{report.seconds:.1f} s")
@@ -312,7 +314,7 @@ def _looks(look_first: Sequence[LookFirst]) -> list[str]:
     """Return a line for each of the gravest frames, and one that names the others."""
     lines = [f"{each.frame}: {'; '.join(each.reasons)}" for each in look_first[:_FRAMES_EXPLAINED]]
     others = sorted(each.frame for each in look_first[_FRAMES_EXPLAINED:])
-    return [*lines, *([f"then {', '.join(map(str, others))}"] if others else [])]
+    return [*lines, *([f"then {spans(others)}"] if others else [])]
 
 
 def _fail(error: RotoError, code: int) -> NoReturn:

@@ -29,6 +29,7 @@ from roto_daemon.plates.overlay import View, draw_editable, is_keyed, shapes_at
 from roto_shapes.files import write_whole
 from roto_shapes.fit_options import FitOptions
 from roto_shapes.shape import Roto
+from roto_shapes.shot import spans
 
 REPORT_ENDINGS = (".html", ".json")
 
@@ -230,7 +231,9 @@ def _look_first(quality: Quality, shown: Sequence[int]) -> str:
         name = f"Frame {one.frame}"
         label = f'<a href="#frame{one.frame}">{name}</a>' if one.frame in shown else name
         rows.append(f"<li><b>{label}</b>{escape('; '.join(one.reasons))}</li>")
-    return f"<ol>{''.join(rows)}</ol>"
+    through = spans(quality.doubtful_frames)
+    note = f'<p class="quiet">Masks drawn through: {through}</p>' if through else ""
+    return f"<ol>{''.join(rows)}</ol>{note}"
 
 
 def _across(quality: Quality, frame: float, left: float, right: float) -> float:

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from roto_client.results import EngineInfo, LookFirst
 from roto_client.tracking import Tell, TrackResult
+from roto_shapes.shot import spans
 
 _REASONS_SHOWN = 6
 """A table that gives more reasons is no help to find the first frame."""
@@ -86,6 +87,8 @@ def track_tables(result: TrackResult) -> list[Table]:
     if worst is not None:
         facts.add_row("", f"{worst.max_px:.2f} px at worst, on frame {worst.frame}")
     facts.add_row("bound that holds", f"{report.effective_tolerance_px:.2f} px")
+    if report.doubtful_frames:
+        facts.add_row("masks drawn through", spans(report.doubtful_frames))
     looks = _looks(result.look_first) or ["no frame"]
     for row, words in enumerate(looks):
         facts.add_row("" if row else "need a look first", words)
@@ -151,17 +154,6 @@ def engines_table(engines: Iterable[EngineInfo]) -> Table:
         state = engine.unavailable or ("ready, default" if engine.is_default else "ready")
         table.add_row(engine.name, engine.title, ", ".join(sorted(engine.prompts)), state)
     return table
-
-
-def spans(frames: Iterable[int]) -> str:
-    """Return rising frames as `57-60, 88`."""
-    runs: list[list[int]] = []
-    for frame in frames:
-        if runs and frame == runs[-1][-1] + 1:
-            runs[-1][1:] = [frame]
-        else:
-            runs.append([frame])
-    return ", ".join("-".join(map(str, run)) for run in runs)
 
 
 def _rounded(number: float | None) -> float | None:

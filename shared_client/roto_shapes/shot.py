@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Optional
 
@@ -52,6 +52,17 @@ class FrameRange:
     def __str__(self) -> str:
         """Return the form that `parse` reads."""
         return f"{self.first}-{self.last}"
+
+
+def spans(frames: Iterable[int]) -> str:
+    """Return rising frames as a person reads them: `57-60, 88`."""
+    runs: list[list[int]] = []
+    for frame in frames:
+        if runs and frame == runs[-1][-1] + 1:
+            runs[-1][1:] = [frame]
+        else:
+            runs.append([frame])
+    return ", ".join("-".join(map(str, run)) for run in runs)
 
 
 @dataclass(frozen=True)

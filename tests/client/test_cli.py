@@ -86,6 +86,7 @@ def test_an_object_is_followed_and_everything_asked_for_is_written(stand_in: Sta
         "2.00 px at worst, on frame 1006",
         "1003: a shape crosses itself; low confidence",
         "1004, 1007: low confidence",
+        "masks drawn through 1006",
         "need a look first 1006: outline off by 2.0 px; mask drawn through",
         "plate 64x48, frames 1001-1010",
         f"Wrote {tmp_path / 'a.nk'}",

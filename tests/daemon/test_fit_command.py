@@ -85,12 +85,13 @@ def test_a_report_in_numbers_and_the_result_name_the_frame_to_look_at_and_why(ma
         off = re.search(r"outline off by (\d+\.\d) px", words)
         assert off is not None
         assert float(off[1]) == pytest.approx(14, abs=2)
-    assert json.loads(done.stdout)["doubtful_frames"] == [1003]
+    assert json.loads(done.stdout)["doubtful_frames"] == json.loads(report.read_text())["doubtful_frames"] == [1003]
 
 
 def test_the_table_names_the_frame_to_look_at(masks: Path, tmp_path: Path) -> None:
     done = roto(str(masks), "--out", str(tmp_path / "a.json"))
     shown = re.sub(r"[\s│]+", " ", done.stdout)
+    assert "masks drawn through 1003" in shown
     assert re.search(r"need a look first 1003: outline off by .* px at the worst place.*mask drawn through", shown)
     done = roto(str(masks), "--out", str(tmp_path / "a.json"), "--frames", "1004-1006")
     assert "need a look first no frame" in re.sub(r"[\s│]+", " ", done.stdout)
@@ -122,6 +123,7 @@ def test_a_page_shows_the_plate_beneath_the_outline_where_there_is_one(
     page = report.read_text()
     assert "Frame 1003" in page
     assert "mask drawn through" in page
+    assert "Masks drawn through: 1003" in page
     shown = pictures(page)
     assert len(shown) >= 2
     outlines, errors = [[share_of_plate(each) for each in shown[side::2]] for side in (0, 1)]

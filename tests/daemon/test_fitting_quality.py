@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from roto_daemon.fit_report import ReportSource, html_report, write_report
 from roto_daemon.fitting import coverage
+from roto_daemon.fitting.attention import ranked, reasons_of_crossings, reasons_of_distance
 from roto_daemon.fitting.quality import Quality, measure_quality, outlines_to_match
 from roto_shapes.shape import ControlPoint, Roto, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate
@@ -166,3 +167,11 @@ def test_the_numbers_as_json_hold_every_frame_and_shape(tmp_path: Path) -> None:
     assert facts["shapes"][0]["keyframes"] == [1, 9]
     assert facts["summary"]["max_px"] == pytest.approx(9 / 4, abs=0.15)
     assert facts["look_first"][0]["frame"] == 9
+
+
+def test_an_outline_far_off_comes_before_a_small_loop() -> None:
+    named = ranked([(1, reasons_of_crossings(1)), (2, reasons_of_distance(36.9, 0.9, 1.0)), (3, [])])
+    assert [one.frame for one in named] == [2, 1]
+    assert named[0].reasons == ("outline off by 36.9 px at the worst place",)
+    assert reasons_of_distance(1.9, 0.9, 1.0) == []
+    assert reasons_of_distance(1.9, 1.5, 1.0)[0][1] == "a twentieth of the outline off by 1.5 px"

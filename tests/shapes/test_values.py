@@ -4,7 +4,7 @@ import pytest
 
 from roto_shapes.prompt import BoxPrompt, MaskPrompt, PointPrompt, Prompt
 from roto_shapes.shape import ControlPoint, Roto, Shape, ShapeKeyframe
-from roto_shapes.shot import FrameRange, Plate
+from roto_shapes.shot import FrameRange, Plate, spans
 
 TRIANGLE = (ControlPoint(0, 0), ControlPoint(10, 0), ControlPoint(0, 10))
 
@@ -125,3 +125,9 @@ def test_a_mask_must_fill_the_picture() -> None:
         MaskPrompt(2, 2, b"\0\0\0")
     with pytest.raises(ValueError, match="cannot hold"):
         MaskPrompt(0, 2, b"")
+
+
+def test_frames_are_told_in_runs() -> None:
+    assert spans([]) == ""
+    assert spans([57, 58, 59, 60, 88]) == "57-60, 88"
+    assert spans([-2, -1, 3, 5, 6]) == "-2--1, 3, 5-6"

@@ -17,6 +17,9 @@ DRAWN_THROUGH: Reason = (2.0, "mask drawn through")
 LOW_CONFIDENCE: Reason = (3.0, "low confidence")
 """The engine trusts its own matte little."""
 
+_CROSSING = 10.0
+"""As grave as an outline that is ten tolerances off: a small loop shows less in the matte than a missing limb."""
+
 _FRAMES_NAMED = 12
 """More frames than that are no list of what comes first."""
 
@@ -45,7 +48,7 @@ def reasons_of_distance(max_px: float | None, percentile95_px: float | None, tol
 
 def reasons_of_crossings(places: int) -> list[Reason]:
     """Return why shapes that cross themselves at so many places ask for a look; empty when they do not."""
-    return [(50.0, f"a shape crosses itself at {places} place{'s' * (places > 1)}")] if places else []
+    return [(_CROSSING, f"a shape crosses itself at {places} place{'s' * (places > 1)}")] if places else []
 
 
 def ranked(reasons: Iterable[tuple[int, list[Reason]]]) -> tuple[LookFirst, ...]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from roto_daemon.fitting.attention import (
+    DRAWN_THROUGH,
     LookFirst,
     Reason,
     ranked,
@@ -101,6 +102,8 @@ class Quality:
     frames: tuple[FrameQuality, ...]
     shapes: tuple[ShapeQuality, ...]
     look_first: tuple[LookFirst, ...]
+    doubtful_frames: tuple[int, ...] = ()
+    """Frames whose masks the fit drew through."""
 
     def mean(self, name: str) -> float | None:
         """Return the mean over frames of a number of theirs; None where no frame has it."""
@@ -158,8 +161,9 @@ def measure_quality(
             frames.append(_frame(window[-2], window, roto, size))
     if window:
         frames.append(_frame(window[-1], window[-1:], roto, size))
+    doubtful = tuple(sorted(frame for frame, why in (known or {}).items() if DRAWN_THROUGH in why))
     shapes = tuple(_shape(shape) for shape in roto.shapes)
-    return Quality(tolerance_px, tuple(frames), shapes, _look_first(frames, tolerance_px, known or {}))
+    return Quality(tolerance_px, tuple(frames), shapes, _look_first(frames, tolerance_px, known or {}), doubtful)
 
 
 def drawn_shapes(roto: Roto, frame: int) -> list[tuple[Shape, Points]]:
