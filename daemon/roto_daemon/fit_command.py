@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -16,8 +16,9 @@ from rich.table import Table
 
 from roto_daemon.errors import FitError, OutputError, RotoError
 from roto_daemon.fit_report import REPORT_ENDINGS, Measured, measure_fit, write_report
-from roto_daemon.fitting import FitResult, fit_shapes, refit_shapes
+from roto_daemon.fitting import FitResult, fit_shapes, refit_shapes, render_shapes
 from roto_daemon.fitting.attention import DRAWN_THROUGH, LookFirst
+from roto_daemon.fitting.cover import filled
 from roto_daemon.pictures import Matte
 from roto_daemon.plates.mattes import open_mattes
 from roto_daemon.plates.reader import open_plate, whatever_reads
@@ -26,7 +27,7 @@ from roto_shapes.exporters.rotolink_json import read_roto
 from roto_shapes.files import make_folder_ready
 from roto_shapes.fit_options import FitOptions
 from roto_shapes.shape import Interpolation
-from roto_shapes.shot import FrameRange, spans
+from roto_shapes.shot import FrameRange, Plate, spans
 
 _BAD_INPUT, _NO_OUTPUT = 3, 6
 """The exit codes of `roto`, see docs/reference/cli.md."""
@@ -70,6 +71,9 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
     ] = None,
     plate: Annotated[
         str, typer.Option(metavar="PLATE", help="The footage of the masks: points then stick to what moves in it.")
+    ] = "",
+    occluder: Annotated[
+        str, typer.Option(metavar="MASKS", help="Mattes of what stands in front: the shape goes on behind it.")
     ] = "",
     shapes: Annotated[
         str, typer.Option(metavar="SHAPES.json", help="Fit these shapes anew instead; locked keyframes stay.")
@@ -128,16 +132,17 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
                 every=every,
                 plate=plate,
                 parts=parts,
+                occluder=occluder,
                 layers=layers,
             )
             result = _fitted_anew(masks, _range(frames), options, shapes, edited or [])
         elif edited:
             raise FitError("--edited tells which keyframes of --shapes were edited: give --shapes SHAPES.json too")
         else:
-            result = _fitted(masks, _range(frames), options, plate)
+            result = _fitted(masks, _range(frames), options, plate, occluder)
         notes = _write(result, out)
         if report:
-            _report(report, masks, _range(frames), options, result, plate)
+            _report(report, _Masks(masks, occluder, result), _range(frames), options, plate)
     except OutputError as error:
         _fail(error, _NO_OUTPUT)
     except RotoError as error:
@@ -148,31 +153,59 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
         _print(result, [*out, *(report or [])], notes, points)
 
 
-def _fitted(masks: str, frames: FrameRange | None, options: FitOptions, plate: str) -> FitResult:
+def _fitted(masks: str, frames: FrameRange | None, options: FitOptions, plate: str, occluder: str) -> FitResult:
     mattes = open_mattes(masks, frames)
+    front = _in_front(occluder, mattes.plate) if occluder else None
     if not plate:
-        return _with_bars(lambda tell: fit_shapes(mattes, mattes.plate, options, tell))
+        return _with_bars(lambda tell: fit_shapes(mattes, mattes.plate, options, tell, occluder=front))
     with open_plate(plate) as footage:
         if footage.size != (mattes.plate.width, mattes.plate.height):
             sizes = ["x".join(map(str, size)) for size in (footage.size, (mattes.plate.width, mattes.plate.height))]
             raise FitError(f"the plate is {sizes[0]} pixels and the masks {sizes[1]}: give the footage they belong to")
         pictures = whatever_reads(footage.picture)
-        return _with_bars(lambda tell: fit_shapes(mattes, mattes.plate, options, tell, pictures))
+        return _with_bars(lambda tell: fit_shapes(mattes, mattes.plate, options, tell, pictures, front))
 
 
-def _report(
-    files: Sequence[str], masks: str, frames: FrameRange | None, options: FitOptions, result: FitResult, plate: str
-) -> None:
+def _in_front(occluder: str, plate: Plate) -> Callable[[int], Matte]:
+    """Return the mattes of what stands in front by frame, asked for in rising order; raises PlateError."""
+    mattes = iter(open_mattes(occluder, plate.frames))
+
+    def front_of(frame: int) -> Matte:
+        return next(matte for number, matte in mattes if number == frame)
+
+    return front_of
+
+
+@dataclass(frozen=True)
+class _Masks:
+    """The masks of a fit, read again; where an occluder hides what is drawn, that is taken for right."""
+
+    masks: str
+    occluder: str
+    result: FitResult
+
+    def read(self, frames: FrameRange | None) -> Iterator[tuple[int, Matte]]:
+        mattes = open_mattes(self.masks, frames)
+        front_of = _in_front(self.occluder, mattes.plate) if self.occluder else None
+        for frame, matte in mattes:
+            if front_of:
+                yield frame, filled(matte, render_shapes(self.result.plain, frame), front_of(frame))
+            else:
+                yield frame, matte
+
+
+def _report(files: Sequence[str], masks: _Masks, frames: FrameRange | None, options: FitOptions, plate: str) -> None:
     """Measure a fit against its masks, read again one by one, and write the reports asked for."""
 
     def matte_of(frame: int) -> Matte:
-        return next(matte for _, matte in open_mattes(masks, FrameRange(frame, frame)))
+        return next(matte for _, matte in masks.read(FrameRange(frame, frame)))
 
+    result = masks.result
     known = {frame: [DRAWN_THROUGH] for frame in result.report.doubtful_frames}
     measured = Measured(options.name, result.plain, options, result.report.judged_px, known)
     with contextlib.ExitStack() as stack:
         picture_of = whatever_reads(stack.enter_context(open_plate(plate)).picture) if plate else None
-        source = measure_fit(measured, open_mattes(masks, frames), matte_of, picture_of)
+        source = measure_fit(measured, masks.read(frames), matte_of, picture_of)
         for file in files:
             write_report(file, source)
 

@@ -155,3 +155,36 @@ def test_a_report_of_an_unknown_form_is_refused_before_the_work(masks: Path, tmp
     assert done.exit_code == 3
     assert "must end in .html or .json" in done.stderr
     assert not (tmp_path / "a.json").exists()
+
+
+def passing_a_pole(folder: Path) -> tuple[Path, Path]:
+    """Masks of a small disc that passes behind a pole, and the masks of the pole."""
+    masks, poles = folder / "passing", folder / "poles"
+    rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH] + 0.5
+    pole = np.where(np.abs(columns - 80) < 5, 255, 0).astype(np.uint8)
+    for place in (masks, poles):
+        place.mkdir()
+    for frame in range(12):
+        passing = np.clip(13.5 - np.hypot(columns - 25 - 10 * frame, rows - 60), 0, 1) * 255
+        cv2.imwrite(str(masks / f"mask.{frame:04d}.png"), np.where(pole > 0, 0, np.round(passing)).astype(np.uint8))
+        cv2.imwrite(str(poles / f"pole.{frame:04d}.png"), pole)
+    return masks, poles
+
+
+def test_a_shape_goes_on_behind_an_occluder_and_its_report_does_not_measure_there(tmp_path: Path) -> None:
+    masks, poles = passing_a_pole(tmp_path)
+    shapes, quality = tmp_path / "shapes.json", tmp_path / "quality.json"
+    result = roto(str(masks), "--occluder", str(poles), "--out", str(shapes), "--report", str(quality))
+    assert result.exit_code == 0, result.output
+    (shape,) = read_roto(shapes.read_text()).shapes
+    assert (shape.lifetime.first, shape.lifetime.last) == (0, 11)
+    assert max(frame["max_px"] for frame in json.loads(quality.read_text())["frames"]) < 1.5
+
+
+def test_an_occluder_that_lacks_a_frame_is_refused_by_name(tmp_path: Path) -> None:
+    masks, poles = passing_a_pole(tmp_path)
+    (poles / "pole.0011.png").unlink()
+    result = roto(str(masks), "--occluder", str(poles), "--out", str(tmp_path / "shapes.json"))
+    assert result.exit_code == 3
+    assert "lacks frame 11" in result.stderr
+    assert not (tmp_path / "shapes.json").exists()

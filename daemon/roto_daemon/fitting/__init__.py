@@ -36,7 +36,7 @@ from roto_daemon.fitting.measure import BoundaryError, boundary_error, drawn_out
 from roto_daemon.fitting.mending import mended
 from roto_daemon.fitting.mixing import KeyRule, demanded_keys
 from roto_daemon.fitting.naming import paint_order
-from roto_daemon.fitting.occlusion import made_whole
+from roto_daemon.fitting.occlusion import made_whole, rejoined, without_pieces
 from roto_daemon.fitting.offset import EdgeOffset
 from roto_daemon.fitting.outline import trace_outlines
 from roto_daemon.fitting.raster import control_point_polyline, coverage, render_shapes, shape_polyline
@@ -159,6 +159,7 @@ def fit_shapes(
     options: FitOptions | None = None,
     progress: Callable[[float], None] | None = None,
     pictures: Pictures | None = None,
+    occluder: Callable[[int], NDArray[np.float32]] | None = None,
 ) -> FitResult:
     """Return animated shapes for (frame, matte) pairs in rising frame order; frame numbers may have gaps.
 
@@ -171,13 +172,17 @@ def fit_shapes(
 
     `pictures` returns frames of the plate, (height, width, 3) of its size, or None; with it, control points stick to
     a surface that moves along its own outline. It is asked for one frame after the other, once or twice an outline.
+
+    `occluder` returns the matte of what stands in front on a frame, of the same size; it is asked for each frame once,
+    rising. Where it hides the object, partly or wholly, the shape goes on behind it for `occlusion.LONGEST_HIDDEN`
+    frames at most.
     """
     options = options or FitOptions()
     progress = progress or _unheard
     began = time.monotonic()
     reader = _Reader(plate, options, progress)
     for frame, matte in mattes:
-        reader.add(frame, matte)
+        reader.add(frame, matte, occluder(frame) if occluder else None)
     pieces: list[Piece] = []
     tracks = reader.finish()
     flow = PlateFlow(pictures, (plate.width, plate.height)) if pictures else None
@@ -319,7 +324,7 @@ class _Reader:
         self._offset = EdgeOffset(options.offset_px, plate.width, plate.height)
         self.softness = EdgeSoftness(options.threshold, options.offset_px)
 
-    def add(self, frame: int, matte: NDArray[np.float32]) -> None:
+    def add(self, frame: int, matte: NDArray[np.float32], occluder: NDArray[np.float32] | None = None) -> None:
         self._check(frame, matte)
         self.frames.append(frame)
         traced = trace_outlines(matte, self._options.threshold)
@@ -329,6 +334,8 @@ class _Reader:
         if not outlines:
             self.empty.add(frame)
         self.linker.add(frame, outlines)
+        if occluder is not None:
+            self.cover.add(frame, occluder, [outline.points for outline in outlines])
         self._progress(_READING_SHARE * min(len(self.frames) / len(self._plate.frames), 1.0))
 
     def finish(self) -> list[Track]:
@@ -340,7 +347,8 @@ class _Reader:
                 f"there can be no keyframe on frame {', '.join(map(str, unknown))}: mattes were given for "
                 f"{len(self.frames)} frames from {self.frames[0]} to {self.frames[-1]}"
             )
-        whole = [made_whole(track, self.cover) for track in self.linker.finish()]
+        passed = rejoined(self.linker.finish(), self.frames, self.cover)
+        whole = without_pieces([made_whole(track, self.cover) for track in passed], self.cover)
         tracks = parted(whole, self.frames, self.cover)
         self._offset.require_some()
         if not tracks and not self.linker.covered_px2:
@@ -390,13 +398,17 @@ def _report(roto: Roto, tracks: list[Track], reader: _Reader, options: FitOption
             # Parts that touch have one edge in the mattes; each brings it along.
             known = {id(line) for line in reference[frame]}
             reference[frame] += [line for line in track.shown.get(frame, [points]) if id(line) not in known]
+    for frame, pieces in reader.cover.cut.items():
+        known = {id(line) for line in reference[frame]}
+        reference[frame] += [line for line in pieces if id(line) not in known]
     doubtful = {frame for track in tracks for frame in track.doubtful}
     missing = {frame for track in tracks for frame in set(track.doubtful).difference(track.frames)}
     for frame, outlines in reference.items():
         drawn = [shape_polyline(shape, frame) for shape in roto.shapes if frame in shape.lifetime]
         # Against a matte that lacks an outline there is nothing to measure.
         edges = drawn_outlines(roto, frame)
-        measured: BoundaryError | None = None if frame in missing else boundary_error(edges, outlines, size)
+        hides = partial(reader.cover.hides, frame)
+        measured: BoundaryError | None = None if frame in missing else boundary_error(edges, outlines, size, hides)
         if measured is not None:
             errors.append(FrameError(frame, measured.mean_px, measured.percentile95_px, measured.max_px))
         if any(self_crossings(polyline) for polyline in drawn):

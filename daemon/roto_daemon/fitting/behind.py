@@ -21,7 +21,7 @@ from roto_daemon.fitting.outline import Points
 from roto_daemon.fitting.polyline import length
 from roto_daemon.fitting.registration import register_seen
 from roto_daemon.fitting.ring import Floats, trace_ring, unit
-from roto_daemon.fitting.tracks import Track, velocity
+from roto_daemon.fitting.tracks import Track, overlap_as_shapes, velocity
 
 _SPACING_PX = 3.0
 _FEWEST, _MOST = 32, 320
@@ -32,8 +32,8 @@ _REACH_PX = 3.5
 _FAR_PX = 16.0
 """The same before the samples are moved onto the edge as a whole."""
 
-_TURNED = 1.5
-"""So many times more samples must be seen for a motion to be taken for one that stopped or turned round."""
+_TURNED = 1.1
+"""So many times more of the edge must lie along an outline for its motion to have stopped or turned round."""
 
 _CLOSE_PX, _CLOSE = 0.75, 4.0
 """Where most lie closer than that, in px and in medians, an edge further off is another part's that runs alongside."""
@@ -54,8 +54,14 @@ _SHARED_PX = 40.0
 _ANYWHERE = (1 << 20, 1 << 20)
 """A plate so large that it does not matter: where the plate ends is known later."""
 
+_SAME_SHAPE = 0.45
+"""Least overlap, middles brought together, of an outline before it was hidden with the one it is afterwards."""
+
+_DISTANCE_COST, _FARTHEST = 0.25, 2.0
+"""What it costs, in overlap, to lie one own size off from where an outline was heading; further off it is another."""
+
 _SURE = 0.1
-"""Frames that a sample just seen counts as away: the way that sees it has ten times the say of one a frame off."""
+"""Frames that a sample just seen counts as away: what a way says counts by the inverse square of that."""
 
 _EXPLAINED_PX, _EXPLAINED_SHARE = 4.0, 0.97
 """So much of what mattes show must lie this near to the outlines that are thought to make it."""
@@ -99,18 +105,29 @@ def carried_through(before: Track | None, after: Track | None, between: Sequence
     if before and before.frames:
         count = int(np.clip(length(before.outlines[-1]) / _SPACING_PX, _FEWEST, _MOST))
         start = trace_ring(before.outlines[-1], count).points
-        onwards, motion = _follow(start, before.frames[-1], velocity(before, -1), between)
+        onwards = _follow(start, before.frames[-1], velocity(before, -1), between)
         ways.append(onwards)
         if after and after.frames:
-            there = onwards.points[-1] + (after.frames[0] - between[-1].frame) * motion
+            # Where it went is known, however far off the guess about it is: only which sample is which is asked.
+            there = onwards.points[-1] - _middle(onwards.points[-1]) + _middle(after.outlines[0])
             end = match_curves([0], there[None], [after.outlines[0]], np.empty(0, np.int64), _ANYWHERE).points[0]
     elif after and after.frames:
         count = int(np.clip(length(after.outlines[0]) / _SPACING_PX, _FEWEST, _MOST))
         end = trace_ring(after.outlines[0], count).points
     if after and end is not None:
-        back, _ = _follow(end, after.frames[0], velocity(after, 0), between[::-1])
+        back = _follow(end, after.frames[0], velocity(after, 0), between[::-1])
         ways.append(_Way(back.points[::-1], back.age[::-1]))
     return _blended(ways, between)
+
+
+def likeness(before: Track, after: Track) -> float | None:
+    """Return how sure it is that a track is what another one was before it was hidden, at most 1; None if it is not."""
+    alike = overlap_as_shapes(before.outlines[-1], after.outlines[0])
+    gap = after.frames[0] - before.frames[-1]
+    course = (velocity(before, -1) + velocity(after, 0)) / 2
+    off = before.outlines[-1].mean(axis=0) + gap * course - after.outlines[0].mean(axis=0)
+    far = float(np.linalg.norm(off)) / float(np.ptp(before.outlines[-1], axis=0).max())
+    return alike - _DISTANCE_COST * far if alike >= _SAME_SHAPE and far <= _FARTHEST else None
 
 
 def explained(outlines: Sequence[Points], shown: Shown) -> bool:
@@ -144,8 +161,8 @@ def seen(points: Points, edge: Shown, apart_px: float = _CLOSE_PX) -> tuple[NDAr
     return binary_erosion(wide, np.ones(width, bool))[len(found) : 2 * len(found)], off
 
 
-def _follow(start: Points, frame: int, step: Points, between: Sequence[Shown]) -> tuple[_Way, Points]:
-    """Return samples carried from a frame on, by a velocity in px a frame at first, and the velocity at the end."""
+def _follow(start: Points, frame: int, step: Points, between: Sequence[Shown]) -> _Way:
+    """Return samples carried from a frame on, by a velocity in px a frame at first."""
     points, age = start, np.zeros(len(start))
     places, ages = [], []
     motion, lost = step, False
@@ -156,8 +173,8 @@ def _follow(start: Points, frame: int, step: Points, between: Sequence[Shown]) -
         if not lost:
             on_course, turned = (_steered(begin, edge, age < 1) for begin in (moved, points))
             # Where the motion turns round, the part is nearer to where it was than to where it was heading.
-            sees_more = turned[1].mean() > max(_TURNED * on_course[1].mean(), _TELLING_SHARE)
-            moved, visible = turned if sees_more else on_course
+            more = _passed(turned[0], edge) > _TURNED * _passed(on_course[0], edge)
+            moved, visible = turned if more else on_course
             lost = bool(visible.mean() < _LOST_SHARE)
         if visible.mean() >= _TELLING_SHARE:
             motion = (moved - points).mean(axis=0) / (now - frame)
@@ -165,7 +182,7 @@ def _follow(start: Points, frame: int, step: Points, between: Sequence[Shown]) -
         points, frame = moved, now
         places.append(points)
         ages.append(age)
-    return _Way(np.array(places).reshape(-1, len(start), 2), np.array(ages).reshape(-1, len(start))), motion
+    return _Way(np.array(places).reshape(-1, len(start), 2), np.array(ages).reshape(-1, len(start)))
 
 
 def _steered(points: Points, edge: Shown, known: NDArray[np.bool_]) -> tuple[Points, NDArray[np.bool_]]:
@@ -178,6 +195,14 @@ def _steered(points: Points, edge: Shown, known: NDArray[np.bool_]) -> tuple[Poi
         close = max(_CLOSE_PX, _CLOSE * float(np.median(np.abs(off[visible]))))
         visible, off = seen(moved, edge, min(close, _REACH_PX))
     return _onto(moved, visible, off), visible
+
+
+def _passed(points: Points, edge: Shown) -> int:
+    """Return how many points of an edge lie along an outline."""
+    if not len(edge.points):
+        return 0
+    apart, _ = cKDTree(points).query(edge.points, distance_upper_bound=_SPACING_PX)
+    return int(np.isfinite(apart).sum())
 
 
 def _onto(points: Points, visible: NDArray[np.bool_], off: Floats) -> Points:
@@ -193,13 +218,19 @@ def _onto(points: Points, visible: NDArray[np.bool_], off: Floats) -> Points:
 
 def _blended(ways: Sequence[_Way], between: Sequence[Shown]) -> list[Points]:
     """Return the samples of one or both ways as one, those seen on the edge that they lie on."""
-    weights = np.stack([1 / (_SURE + way.age) for way in ways])
+    weights = np.stack([1 / (_SURE + way.age) ** 2 for way in ways])
     mixed = np.einsum("wtm,wtma->tma", weights / weights.sum(axis=0), np.stack([way.points for way in ways]))
     found = []
     for points, shown in zip(mixed, between, strict=True):
         visible, off = seen(points, shown, _REACH_PX / 2)
         found.append(_onto(points, visible, off))
     return found
+
+
+def _middle(points: Points) -> Points:
+    """Return the middle of the box round points."""
+    middle: Points = (points.min(axis=0) + points.max(axis=0)) / 2
+    return middle
 
 
 def _tangents(points: Points) -> Points:

@@ -8,15 +8,14 @@ was before and after; `Track.shown` keeps what the mattes did show, so that only
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from roto_daemon.fitting.behind import Shown, carried_through, explained
+from roto_daemon.fitting.behind import Shown, carried_through, explained, likeness
 from roto_daemon.fitting.cover import Cover
-from roto_daemon.fitting.outline import Points, shoelace_area
-from roto_daemon.fitting.tracks import Track, overlap_as_shapes, share_inside, velocity
+from roto_daemon.fitting.tracks import Track, joined, share_inside, track_of, velocity
 
 _LONGEST_CONTACT = 72
 """Given frames that parts may touch for and still be the two that they were: three seconds."""
@@ -24,11 +23,8 @@ _LONGEST_CONTACT = 72
 _MERGED_INSIDE = 0.6
 """Share of an outline, moved on, that lies inside the outline that swallowed it; half the overlap was drawn twice."""
 
-_SAME_SHAPE = 0.45
-"""Least overlap, middles brought together, of an outline before a contact with the one it is afterwards."""
-
-_DISTANCE_COST = 0.25
-"""What it costs, in overlap, to lie one own size off from where the part was heading."""
+_UNLIKE = 1e6
+"""What it costs to take a track for one that it cannot be."""
 
 
 @dataclass(frozen=True)
@@ -111,20 +107,14 @@ def _same(before: list[Track], after: list[Track]) -> list[tuple[Track, Track]]:
     """Return which track before a contact is which one afterwards; nothing where that is not sure of all."""
     if len(before) != len(after) or len(before) < 2:  # noqa: PLR2004 - one alone touches nothing
         return []
-    alike = np.array([[overlap_as_shapes(one.outlines[-1], other.outlines[0]) for other in after] for one in before])
-    far = np.array([[_off_course(one, other) for other in after] for one in before])
-    rows, columns = linear_sum_assignment(_DISTANCE_COST * far - alike)
-    if alike[rows, columns].min() < _SAME_SHAPE:
+    alike = [[likeness(one, other) for other in after] for one in before]
+    if any(all(each is None for each in row) for row in alike):
+        return []
+    cost = np.array([[_UNLIKE if each is None else -each for each in row] for row in alike])
+    rows, columns = linear_sum_assignment(cost)
+    if (cost[rows, columns] == _UNLIKE).any():
         return []
     return [(before[row], after[column]) for row, column in zip(rows, columns, strict=True)]
-
-
-def _off_course(before: Track, after: Track) -> float:
-    """Return how far, in own sizes, a track begins from where another one that ended was heading."""
-    gap = after.frames[0] - before.frames[-1]
-    course = (velocity(before, -1) + velocity(after, 0)) / 2
-    off = before.outlines[-1].mean(axis=0) + gap * course - after.outlines[0].mean(axis=0)
-    return float(np.linalg.norm(off)) / float(np.ptp(before.outlines[-1], axis=0).max())
 
 
 def _settled(contact: _Contact, tracks: list[Track], frames: Sequence[int], cover: Cover) -> list[Track] | None:
@@ -137,7 +127,10 @@ def _settled(contact: _Contact, tracks: list[Track], frames: Sequence[int], cove
     carried = [carried_through(before, after, between) for before, after in contact.pairs]
     if not all(explained(outlines, shown) for *outlines, shown in zip(*carried, between, strict=True)):
         return None
-    joined = [_joined(*pair, lines, outlines) for pair, outlines in zip(contact.pairs, carried, strict=True)]
+    whole = [
+        joined([before, track_of(before, touching, outlines, lines), after])
+        for (before, after), outlines in zip(contact.pairs, carried, strict=True)
+    ]
     gone = [merged, *(track for pair in contact.pairs for track in pair)]
     # A hole that is there while parts touch, and not longer, is a gap between them.
     rest = [
@@ -145,17 +138,4 @@ def _settled(contact: _Contact, tracks: list[Track], frames: Sequence[int], cove
         for track in tracks
         if all(track is not other for other in gone) and not (track.hole and lines.keys() >= set(track.frames))
     ]
-    return rest + joined
-
-
-def _joined(before: Track, after: Track, lines: dict[int, list[Points]], between: list[Points]) -> Track:
-    """Return one track of two, and of its own outlines on the frames between."""
-    return replace(
-        before,
-        frames=before.frames + list(lines) + after.frames,
-        outlines=before.outlines + between + after.outlines,
-        areas=before.areas + [abs(shoelace_area(points)) for points in between] + after.areas,
-        depths=before.depths + [before.depths[-1]] * len(between) + after.depths,
-        doubtful=before.doubtful + after.doubtful,
-        shown={**before.shown, **lines, **after.shown},
-    )
+    return rest + whole

@@ -6,7 +6,7 @@ both ways, and knows nothing of matches, knots or keyframes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -33,14 +33,22 @@ class BoundaryError:
     max_px: float
 
 
-def boundary_error(drawn: Sequence[Points], reference: Sequence[Points], size: tuple[int, int]) -> BoundaryError | None:
+def boundary_error(
+    drawn: Sequence[Points],
+    reference: Sequence[Points],
+    size: tuple[int, int],
+    hides: Callable[[Points], NDArray[np.bool_]] | None = None,
+) -> BoundaryError | None:
     """Compare closed polylines inside a plate of (width, height); parts outside it are not measured.
 
+    Nor is what `hides` says of points (n, 2) that something in front hides them.
     Returns None when neither has an edge inside the plate, and infinite errors when only one has.
     """
     first = [evenly(line, _SPACING_PX, 4) for line in drawn]
     second = [evenly(line, _SPACING_PX, 4) for line in reference]
     here, there = _shown(first, size), _shown(second, size)
+    if hides is not None:
+        here, there = here[~hides(here)], there[~hides(there)]
     if len(here) == 0 and len(there) == 0:
         return None
     if len(here) == 0 or len(there) == 0:

@@ -7,13 +7,14 @@ drops out, or falls to pieces, for a frame or two, the track goes on: it lacks t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from roto_daemon.fitting.outline import Outline, Points
+from roto_daemon.fitting.outline import Outline, Points, shoelace_area
 
 _MINIMUM_AREA_PX2 = 24.0
 """Smaller outlines are specks: no artist draws a shape of five pixels across."""
@@ -171,6 +172,25 @@ def contains(polygon: Points, inner: Points) -> bool:
     probes = inner[:: max(len(inner) // 5, 1)]
     votes = [cv2.pointPolygonTest(line, (float(x), float(y)), measureDist=False) > 0 for x, y in probes]
     return 2 * sum(votes) > len(votes)
+
+
+def joined(parts: Sequence[Track]) -> Track:
+    """Return one track of several that follow each other."""
+    whole = Track(parts[0].hole)
+    for part in parts:
+        whole.frames += part.frames
+        whole.outlines += part.outlines
+        whole.areas += part.areas
+        whole.depths += part.depths
+        whole.doubtful += part.doubtful
+        whole.shown |= part.shown
+    return whole
+
+
+def track_of(like: Track, frames: list[int], outlines: list[Points], shown: dict[int, list[Points]]) -> Track:
+    """Return the outlines on some frames as a track, painted as another one at its end."""
+    areas = [abs(shoelace_area(points)) for points in outlines]
+    return Track(like.hole, list(frames), list(outlines), areas, [like.depths[-1]] * len(frames), shown=dict(shown))
 
 
 def velocity(track: Track, end: int) -> Points:
