@@ -60,8 +60,11 @@ _SAME_SHAPE = 0.45
 _DISTANCE_COST, _FARTHEST = 0.25, 2.0
 """What it costs, in overlap, to lie one own size off from where an outline was heading; further off it is another."""
 
+_HELD = 0.15
+"""Frames of doubt about a hidden sample a frame while others tell the motion: it may move on its own."""
+
 _SURE = 0.1
-"""Frames that a sample just seen counts as away: what a way says counts by the inverse square of that."""
+"""Frames of doubt about a sample that is seen: what a way says counts by the inverse square of its doubt."""
 
 _EXPLAINED_PX, _EXPLAINED_SHARE = 4.0, 0.97
 """So much of what mattes show must lie this near to the outlines that are thought to make it."""
@@ -72,10 +75,11 @@ _LITTLE = 0.02
 
 @dataclass(frozen=True)
 class _Way:
-    """Samples (T, M, 2) on the frames between, and for how many frames each was not seen (T, M)."""
+    """Samples (T, M, 2) on the frames between, and how far each of them is in doubt (T, M)."""
 
     points: Floats
-    age: Floats
+    doubt: Floats
+    """In frames that the whole outline went unseen."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,7 @@ def carried_through(before: Track | None, after: Track | None, between: Sequence
         end = trace_ring(after.outlines[0], count).points
     if after and end is not None:
         back = _follow(end, after.frames[0], velocity(after, 0), between[::-1])
-        ways.append(_Way(back.points[::-1], back.age[::-1]))
+        ways.append(_Way(back.points[::-1], back.doubt[::-1]))
     return _blended(ways, between)
 
 
@@ -163,26 +167,27 @@ def seen(points: Points, edge: Shown, apart_px: float = _CLOSE_PX) -> tuple[NDAr
 
 def _follow(start: Points, frame: int, step: Points, between: Sequence[Shown]) -> _Way:
     """Return samples carried from a frame on, by a velocity in px a frame at first."""
-    points, age = start, np.zeros(len(start))
-    places, ages = [], []
-    motion, lost = step, False
+    points, hidden = start, np.zeros(len(start))
+    places, doubts = [], []
+    motion, lost, drift = step, False, 0.0
     for edge in between:
         now = edge.frame
         visible = np.zeros(len(points), bool)
         moved = points + (now - frame) * motion
         if not lost:
-            on_course, turned = (_steered(begin, edge, age < 1) for begin in (moved, points))
+            on_course, turned = (_steered(begin, edge, hidden < 1) for begin in (moved, points))
             # Where the motion turns round, the part is nearer to where it was than to where it was heading.
             more = _passed(turned[0], edge) > _TURNED * _passed(on_course[0], edge)
             moved, visible = turned if more else on_course
             lost = bool(visible.mean() < _LOST_SHARE)
         if visible.mean() >= _TELLING_SHARE:
             motion = (moved - points).mean(axis=0) / (now - frame)
-        age = np.where(visible, 0, age + abs(now - frame))
+        hidden = np.where(visible, 0, hidden + abs(now - frame))
+        drift += abs(now - frame) * max(1 - visible.mean() / _TELLING_SHARE, 0)
         points, frame = moved, now
         places.append(points)
-        ages.append(age)
-    return _Way(np.array(places).reshape(-1, len(start), 2), np.array(ages).reshape(-1, len(start)))
+        doubts.append(np.where(visible, 0, drift + _HELD * hidden))
+    return _Way(np.array(places).reshape(-1, len(start), 2), np.array(doubts).reshape(-1, len(start)))
 
 
 def _steered(points: Points, edge: Shown, known: NDArray[np.bool_]) -> tuple[Points, NDArray[np.bool_]]:
@@ -218,7 +223,7 @@ def _onto(points: Points, visible: NDArray[np.bool_], off: Floats) -> Points:
 
 def _blended(ways: Sequence[_Way], between: Sequence[Shown]) -> list[Points]:
     """Return the samples of one or both ways as one, those seen on the edge that they lie on."""
-    weights = np.stack([1 / (_SURE + way.age) ** 2 for way in ways])
+    weights = np.stack([1 / (_SURE + way.doubt) ** 2 for way in ways])
     mixed = np.einsum("wtm,wtma->tma", weights / weights.sum(axis=0), np.stack([way.points for way in ways]))
     found = []
     for points, shown in zip(mixed, between, strict=True):
