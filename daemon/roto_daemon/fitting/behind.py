@@ -172,14 +172,12 @@ def _follow(start: Points, frame: int, step: Points, between: Sequence[Shown]) -
     motion, lost, drift = step, False, 0.0
     for edge in between:
         now = edge.frame
-        visible = np.zeros(len(points), bool)
-        moved = points + (now - frame) * motion
+        heading, visible = points + (now - frame) * motion, np.zeros(len(points), bool)
         if not lost:
-            on_course, turned = (_steered(begin, edge, hidden < 1) for begin in (moved, points))
-            # Where the motion turns round, the part is nearer to where it was than to where it was heading.
-            more = _passed(turned[0], edge) > _TURNED * _passed(on_course[0], edge)
-            moved, visible = turned if more else on_course
+            moved, visible = _steered_best(heading, points, edge, hidden < 1)
             lost = bool(visible.mean() < _LOST_SHARE)
+        if lost:
+            moved, visible = heading, np.zeros(len(points), bool)
         if visible.mean() >= _TELLING_SHARE:
             motion = (moved - points).mean(axis=0) / (now - frame)
         hidden = np.where(visible, 0, hidden + abs(now - frame))
@@ -188,6 +186,14 @@ def _follow(start: Points, frame: int, step: Points, between: Sequence[Shown]) -
         places.append(points)
         doubts.append(np.where(visible, 0, drift + _HELD * hidden))
     return _Way(np.array(places).reshape(-1, len(start), 2), np.array(doubts).reshape(-1, len(start)))
+
+
+def _steered_best(
+    heading: Points, points: Points, edge: Shown, known: NDArray[np.bool_]
+) -> tuple[Points, NDArray[np.bool_]]:
+    """Return samples steered from where they were heading, or from where they were if that explains more."""
+    on_course, turned = (_steered(begin, edge, known) for begin in (heading, points))
+    return turned if _passed(turned[0], edge) > _TURNED * _passed(on_course[0], edge) else on_course
 
 
 def _steered(points: Points, edge: Shown, known: NDArray[np.bool_]) -> tuple[Points, NDArray[np.bool_]]:
