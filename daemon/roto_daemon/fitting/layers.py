@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roto_daemon.fitting.correspondence import Floats, Matched
-from roto_daemon.fitting.shared_motion import SharedMotion, shared_motions
+from roto_daemon.fitting.shared_motion import shared_motions
 from roto_daemon.fitting.track_fit import TrackFit
 from roto_shapes.layers import bends_px, placement
 from roto_shapes.shape import ControlPoint, Interpolation, Layer, Roto, Shape, ShapeKeyframe
@@ -89,15 +89,14 @@ def _shared_layer(
 ) -> tuple[Layer, tuple[Matched, ...]] | None:
     """Return the layer of the motion that most samples share, the simplest that explains it, and the samples for it."""
     similarity, projective = shared_motions(samples)
-    motions: list[SharedMotion] = [similarity]
     bound_px = _KEYING_SHARE * tolerance_px
     if projective and similarity.stray_px > max(bound_px, projective.stray_px / _FEWER_STRAYS):
-        motions.insert(0, projective)
-    for motion in motions:
-        layer = motion.keyed(bound_px, interpolation, name)
-        if layer is not None and _is_before_horizon(layer, motion.samples):
-            return layer, motion.samples
-    return None
+        layer = projective.keyed(bound_px, interpolation, name)
+        if layer is not None and _is_before_horizon(layer, projective.samples):
+            return layer, projective.samples
+    ways = [motion.keyed(bound_px, interpolation, name) for motion in (similarity, similarity.about_still_point())]
+    layer = min((way for way in ways if way), key=lambda way: len(way.keyframes), default=None)
+    return None if layer is None else (layer, similarity.samples)
 
 
 def _is_before_horizon(layer: Layer, samples: Sequence[Matched]) -> bool:

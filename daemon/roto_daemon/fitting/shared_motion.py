@@ -7,6 +7,7 @@ round's depth so that their errors come to be px (Sanathanan and Koerner, 1963).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -47,6 +48,9 @@ _REST = np.array([0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0])
 """A pose: move across and down, angle in radians, scale, aspect, skew, perspective across and down."""
 
 
+_FARTHEST_PIVOT = 4.0
+"""Distance of a pivot from the object, in sizes of it, from which on a turn is hardly told from a move."""
+
 _FRAMES_AT_ONCE = 128
 """Bounds the memory of the projective equations."""
 
@@ -72,6 +76,21 @@ class SharedMotion:
     """How far off the motion outlines lie on the worst tenth of the frames, the worst quarter of samples aside."""
     samples: tuple[Matched, ...]
     """Those of each track, slid along their outlines to where the motion puts them."""
+
+    def about_still_point(self) -> SharedMotion:
+        """Return the same similarity about the point that it carries most steadily.
+
+        What swings about a point outside itself then only turns. Steadily: with the least acceleration, as a straight
+        line at constant speed has none.
+        """
+        place, factor = _numbers(self.poses[:, :2]), self.poses[:, 3] * np.exp(1j * self.poses[:, 2])
+        forces, levers = (np.diff(each, 2) for each in (place, factor))
+        stiffness = (np.abs(levers) ** 2).sum() + _FARTHEST_PIVOT**-2 * (np.abs(forces) ** 2).sum() / self.reach_px**2
+        away = -complex((levers.conj() * forces).sum()) / max(stiffness, _LEAST_FACTOR**4)
+        poses = self.poses.copy()
+        poses[:, :2] = _pairs(place + (factor - 1) * away)
+        pivot = self.pivot + np.array([away.real, away.imag])
+        return replace(self, pivot=pivot, poses=poses, reach_px=math.hypot(self.reach_px, abs(away)))
 
     def keyed(self, bound_px: float, interpolation: Interpolation, name: str) -> Layer | None:
         """Return a layer that stays within a bound, or what noise leaves of it; None when that needs many keyframes."""
