@@ -214,6 +214,19 @@ def test_perspective_is_as_true_between_whole_frames() -> None:
             assert abs(area(drawn) - area(outline)) < 0.25 * length
 
 
+def test_what_swings_about_a_point_outside_itself_turns_about_that_point() -> None:
+    def swinging(frame: int) -> NDArray[np.float32]:
+        angle = math.radians(3 * (frame - 12))
+        turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+        return coverage((FLAG * 0.7 + (0, 100)) @ turn.T + (110, 40), PLATE.width, PLATE.height)
+
+    mattes = [(frame, swinging(frame)) for frame in PLATE.frames]
+    (shape,) = fit_shapes(mattes, PLATE, FitOptions(tolerance_px=0.5, layers=True)).roto.shapes
+    assert shape.layer is not None
+    assert math.dist(shape.layer.pivot, (110, 40)) < 3
+    assert len(shape.layer.keyframes) == 2
+
+
 def test_a_part_that_goes_its_own_way_is_not_on_the_layer_of_the_others() -> None:
     def parted(frame: int) -> NDArray[np.float32]:
         x, y, angle, _ = pose(frame)

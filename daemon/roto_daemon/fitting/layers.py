@@ -34,6 +34,10 @@ _FEWER_STRAYS = 0.5
 _NUMBERS_A_POINT, _NUMBERS_OF_SIMILARITY = 6, 4
 """What an artist has to look after at one keyframe; the frame counts as one number more."""
 
+_WORTH_A_LAYER = 0.95
+"""Share of the numbers without a layer that may be left with it: a layer that saves less explains no motion to speak
+of, and whoever edits the shape has to think of both."""
+
 _FARTHEST = 0.8
 """Share of the way to the horizon that samples may take: tips of tangents reach further, and shapes may to 0.95."""
 
@@ -80,8 +84,9 @@ def _on_one_layer(
     layered = [
         _cheaper(fit, matched, layer, tolerance_px, fit_again) for fit, matched in zip(plain, samples, strict=True)
     ]
-    saved = sum(_numbers(one) - _numbers(other) for one, other in zip(plain, layered, strict=True) if other)
-    return layered if saved > _numbers_of_layer(layer) else nothing
+    pairs = [(_numbers(one), _numbers(other)) for one, other in zip(plain, layered, strict=True) if other]
+    alone, on_layer = (sum(column) for column in zip(*pairs, strict=True)) if pairs else (0, 0)
+    return layered if on_layer + _numbers_of_layer(layer) < _WORTH_A_LAYER * alone else nothing
 
 
 def _shared_layer(

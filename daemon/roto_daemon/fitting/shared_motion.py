@@ -48,7 +48,7 @@ _REST = np.array([0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0])
 """A pose: move across and down, angle in radians, scale, aspect, skew, perspective across and down."""
 
 
-_FARTHEST_PIVOT = 4.0
+_FARTHEST_PIVOT = 8.0
 """Distance of a pivot from the object, in sizes of it, from which on a turn is hardly told from a move."""
 
 _FRAMES_AT_ONCE = 128
@@ -84,9 +84,14 @@ class SharedMotion:
         line at constant speed has none.
         """
         place, factor = _numbers(self.poses[:, :2]), self.poses[:, 3] * np.exp(1j * self.poses[:, 2])
-        forces, levers = (np.diff(each, 2) for each in (place, factor))
-        stiffness = (np.abs(levers) ** 2).sum() + _FARTHEST_PIVOT**-2 * (np.abs(forces) ** 2).sum() / self.reach_px**2
-        away = -complex((levers.conj() * forces).sum()) / max(stiffness, _LEAST_FACTOR**4)
+        # Over strides, for from frame to frame noise is as large as what a slow turn bends.
+        stride = max(len(place) // 4, 1)
+        forces, levers = (
+            each[2 * stride :] - 2 * each[stride:-stride] + each[: -2 * stride] for each in (place, factor)
+        )
+        away = -complex((levers.conj() * forces).sum()) / max(float((np.abs(levers) ** 2).sum()), _LEAST_FACTOR**4)
+        if abs(away) > _FARTHEST_PIVOT * self.reach_px:
+            return self
         poses = self.poses.copy()
         poses[:, :2] = _pairs(place + (factor - 1) * away)
         pivot = self.pivot + np.array([away.real, away.imag])
