@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from roto_daemon.fitting.polyline import Points, evenly, length
 
@@ -26,6 +26,17 @@ _CORNER_TURNING = np.radians(40.0)
 
 _ROUND = 1.6
 """Twice as far out an arc turns twice as much, and a corner no more than before."""
+
+_SLIGHT_TURNING = np.radians(24.0)
+"""A corner of 30 degrees, as it measures at the least between sides that bend the other way."""
+
+_FINE_PX = 0.8
+"""Corners are looked for on the outline at this spacing, however coarse the ring."""
+
+_NEAR_PX, _FAR_PX = 2.0, 2 * TURNING_REACH_PX
+_TURNS_NEAR, _TURNS_FAR = 0.73, 1.25
+"""Share of a slight corner's turning that shows half as far out, and twice as far: antialiasing takes a quarter of the
+first at most, where an arc loses half; and an arc turns twice as much far out, sides that bend add a tenth."""
 
 _APEX_FROM_PX, _APEX_TO_PX = 2.5, 9.0
 _APEX_MOVES_PX = 2.0
@@ -43,6 +54,8 @@ class Ring:
     tangents: Points
     turning: Floats
     """Angle in radians by which the outline turns at each point."""
+    sharp: NDArray[np.bool_]
+    """Whether it turns there as at a corner, and not as in a bend."""
     spacing: float
     """Distance in px of neighbouring points along the outline."""
 
@@ -57,17 +70,16 @@ class Ring:
     def some(self, places: Floats) -> Ring:
         """Return what the ring has at some of its places: no even spacing is kept."""
         whole = np.round(places).astype(np.int64) % len(self.points)
-        return Ring(self.at(places), self.tangents_at(places), self.turning[whole], self.spacing)
+        return Ring(self.at(places), self.tangents_at(places), self.turning[whole], self.sharp[whole], self.spacing)
 
     @cached_property
     def peaks(self) -> Floats:
-        """The turning where it is the largest within reach and sharp enough for a corner, else 0."""
+        """The turning where it is the largest within reach and that of a corner, else 0."""
         reach = self.steps(_CORNER_APART_PX / 2)
         sharp = np.abs(self.turning)
-        round_too = np.abs(_turning(self.points, self.steps(2 * TURNING_REACH_PX))) > _ROUND * sharp
         wrapped = np.concatenate([sharp[-reach:], sharp, sharp[:reach]])
         highest = sliding_window_view(wrapped, 2 * reach + 1).max(axis=1)
-        return np.where((sharp >= highest) & (sharp >= _CORNER_TURNING) & ~round_too, self.turning, 0.0)
+        return np.where((sharp >= highest) & self.sharp, self.turning, 0.0)
 
     def steps(self, length_px: float) -> int:
         """Return how many points a length spans, at least one and never a large part of the outline."""
@@ -97,7 +109,10 @@ def trace_ring(polyline: Points, count: int) -> Ring:
     smooth = gaussian_filter1d(points, max(_TANGENT_SMOOTHING_PX / spacing, 0.3), axis=0, mode="wrap")
     tangents = unit(np.roll(smooth, -1, axis=0) - np.roll(smooth, 1, axis=0))
     turning = _turning(points, _steps(TURNING_REACH_PX, spacing, count))
-    return Ring(points, tangents, turning, spacing)
+    far = np.abs(_turning(points, _steps(_FAR_PX, spacing, count)))
+    sharp = (np.abs(turning) >= _CORNER_TURNING) & (far <= _ROUND * np.abs(turning))
+    sharp |= _slight_corners(polyline, spacing, count)
+    return Ring(points, tangents, turning, sharp, spacing)
 
 
 def cross(a: Floats, b: Floats) -> Floats:
@@ -110,6 +125,18 @@ def unit(vectors: Points) -> Points:
     """Return vectors (..., 2) at length 1."""
     units: Points = vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
     return units
+
+
+def _slight_corners(polyline: Points, spacing: float, count: int) -> NDArray[np.bool_]:
+    """Say which of `count` points along a closed polyline stand at slight corners, and not in bends."""
+    between = int(np.ceil(spacing / _FINE_PX))
+    fine = evenly(polyline, np.inf, count * between)
+    near, size, far = (
+        np.abs(_turning(fine, _steps(px, spacing / between, len(fine)))) for px in (_NEAR_PX, TURNING_REACH_PX, _FAR_PX)
+    )
+    slight = (size >= _SLIGHT_TURNING) & (near >= _TURNS_NEAR * size) & (far <= _TURNS_FAR * size)
+    around: NDArray[np.bool_] = maximum_filter1d(slight, 2 * (between // 2) + 1, mode="wrap")
+    return around[::between]
 
 
 def _turning(points: Points, reach: int) -> Floats:

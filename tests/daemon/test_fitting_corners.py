@@ -1,0 +1,60 @@
+"""Corners: slight ones become control points that keep them, and tight bends do not become corners."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from roto_daemon.fitting import coverage, fit_shapes
+from roto_shapes.shape import Shape
+from roto_shapes.shot import FrameRange, Plate
+
+Points = NDArray[np.float64]
+SIZE = WIDTH, HEIGHT = 260, 220
+COUNT = 8
+SIDES = 10
+"""The polygon turns by 36 degrees at each of its corners."""
+
+
+def polygon(frame: int) -> Points:
+    angle = 2 * math.pi * np.arange(SIDES) / SIDES + 0.11 + 0.01 * frame
+    return np.stack([120 + 2.3 * frame + 85 * np.cos(angle), 108 + 85 * np.sin(angle)], axis=1)
+
+
+def rounded(frame: int, radius: float) -> Points:
+    """The same with round tips."""
+    corners = polygon(frame)
+    turn = 2 * math.pi / SIDES
+    arcs = []
+    for corner in corners - corners.mean(axis=0):
+        out = math.atan2(corner[1], corner[0])
+        centre = corner * (1 - radius / math.cos(turn / 2) / np.linalg.norm(corner))
+        angle = out + np.linspace(-turn / 2, turn / 2, 20)
+        arcs.append(centre + radius * np.stack([np.cos(angle), np.sin(angle)], axis=1))
+    line: Points = np.concatenate(arcs) + corners.mean(axis=0)
+    return line
+
+
+def fitted(outlines: list[Points]) -> Shape:
+    mattes = ((frame, coverage(outline, *SIZE)) for frame, outline in enumerate(outlines))
+    (shape,) = fit_shapes(mattes, Plate(*SIZE, FrameRange(0, len(outlines) - 1))).roto.shapes
+    return shape
+
+
+def test_corners_of_36_degrees_are_control_points_that_may_turn() -> None:
+    shape = fitted([polygon(frame) for frame in range(COUNT)])
+    for key in shape.keyframes:
+        points = np.array([(point.x, point.y) for point in key.points])
+        for corner in polygon(key.frame):
+            apart = np.linalg.norm(points - corner, axis=1)
+            assert apart.min() < 0.5
+            assert key.points[int(apart.argmin())].corner
+
+
+@pytest.mark.parametrize("radius", [8.0, 12.0])
+def test_bends_that_turn_as_much_over_a_few_pixels_are_no_corners(radius: float) -> None:
+    shape = fitted([rounded(frame, radius) for frame in range(COUNT)])
+    assert not any(point.corner for key in shape.keyframes for point in key.points)
