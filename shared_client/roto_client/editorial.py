@@ -29,6 +29,9 @@ _LARGEST_BYTES = 256 << 20
 """Of an edit: a film's is a few MiB. An AAF may carry media, which are not read, and is not bounded."""
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 _WHOLE_SPEED = 1e-6
+_LARGEST_FRAME = 2**31 - 1
+_LONGEST = 10_000_000
+"""Frames of one shot: more than a day at 60 a second is damage."""
 _NUMBERED_IMAGE = re.compile(
     r"(?P<head>.*?)(?:\[(?P<first>\d+)-\d+\]|(?P<number>\d+))(?P<tail>\.(?:exr|dpx|tiff?|png|jpe?g))", re.IGNORECASE
 )
@@ -97,10 +100,12 @@ def read_edit(path: str, rate: Optional[float] = None, numbering: Optional[Numbe
     """
     numbering = numbering or Numbering()
     timelines, notes = _read(Path(path), rate)
-    clips = [clip for timeline in timelines for clip in _clips_in_order(timeline)]
-    found = [shot for clip in clips for shot in _shots_of(clip, numbering, Path(path))]
+    found = [
+        shot for clip in _clips_in_order(timelines) for shot in _readable_shots(clip, numbering, Path(path), notes)
+    ]
     if not found:
-        raise BadInputError(f"'{path}' holds no shots: its video tracks have no clips.")
+        told = "; ".join(notes) or "its video tracks have no clips"
+        raise BadInputError(f"'{path}' holds no shots: {told}.")
     names = names_for_files([shot.name for shot in found])
     return Edit(tuple(_placed(replace(shot, name=name), numbering) for shot, name in zip(found, names)), tuple(notes))
 
@@ -166,8 +171,13 @@ def _timelines_in(read: otio.core.SerializableObject) -> list[otio.schema.Timeli
     return list(read.find_children(descended_from_type=otio.schema.Timeline))
 
 
-def _clips_in_order(timeline: otio.schema.Timeline) -> Iterator[otio.schema.Clip]:
+def _clips_in_order(timelines: Sequence[otio.schema.Timeline]) -> Iterator[otio.schema.Clip]:
     """Yield the clips with a picture by the time at which they appear, upper tracks after lower ones."""
+    for timeline in timelines:
+        yield from _clips_of(timeline)
+
+
+def _clips_of(timeline: otio.schema.Timeline) -> Iterator[otio.schema.Clip]:
     found = []
     for level, track in enumerate(timeline.video_tracks()):
         if not track.enabled:
@@ -190,6 +200,14 @@ def _is_picture(clip: otio.schema.Clip) -> bool:
     return not isinstance(track, otio.schema.Track) or track.kind == otio.schema.TrackKind.Video
 
 
+def _readable_shots(clip: otio.schema.Clip, numbering: Numbering, edit: Path, notes: list[str]) -> list[Shot]:
+    try:
+        return _shots_of(clip, numbering, edit)
+    except (ValueError, OverflowError) as error:  # NaN, infinity, a rate of 0, and what else damage makes of times
+        notes.append(f"'{clip.name}' is left out, for its times make no sense ({error})")
+        return []
+
+
 def _shots_of(clip: otio.schema.Clip, numbering: Numbering, edit: Path) -> list[Shot]:
     """Return the shot of a clip, none where a compound round it shows nothing of it."""
     said: list[str] = []
@@ -202,6 +220,8 @@ def _shots_of(clip: otio.schema.Clip, numbering: Numbering, edit: Path) -> list[
     rate = (available or used).start_time.rate
     first = round(used.start_time.rescaled_to(rate).value)
     count = _at_speed(clip, max(round(used.duration.rescaled_to(rate).value), 1), said)
+    if not (0 <= count <= _LONGEST and abs(first) <= _LARGEST_FRAME):
+        raise ValueError(f"{count} frames from {first}")
     handles = None
     if available is not None and edit.suffix.lower() != ".edl":  # of an EDL the adapter takes the cut for all there is
         begin, length = round(available.start_time.value), round(available.duration.value)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -14,6 +16,8 @@ if sys.version_info < (3, 10):
     pytest.skip("OpenTimelineIO does not run on Python 3.9", allow_module_level=True)
 
 import opentimelineio as otio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from roto_client.editorial import Numbering, Shot, read_edit
 from roto_shapes.shot import FrameRange
@@ -240,6 +244,59 @@ def test_an_edit_that_is_not_there_is_told(tmp_path: Path) -> None:
     (tmp_path / "cut.otio").mkdir()
     with pytest.raises(BadInputError, match=r"cannot be read|no edit that can be read"):
         read_edit(str(tmp_path / "cut.otio"))
+
+
+def test_a_clip_whose_times_make_no_sense_is_left_out_and_told(tmp_path: Path) -> None:
+    made = timeline(movie("a", "file:///plates/a.mov", (0, 10)), movie("b", "file:///plates/b.mov", (0, 10)))
+    otio.adapters.write_to_file(made, str(tmp_path / "cut.otio"))
+    content = json.loads((tmp_path / "cut.otio").read_text())
+    clip = content["tracks"]["children"][0]["children"][0]
+    clip["source_range"]["start_time"]["value"] = float("nan")
+    (tmp_path / "cut.otio").write_text(json.dumps(content))
+    edit = read_edit(str(tmp_path / "cut.otio"))
+    assert [shot.name for shot in edit.shots] == ["b"]
+    assert edit.notes[0].startswith("'a' is left out, for its times make no sense")
+    clip["source_range"]["start_time"]["value"] = 0
+    clip["source_range"]["duration"]["value"] = 1e12
+    del content["tracks"]["children"][0]["children"][1]
+    (tmp_path / "cut.otio").write_text(json.dumps(content))
+    with pytest.raises(BadInputError, match="holds no shots: 'a' is left out"):
+        read_edit(str(tmp_path / "cut.otio"))
+
+
+NUMBERS = re.compile(rb"-?\d+(?:\.\d+)?")
+ODD_NUMBERS = (b"-1", b"0", b"99999999999999999999", b"NaN", b"1e400", b"null", b"Infinity", b'""', b"{}")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # pyaaf2 leaves what it refuses open
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    name=st.sampled_from(["c.otio", "c.xml", "c.fcpxml", "c.edl"]),
+    damage=st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 40), st.sampled_from(ODD_NUMBERS)), max_size=4),
+)
+def test_damaged_edits_are_read_or_refused_in_one_sentence(
+    tmp_path: Path, name: str, damage: list[tuple[int, int, bytes]]
+) -> None:
+    file = tmp_path / name
+    if name == "c.edl":
+        content = EDL.encode()
+    else:
+        made = timeline(movie("sh010", "file:///plates/A001%20x.mov", (86424, 48), (86400, 200)))
+        adapter = {"c.otio": "otio_json", "c.xml": "fcp_xml", "c.fcpxml": "fcpx_xml"}[name]
+        otio.adapters.write_to_file(made, str(file), adapter_name=adapter)
+        content = file.read_bytes()
+    for place, length, number in damage:
+        numbers = list(NUMBERS.finditer(content))
+        if length % 2 and numbers:
+            found = numbers[place % len(numbers)]
+            content = content[: found.start()] + number + content[found.end() :]
+        else:
+            start = place % len(content)
+            content = content[:start] + content[start + length :]
+    file.write_bytes(content)
+    with contextlib.suppress(BadInputError):
+        edit = read_edit(str(file))
+        assert all(len(shot.frames) == shot.source_out - shot.source_in + 1 for shot in edit.shots)
 
 
 def test_collections_of_timelines_are_read_whole(tmp_path: Path) -> None:
