@@ -29,6 +29,7 @@ _LARGEST_BYTES = 256 << 20
 """Of an edit: a film's is a few MiB. An AAF may carry media, which are not read, and is not bounded."""
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 _WHOLE_SPEED = 1e-6
+_SCHEMA = re.compile(r"\w+\.[1-9]\d{0,5}", re.ASCII)
 _LARGEST_FRAME = 2**31 - 1
 _LONGEST = 10_000_000
 """Frames of one shot: more than a day at 60 a second is damage."""
@@ -142,10 +143,18 @@ def _require_size(path: Path) -> None:
 
 def _read_other(path: Path, ending: str) -> otio.core.SerializableObject:
     if ending == ".otio":
-        json.loads(path.read_bytes())  # OpenTimelineIO's own parser crashes on what is nested deep; this one refuses it
+        # What is nested deep, and a schema whose version is no number, end OpenTimelineIO by a segmentation fault.
+        json.loads(path.read_bytes(), object_hook=_require_schema)
     return otio.adapters.read_from_file(
         str(path), adapter_name=_ADAPTERS[ending], media_linker_name=otio.media_linker.MediaLinkingPolicy.DoNotLinkMedia
     )
+
+
+def _require_schema(content: dict[str, object]) -> None:
+    """Refuse an object of an .otio file whose kind cannot be read."""
+    schema = content.get("OTIO_SCHEMA", "")
+    if not isinstance(schema, str) or (schema and not _SCHEMA.fullmatch(schema)):
+        raise ValueError(f"'{schema}' is no schema of OpenTimelineIO")
 
 
 def _read_edl(path: Path, rate: Optional[float]) -> tuple[otio.core.SerializableObject, list[str]]:

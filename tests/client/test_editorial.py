@@ -220,6 +220,9 @@ def test_a_cut_beyond_its_media_and_media_at_another_rate_are_told(tmp_path: Pat
         ("cut.fcpxml", b"<fcpxml><spine>", "no edit that can be read"),
         ("cut.aaf", b"not an AAF" * 100, "no edit that can be read"),
         ("cut.otio", b'{"OTIO_SCHEMA": "Timeline.1"', "no edit that can be read"),
+        ("cut.otio", b'{"OTIO_SCHEMA": "Clip.1e400"}', "'Clip.1e400' is no schema"),
+        ("cut.otio", b'{"OTIO_SCHEMA": "Clip.0"}', "'Clip.0' is no schema"),
+        ("cut.otio", b'{"OTIO_SCHEMA": 7}', "'7' is no schema"),
         ("cut.otio", b"[" * 100_000, "no edit that can be read|holds no timeline"),
     ],
 )
