@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from roto_daemon.errors import FitError
 from roto_daemon.fitting import FitOptions, FitResult, coverage, fit_shapes, refit_shapes, shape_polyline
 from roto_daemon.fitting.measure import self_crossings
 from roto_daemon.fitting.outline import shoelace_area
-from roto_shapes.shape import Shape
+from roto_shapes.shape import Roto, Shape
 from roto_shapes.shot import FrameRange, Plate
 
 Matte = NDArray[np.float32]
@@ -65,6 +66,26 @@ def test_points_stand_where_coverage_is_whole_and_their_feather_ends_where_it_is
     for frame in FRAMES:
         line = shape_polyline(shape, frame)
         assert np.abs(np.hypot(*(line - middle(frame)).T) - 39).max() < 1
+
+
+@pytest.mark.parametrize("threshold", [0.3, 0.5])
+def test_a_shape_with_feather_that_is_fitted_anew_ends_where_coverage_is_whole(threshold: float) -> None:
+    (shape,) = fit(lambda frame: soft_disc(*middle(frame), 45, 12), threshold).roto.shapes
+    first, *others = shape.keyframes
+    thrown = tuple(
+        replace(key, points=tuple(point._replace(x=point.x + 3, y=point.y - 2) for point in key.points))
+        for key in others
+    )
+    off = replace(shape, keyframes=(replace(first, locked=True), *thrown))
+    mattes = ((frame, soft_disc(*middle(frame), 45, 12)) for frame in FRAMES)
+    result = refit_shapes(Roto(PLATE, (off,)), mattes, FitOptions(threshold=threshold))
+    (back,) = result.roto.shapes
+    assert back.keyframes[0] == off.keyframes[0]
+    for frame in FRAMES:
+        assert np.abs(np.hypot(*(shape_polyline(back, frame) - middle(frame)).T) - 39).max() < 1
+    assert widths(back) == pytest.approx([12] * len(widths(back)), rel=0.1)
+    # The report is that of the line where coverage crosses the threshold.
+    assert all(frame.max_px < 1 for frame in result.report.frames)
 
 
 @pytest.mark.parametrize("ramp_px", [4.0, 24.0])

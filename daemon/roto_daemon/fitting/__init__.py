@@ -27,7 +27,7 @@ from roto_daemon.fitting.attention import (
 from roto_daemon.fitting.contacts import parted
 from roto_daemon.fitting.correspondence import Matched, match
 from roto_daemon.fitting.cover import Cover
-from roto_daemon.fitting.feather import EdgeSoftness
+from roto_daemon.fitting.feather import EdgeSoftness, edge_of, with_edge, without_feather
 from roto_daemon.fitting.flow import Pictures, PlateFlow
 from roto_daemon.fitting.hidden import carried, known_only
 from roto_daemon.fitting.jointed import Look, Marker, Piece, fit_jointed
@@ -260,16 +260,20 @@ def refit_shapes(
         reader.add(frame, matte)
     tracks = reader.finish()
     results = []
-    for number, outlines in enumerate(outlines_of_shapes(roto.shapes, tracks)):
-        shape, size = roto.shapes[number], (roto.plate.width, roto.plate.height)
+    # Points of a shape with feather stand where coverage is whole: its edge is what follows the outlines.
+    edges = [edge_of(shape, options.threshold) for shape in roto.shapes]
+    for number, outlines in enumerate(outlines_of_shapes(edges, tracks)):
+        shape, size = edges[number], (roto.plate.width, roto.plate.height)
         touched = frames_edited & {key.frame for key in shape.keyframes}
         if frames_edited and not touched:
             results.append(Refitted(shape, 0.0, 0.0))
         else:
             results.append(refit_shape(shape, outlines, size, options.tolerance_px, touched))
         progress(_READING_SHARE + (1 - _READING_SHARE) * 0.95 * (number + 1) / len(roto.shapes))
-    refitted = replace(roto, shapes=tuple(result.shape for result in results))
-    report = replace(_report(refitted, tracks, reader, options), seconds=time.monotonic() - began)
+    plain = replace(roto, shapes=tuple(without_feather(result.shape) for result in results))
+    soft = (with_edge(old, new.shape, options.threshold) for old, new in zip(roto.shapes, results, strict=True))
+    refitted = replace(roto, shapes=tuple(soft))
+    report = replace(_report(plain, tracks, reader, options), seconds=time.monotonic() - began)
     progress(1.0)
     reached = max((result.tolerance_px for result in results), default=0.0)
     noise = max((result.noise_px for result in results), default=0.0)
@@ -278,7 +282,7 @@ def refit_shapes(
         effective_tolerance_px=max(reached, options.tolerance_px),
         noise_px=noise,
     )
-    return FitResult(refitted, report, refitted)
+    return FitResult(refitted, report, plain)
 
 
 def _unheard(share: float) -> None:

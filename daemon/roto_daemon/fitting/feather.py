@@ -61,6 +61,66 @@ _CHORD_LEFT = 0.1
 """Neighbours that would keep less than this share of their distance are about to pass each other."""
 
 
+def edge_of(shape: Shape, threshold: float) -> Shape:
+    """Return a shape with its points where its soft edge crosses a coverage, as an outline of a matte runs.
+
+    A matte drawn with feather is whole at the points and nothing where their feather ends. The feather stays noted.
+    """
+    if all(point.feather is None for key in shape.keyframes for point in key.points):
+        return shape
+    return _shifted(shape, 1 - _level(threshold, hole=shape.invert))
+
+
+def with_edge(before: Shape, edge: Shape, threshold: float) -> Shape:
+    """Return a shape whose soft edge crosses a coverage where `edge` runs, which came from `edge_of(before)`.
+
+    Keyframes that are as they were come back bit for bit.
+    """
+    was = edge_of(before, threshold)
+    if was is before:
+        return edge
+    known = dict(zip(was.keyframes, before.keyframes, strict=True))
+    moved = _shifted(edge, _level(threshold, hole=edge.invert) - 1)
+    keyframes = tuple(known.get(key, back) for key, back in zip(edge.keyframes, moved.keyframes, strict=True))
+    return replace(moved, keyframes=keyframes)
+
+
+def without_feather(shape: Shape) -> Shape:
+    """Return a shape that ends at its points."""
+    keyframes = (
+        replace(key, points=tuple(point._replace(feather=None) for point in key.points)) for key in shape.keyframes
+    )
+    return replace(shape, keyframes=tuple(keyframes))
+
+
+def _shifted(shape: Shape, share: float) -> Shape:
+    """Return a shape with its points moved by a share of their feather."""
+
+    def key_shifted(key: ShapeKeyframe) -> ShapeKeyframe:
+        feather = np.array([point.feather or (0.0, 0.0) for point in key.points])
+        rows = _moved(np.array([point[:6] for point in key.points], float), share * feather)
+        points = (
+            ControlPoint._make((*map(float, row), point.corner, point.feather))
+            for row, point in zip(rows, key.points, strict=True)
+        )
+        return replace(key, points=tuple(points))
+
+    return replace(shape, keyframes=tuple(map(key_shifted, shape.keyframes)))
+
+
+def _moved(controls: Floats, by: Points) -> Floats:
+    """Return controls (N, 6) with their points moved, and tangents as much longer as their segments become."""
+    moved = controls[:, :2] + by
+    longer = _chords(moved) / np.maximum(_chords(controls[:, :2]), 1e-9)
+    into, out = controls[:, 2:4] * np.roll(longer, 1)[:, None], controls[:, 4:6] * longer[:, None]
+    return np.concatenate([moved, into, out], axis=1)
+
+
+def _level(threshold: float, *, hole: bool) -> float:
+    """Return the coverage of the shape itself on its outline; a hole's shape covers what the matte does not."""
+    return 1 - threshold if hole else threshold
+
+
 @dataclass(frozen=True)
 class _Edge:
     """Samples along the outlines of one frame (n, 2) and the ramp's width at each, not a number where unknown."""
@@ -85,7 +145,8 @@ class EdgeSoftness:
         for hole in (False, True):
             rings = [evenly(one.points, _SPACING_PX, 5) for one in outlines[:MOST_OUTLINES] if one.hole is hole]
             if rings:
-                widths = [_smoothed(_ramp_widths(matte, ring, self._level(hole=hole), hole=hole)) for ring in rings]
+                level = _level(self._threshold, hole=hole)
+                widths = [_smoothed(_ramp_widths(matte, ring, level, hole=hole)) for ring in rings]
                 self._edges[frame, hole] = _Edge(np.vstack(rings), np.concatenate(widths))
 
     def feathered(self, shape: Shape) -> Shape:
@@ -97,7 +158,7 @@ class EdgeSoftness:
         """
         widths = self._on_keyframes(shape)
         widths[:, widths.max(axis=0) < LEAST_FEATHER_PX] = 0.0
-        inwards = 1 - self._level(hole=shape.invert)
+        inwards = 1 - _level(self._threshold, hole=shape.invert)
         share = np.ones(shape.point_count)
         while widths.any():
             soft = _with_feather(shape, widths * share, inwards)
@@ -109,10 +170,6 @@ class EdgeSoftness:
             share[tight] *= _NARROWER
             share[share < _SMALLEST_SHARE] = 0.0
         return shape
-
-    def _level(self, *, hole: bool) -> float:
-        """Return the coverage of the shape itself on its outline; a hole's shape covers what the matte does not."""
-        return 1 - self._threshold if hole else self._threshold
 
     def _on_keyframes(self, shape: Shape) -> Floats:
         """Return (K, N) widths on keyframes, in the shape's own pixels, that come nearest to those of all frames."""
@@ -205,10 +262,7 @@ def _with_feather(shape: Shape, widths: Floats, inwards: float) -> Shape:
 def _feathered_key(key: ShapeKeyframe, widths: Floats, soft: NDArray[np.bool_], inwards: float) -> ShapeKeyframe:
     controls = np.array([point[:6] for point in key.points], float)
     feather = _mitred_normals(controls) * widths[:, None]
-    moved = controls[:, :2] - inwards * feather
-    longer = _chords(moved) / np.maximum(_chords(controls[:, :2]), 1e-9)
-    into, out = controls[:, 2:4] * np.roll(longer, 1)[:, None], controls[:, 4:6] * longer[:, None]
-    rows = np.concatenate([moved, into, out], axis=1)
+    rows = _moved(controls, -inwards * feather)
     points = tuple(
         ControlPoint._make((*map(float, row), point.corner, (float(off[0]), float(off[1])) if has else None))
         for row, off, has, point in zip(rows, feather, soft, key.points, strict=True)
