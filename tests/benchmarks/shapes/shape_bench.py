@@ -33,6 +33,7 @@ from shape_measures import (
     slip_px,
 )
 from shape_pictures import write_pictures
+from shape_speed import speed_table
 
 from roto_daemon.errors import FitError
 from roto_daemon.fitting import FitOptions, fit_shapes
@@ -80,7 +81,18 @@ GOALS = {
 COMPARED = ("clean", "noise")
 """Families that the baselines trace too: potrace takes about a second a frame."""
 WORST_COUNTS = ("worst_px",)
-SUMMED = ("faults", "corners_missed", "long_handles", "close", "too_close", "loops", "flips", "ghosts", "missing")
+SUMMED = (
+    "busy_s",
+    "faults",
+    "corners_missed",
+    "long_handles",
+    "close",
+    "too_close",
+    "loops",
+    "flips",
+    "ghosts",
+    "missing",
+)
 
 Figures = dict[str, float]
 
@@ -166,6 +178,7 @@ def against_truth(clip: Clip, drawing: Drawing, drawn: list[Edge], true: list[Ed
 
 def run_clip(family: str, seed: int, index: int, pictures: Path | None) -> list[dict[str, object]]:
     """Fit one clip and measure it; a clip that the fitter refuses is a row without figures."""
+    began = time.process_time()
     clip = clips_of(family, seed)[index]
     row: dict[str, object] = {"family": family, "clip": clip.name, "seed": seed, "method": "rotolink"}
     try:
@@ -176,17 +189,20 @@ def run_clip(family: str, seed: int, index: int, pictures: Path | None) -> list[
     figures["ms_per_frame"] = 1000 * seconds / len(clip.frames)
     if pictures is not None:
         write_pictures(clip, drawing, pictures)
+    figures["busy_s"] = time.process_time() - began
     return [row | {"figures": figures, "found": found}]
 
 
 def run_baseline(method: str, family: str, seed: int, index: int) -> dict[str, object]:
     """Trace every frame of a clip on its own and measure that."""
+    busy = time.process_time()
     clip = clips_of(family, seed)[index]
     began = time.perf_counter()
     drawing = traced(clip, TRACERS[method])
     seconds = time.perf_counter() - began
     figures, found = measure(clip, drawing)
     figures["ms_per_frame"] = 1000 * seconds / len(clip.frames)
+    figures["busy_s"] = time.process_time() - busy
     return {"family": family, "clip": clip.name, "seed": seed, "method": method, "figures": figures, "found": found}
 
 
@@ -255,6 +271,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--family", action="append", choices=list(FAMILIES), help="only this one; may stand repeatedly")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(TUNING_SEEDS), help="held out: 101 102 103")
     parser.add_argument("--quick", action="store_true", help="one seed of a few families, no baselines")
+    parser.add_argument("--speed", action="store_true", help="only what a fit takes, and how that grows")
     parser.add_argument("--no-baselines", action="store_true", help="measure the product alone")
     parser.add_argument("--pictures", type=Path, help="write overlays of a few frames of each clip into this folder")
     parser.add_argument("--jobs", type=int, default=2, help="clips at a time; 1 for honest timings")
@@ -290,8 +307,22 @@ def baselines(pool: ProcessPoolExecutor, work: list[tuple[str, int, int]]) -> li
     return rows
 
 
+def speed_rows() -> list[dict[str, object]]:
+    """Measure what fits take, print it, and return it as rows."""
+    return [{"family": "speed", "method": "rotolink", "figures": row} for row in speed_table()]
+
+
+def write(rows: list[dict[str, object]], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(rows, indent=1))
+    print(f"written to {path}")
+
+
 def main() -> None:
     options = arguments()
+    if options.speed:
+        write(speed_rows(), options.out)
+        return
     header = f"{'':<16}" + "".join(f"{name:>8} " for name in COLUMNS.values())
     print(header)
     rows: list[dict[str, object]] = []
@@ -311,9 +342,11 @@ def main() -> None:
         print(line_of(family, figures, GOALS[family]))
         print(goal_line(GOALS[family]))
         print(f"    misses: {', '.join(misses(figures, GOALS[family])) or 'nothing'}")
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(rows, indent=1))
-    print(f"written to {options.out}")
+    minutes = sum(row["figures"].get("busy_s", 0) for row in rows) / 60  # type: ignore[attr-defined] # as above
+    print(f"\n{minutes:.1f} minutes of one core for all clips, making and measuring them included")
+    if not (options.family or options.quick):
+        rows += speed_rows()
+    write(rows, options.out)
 
 
 if __name__ == "__main__":
