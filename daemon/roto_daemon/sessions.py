@@ -56,7 +56,7 @@ class OpenPlate:
 class _Fitted:
     """The last fit of an object."""
 
-    options: FitOptions
+    order: FitOrder
     report: Message
     plain: tuple[Shape, ...]
     """The shapes before points moved in for their feather: the line that is measured."""
@@ -123,6 +123,8 @@ class FitOrder:
     options: FitOptions
     edited: tuple[int, ...] = ()
     """Frames of keyframes that the artist edited, which stay."""
+    in_front: tuple[int, ...] = ()
+    """Objects that stand in front."""
 
 
 @dataclass(frozen=True)
@@ -310,6 +312,10 @@ class Sessions:
         session = self.session(session_id)
         target = session.find(object_id)
         locked = any(key.locked for shape in target.shapes for key in shape.keyframes)
+        for each in order.in_front:
+            _require_other(session.find(each), target)
+        if order.in_front and (locked or order.edited):
+            raise ConflictError("Shapes that are fitted anew go on behind nothing: name no objects in front.")
         kept = encode(Roto(session.plate.plate, target.shapes), ".json") if locked or order.edited else ""
         args = {
             "folder": str(session.folder),
@@ -320,6 +326,7 @@ class Sessions:
             "options": pack_options(replace(order.options, name=target.name)),
             "kept": kept,
             "edited": list(order.edited),
+            "in_front": list(order.in_front),
         }
         with _occupied(target, "its shapes are being fitted"):
             async with contextlib.aclosing(self._fitter.stream("fit", args, BATCH)) as events:
@@ -327,7 +334,7 @@ class Sessions:
                     session.touched = time.monotonic()
                     if "roto" in event:
                         target.shapes, plain = (read_roto(event[which]).shapes for which in ("roto", "plain"))
-                        target.fitted = _Fitted(order.options, event["report"], plain, event["judged_px"])
+                        target.fitted = _Fitted(order, event["report"], plain, event["judged_px"])
                         yield {"shapes": target.shapes, "report": event["report"]}
                     elif event:
                         yield event
@@ -463,13 +470,19 @@ def _measured(session: Session, objects: Sequence[_Object]) -> Message:
     if not objects[0].shapes:
         raise ConflictError(f"Object '{objects[0].name}' has no shapes to report on: fit it first.")
     fitted = objects[0].fitted
-    options = fitted.options if fitted else FitOptions.bounded()
+    options = fitted.order.options if fitted else FitOptions.bounded()
     return {
         "roto": encode(Roto(session.plate.plate, fitted.plain if fitted else objects[0].shapes), ".json"),
         "options": pack_options(options),
         "judged_px": fitted.judged_px if fitted else options.tolerance_px,
         "doubtful": fitted.report["doubtful_frames"] if fitted else [],
+        "in_front": [each for each in fitted.order.in_front if each in session.objects] if fitted else [],
     }
+
+
+def _require_other(front: _Object, target: _Object) -> None:
+    if front is target:
+        raise ConflictError(f"Object '{target.name}' cannot stand in front of itself: name other objects.")
 
 
 def _require_idle(target: _Object) -> None:

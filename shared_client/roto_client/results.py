@@ -266,6 +266,8 @@ class FitOrder:
     options: Optional[FitOptions] = None
     edited: tuple[int, ...] = ()
     """Frames of keyframes that the artist edited: they stay, as locked ones do."""
+    in_front: tuple[int, ...] = ()
+    """Objects of the session that stand in front of this one."""
 
 
 @dataclass(frozen=True)

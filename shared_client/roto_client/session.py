@@ -360,18 +360,20 @@ class TrackedObject:
         frames: Optional[FrameRange] = None,
         *,
         edited: Iterable[int] = (),
+        in_front: Iterable[TrackedObject] = (),
         on_progress: Optional[OnProgress] = None,
     ) -> Fitted:
         """Turn the mattes into shapes, which replace those that the object had; return them and how well they fit.
 
         Without options the daemon's own hold, without frames all that have a matte count. Shapes are named after the
-        object, whatever the options say.
+        object, whatever the options say. Where the mattes of other objects, those `in_front`, hide this one, its shapes
+        go on behind them.
 
         Shapes with locked keyframes are kept and fitted anew round these. `edited` are frames whose keyframes were
         moved by hand and given back by `set_shapes`: they stay too, and only what lies between the next locked
         keyframes round them changes. `set_shapes([])` makes room for new shapes.
         """
-        order = FitOrder(frames, options, tuple(edited))
+        order = FitOrder(frames, options, tuple(edited), tuple(each.object_id for each in in_front))
         events = self._transport.fit_shapes(self._session_id, self.object_id, order)
         with contextlib.closing(events):
             results = list(_told(events, on_progress))

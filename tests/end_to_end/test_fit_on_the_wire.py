@@ -77,6 +77,18 @@ def off_px(shape: Shape, frame: int, inside: Callable[[int, Field, Field], Field
     return float(np.abs(inside(frame, line[:, 0], line[:, 1])).max())
 
 
+def summary(session: Session, of: TrackedObject) -> dict[str, float]:
+    """Return what a report sums up about an object."""
+    events = session.export(ExportOrder(ExportFormat.REPORT_JSON, of.object_id))
+    text = b"".join(part.data for part in events if isinstance(part, FilePart))
+    found: dict[str, float] = json.loads(text)["summary"]
+    return found
+
+
+def worst_px(shape: Shape, frames: FrameRange) -> float:
+    return max(off_px(shape, frame) for frame in frames)
+
+
 def test_points_keyframes_and_interpolation_are_those_asked_for(session: Session) -> None:
     hero = stated(session, disc)
     asked = FitOptions(points=6, interpolation=Interpolation.SMOOTH, keyframes_at=(FIRST + 3,), keyframe_step=5)
@@ -95,10 +107,12 @@ def test_an_offset_moves_the_edge(session: Session) -> None:
 
 
 def test_a_soft_edge_becomes_a_feather_of_its_width(session: Session) -> None:
-    (shape,), _ = stated(session, disc, softness_px=8.0).fit(FitOptions(feather=True))
+    hero = stated(session, disc, softness_px=8.0)
+    (shape,), _ = hero.fit(FitOptions(feather=True))
     widths = [np.hypot(*point.feather) for point in shape.keyframes[0].points if point.feather]
     assert len(widths) == shape.point_count
     assert np.mean(widths) == pytest.approx(8, abs=1.5)
+    assert summary(session, hero)["mean_px"] < 0.5, "a report measures the line of the edge, not where points stand"
 
 
 def test_a_threshold_says_where_the_edge_is(session: Session) -> None:
@@ -174,21 +188,33 @@ def test_a_report_measures_what_the_artist_gave_and_tells_of_one_object(session:
     hero, other = stated(session, disc), session.add_object("other")
     (fitted,), _ = hero.fit(FitOptions())
     bent = replace(fitted, keyframes=tuple(moved(key, 5.0) for key in fitted.keyframes))
-    order = ExportOrder(ExportFormat.REPORT_JSON, hero.object_id)
-
-    def worst_px() -> float:
-        parts = [part.data for part in session.export(order) if isinstance(part, FilePart)]
-        worst: float = json.loads(b"".join(parts))["summary"]["max_px"]
-        return worst
-
-    assert worst_px() == pytest.approx(max(off_px(fitted, frame) for frame in session.plate.frames), abs=0.3)
+    order = ExportOrder(ExportFormat.REPORT_JSON)
+    assert summary(session, hero)["max_px"] == pytest.approx(worst_px(fitted, session.plate.frames), abs=0.3)
     hero.set_shapes([bent])
-    assert worst_px() == pytest.approx(max(off_px(bent, frame) for frame in session.plate.frames), abs=0.3)
+    assert summary(session, hero)["max_px"] == pytest.approx(worst_px(bent, session.plate.frames), abs=0.3)
     with pytest.raises(BadInputError, match="one object"):
-        list(session.export(replace(order, object_id=0)))
+        list(session.export(order))
     with pytest.raises(ClientError, match="no shapes to report on"):
         other.mask(FIRST, MaskPrompt(WIDTH, HEIGHT, bytes([255]) * WIDTH * HEIGHT))
         list(session.export(replace(order, object_id=other.object_id)))
+
+
+def test_shapes_go_on_behind_objects_that_stand_in_front(session: Session) -> None:
+    def post(frame: int, x: Field, y: Field) -> Field:
+        del frame, y
+        return 7 - np.abs(x - 80)
+
+    def seen(frame: int, x: Field, y: Field) -> Field:
+        return np.minimum(disc(frame, x, y), -post(frame, x, y))
+
+    hero, before = stated(session, seen), stated(session, post, name="post")
+    (behind,), _ = hero.fit(in_front=[before])
+    assert worst_px(behind, session.plate.frames) < 3
+    assert summary(session, hero)["max_px"] < 3, "what lies behind is no error"
+    alone, _ = hero.fit()
+    assert len(alone) > 1 or worst_px(alone[0], session.plate.frames) > 5
+    with pytest.raises(ClientError, match="in front of itself"):
+        hero.fit(in_front=[hero])
 
 
 def test_what_no_fit_can_do_is_refused_with_a_sentence(session: Session, daemon: Daemon) -> None:

@@ -117,7 +117,12 @@ class SessionServicer(sessions_pb2_grpc.SessionServiceServicer):
         self, request: pb.FitShapesRequest, context: Context
     ) -> AsyncGenerator[pb.FitShapesResponse, None]:
         """Turn mattes into shapes."""
-        order = FitOrder(_optional_frames(request), wire.fit_options_from_wire(request), tuple(request.edited))
+        order = FitOrder(
+            _optional_frames(request),
+            wire.fit_options_from_wire(request),
+            tuple(request.edited),
+            tuple(request.in_front),
+        )
         run = self._sessions.fit(request.session_id, request.object_id, order)
         async with contextlib.aclosing(run) as events:
             async for event in events:

@@ -9,6 +9,8 @@ import numpy as np
 
 from roto_daemon.fit_report import Measured, measure_fit, write_report
 from roto_daemon.fitting.attention import DRAWN_THROUGH, LOW_CONFIDENCE
+from roto_daemon.fitting.cover import filled
+from roto_daemon.fitting.raster import render_shapes
 from roto_daemon.pictures import Matte
 from roto_daemon.plates.matte_files import MatteForm, write_cryptomatte, write_layers, write_matte
 from roto_daemon.plates.matte_store import MatteStore
@@ -17,6 +19,7 @@ from roto_daemon.plates.reader import whatever_reads
 from roto_daemon.plates.sheet import SheetFacts, contact_sheet, spread, write_sheet
 from roto_daemon.workers.beside import Beside
 from roto_daemon.workers.footage import open_footage
+from roto_daemon.workers.front import in_front
 from roto_daemon.workers.orders import PlateOrder, unpack_options, unpack_plate
 from roto_daemon.workers.pipe import Message, Steps
 from roto_shapes.exporters.rotolink_json import read_roto
@@ -121,9 +124,13 @@ def _report(args: Message) -> Steps:
     options = unpack_options(told["options"])
     fit = Measured(_title(args), read_roto(told["roto"]), options, told["judged_px"], known)
 
+    front = in_front(MatteStore(Path(args["folder"])), told["in_front"], fit.roto.plate)
+
     def there(frame: int) -> Matte:
         matte = mattes.at(frame)
-        return np.zeros((fit.roto.plate.height, fit.roto.plate.width), np.float32) if matte is None else matte
+        if matte is None:
+            matte = np.zeros((fit.roto.plate.height, fit.roto.plate.width), np.float32)
+        return filled(matte, render_shapes(fit.roto, frame), front(frame)) if front else matte
 
     def write(tell: Callable[[float], None]) -> None:
         def every() -> Iterator[tuple[int, Matte]]:

@@ -25,6 +25,7 @@ from roto_daemon.plates.reader import whatever_reads
 from roto_daemon.workers.beside import Beside
 from roto_daemon.workers.files import write_files
 from roto_daemon.workers.footage import Reader, open_footage, open_path
+from roto_daemon.workers.front import in_front
 from roto_daemon.workers.orders import (
     ObjectOrder,
     PlateOrder,
@@ -199,12 +200,13 @@ def _fit(args: Message) -> Steps:
     store, object_id, frames = MatteStore(Path(args["folder"])), args["object_id"], args["frames"]
     mattes = ((frame, store.read(object_id, frame).matte()) for frame in frames)
     plate = unpack_plate(args["plate"])
+    front = in_front(store, args["in_front"], plate)
 
     def fit(progress: Callable[[float], None]) -> FitResult:
         if args["kept"]:
             return refit_shapes(read_roto(args["kept"]), mattes, options, args["edited"], progress)
         with open_footage(PlateOrder.unpack(args["footage"])) as reader:
-            return fit_shapes(mattes, plate, options, progress, whatever_reads(reader.picture))
+            return fit_shapes(mattes, plate, options, progress, whatever_reads(reader.picture), front)
 
     with Beside(fit) as work:
         for share in work.progress():

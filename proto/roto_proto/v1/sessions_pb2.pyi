@@ -516,7 +516,8 @@ class FitShapesRequest(_message.Message):
 
     An object whose shapes have locked keyframes, or for which edited frames are named, keeps its shapes: locked and
     edited keyframes come back bit for bit, and so do names, lifetimes, control points and their order; other keyframes
-    are fitted anew. What is for new shapes is refused then: points, keyframes, interpolation, layers and feather. New
+    are fitted anew. What is for new shapes is refused then: points, parts, keyframes, another interpolation, layers,
+    feather and what stands in front. New
     shapes come of clearing the object's by SetShapes before.
     """
 
@@ -536,6 +537,7 @@ class FitShapesRequest(_message.Message):
     FEATHER_FIELD_NUMBER: _builtins.int
     EDITED_FIELD_NUMBER: _builtins.int
     PARTS_FIELD_NUMBER: _builtins.int
+    IN_FRONT_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """The session."""
     object_id: _builtins.int
@@ -574,6 +576,10 @@ class FitShapesRequest(_message.Message):
         them changes.
         """
 
+    @_builtins.property
+    def in_front(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Objects of the session that stand in front: where their mattes hide this one, its shapes go on behind them."""
+
     def __init__(
         self,
         *,
@@ -591,10 +597,11 @@ class FitShapesRequest(_message.Message):
         feather: _builtins.bool = ...,
         edited: _abc.Iterable[_builtins.int] | None = ...,
         parts: _builtins.int = ...,
+        in_front: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["frames", b"frames"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["edited", b"edited", "feather", b"feather", "frames", b"frames", "interpolation", b"interpolation", "keyframe_step", b"keyframe_step", "keyframes_at", b"keyframes_at", "layers", b"layers", "object_id", b"object_id", "offset_px", b"offset_px", "parts", b"parts", "points", b"points", "session_id", b"session_id", "threshold", b"threshold", "tolerance_px", b"tolerance_px"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["edited", b"edited", "feather", b"feather", "frames", b"frames", "in_front", b"in_front", "interpolation", b"interpolation", "keyframe_step", b"keyframe_step", "keyframes_at", b"keyframes_at", "layers", b"layers", "object_id", b"object_id", "offset_px", b"offset_px", "parts", b"parts", "points", b"points", "session_id", b"session_id", "threshold", b"threshold", "tolerance_px", b"tolerance_px"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -55,7 +55,7 @@ from roto_shapes.shot import FrameRange, Plate, PlatePath
 
 _OPTIONS_SINCE = (1, 1)
 _LATE_OPTIONS = frozenset(
-    {"keyframes_at", "keyframe_step", "points", "parts", "layers", "offset_px", "feather", "edited"}
+    {"keyframes_at", "keyframe_step", "points", "parts", "layers", "offset_px", "feather", "edited", "in_front"}
 )
 """What FitShapes takes since that version of the protocol."""
 
@@ -280,6 +280,7 @@ class GrpcTransport:
         request = wire.fit_options_to_wire(order.options) if order.options else sessions_pb2.FitShapesRequest()
         request.session_id, request.object_id = session_id, object_id
         request.edited.extend(order.edited)
+        request.in_front.extend(order.in_front)
         if order.frames is not None:
             request.frames.CopyFrom(wire.frames_to_wire(order.frames))
         self._require_known(request)
