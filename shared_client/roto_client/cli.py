@@ -251,9 +251,9 @@ def track(  # noqa: PLR0913 - each is an option of the command
         typer.Option(metavar="LEVEL", rich_help_panel=_SHAPES, help="The coverage, 0 to 1, that is the matte's edge."),
     ] = 0.5,
     interpolation: Annotated[
-        Interpolation,
-        typer.Option(rich_help_panel=_SHAPES, help="How points move between keyframes."),
-    ] = Interpolation.LINEAR,
+        Optional[Interpolation],
+        typer.Option(rich_help_panel=_SHAPES, help="How points move between keyframes (default: linear)."),
+    ] = None,
     keyframes: Annotated[
         str,
         typer.Option(
@@ -433,7 +433,7 @@ def track(  # noqa: PLR0913 - each is an option of the command
             FitOptions.bounded(tolerance, points),
             parts=arguments.parts(parts),
             threshold=threshold,
-            interpolation=interpolation,
+            interpolation=interpolation or Interpolation.LINEAR,
             keyframes_at=arguments.frame_list(keyframes),
             keyframe_step=every,
             layers=layers,

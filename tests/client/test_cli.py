@@ -372,7 +372,7 @@ def test_the_doctor_tells_what_is_here_even_when_no_daemon_answers() -> None:
     assert address in facts["error"]
 
 
-@pytest.mark.parametrize("command", ["track", "export", "doctor", "fit"])
+@pytest.mark.parametrize("command", ["track", "export", "doctor", "fit", "shots"])
 def test_every_command_explains_itself_and_its_exit_codes(command: str) -> None:
     assert command in plain(roto("--help").stdout)
     done = roto(command, "--help")
@@ -381,7 +381,7 @@ def test_every_command_explains_itself_and_its_exit_codes(command: str) -> None:
         assert "130 interrupted" in plain(done.stdout)
 
 
-@pytest.mark.parametrize("command", ["track", "export", "doctor"])
+@pytest.mark.parametrize("command", ["track", "export", "doctor", "shots"])
 def test_the_reference_tells_of_every_option(command: str) -> None:
     section = REFERENCE.read_text(encoding="utf-8").split(f"## roto {command}\n")[1].split("\n## ")[0]
     listed = re.findall(r" (--[a-z][a-z-]+)", plain(roto(command, "--help").stdout))
