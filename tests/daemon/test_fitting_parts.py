@@ -24,10 +24,10 @@ def ellipse(x: float, y: float, a: float, b: float) -> Points:
     return np.stack([x + a * np.cos(angle), y + b * np.sin(angle)], axis=1)
 
 
-def bar(x: float, y: float, turn: float) -> Points:
-    """A limb 110 px long and 18 px broad with a round end, that hangs from a joint at an angle from straight down."""
+def bar(x: float, y: float, turn: float, length: float = 110) -> Points:
+    """A limb 18 px broad with a round end, that hangs from a joint at an angle from straight down."""
     angle = np.linspace(0, math.pi, 40)
-    end = np.stack([9 * np.cos(angle), 101 + 9 * np.sin(angle)], axis=1)
+    end = np.stack([9 * np.cos(angle), length - 9 + 9 * np.sin(angle)], axis=1)
     own = np.vstack([end, [[-9.0, 0.0], [9.0, 0.0]]])
     c, s = math.cos(turn), math.sin(turn)
     placed: Points = own @ np.array([[c, s], [-s, c]]) + (x, y)
@@ -44,6 +44,11 @@ def straddler(frame: int) -> list[Points]:
     """A body whose feet come together in the middle of the clip: the legs then close a hole."""
     swing = 0.1 + 0.3 * math.sin(math.pi * frame / (len(FRAMES) - 1))
     return [ellipse(110, 60, 70, 34), bar(75, 70, -swing), bar(145, 70, swing)]
+
+
+def snail(frame: int) -> list[Points]:
+    """A body out of which a head comes after a while."""
+    return [ellipse(90, 95, 75, 60), bar(85 + 9 * max(frame - 4, 0), 95, -math.pi / 2, 65)]
 
 
 def waver(frame: int) -> list[Points]:
@@ -95,6 +100,16 @@ def test_a_hole_that_limbs_close_is_a_gap_between_parts_and_no_shape() -> None:
     assert [shape.name for shape in result.roto.shapes] == ["object.1", "object.2", "object.3"]
     assert not any(shape.invert for shape in result.roto.shapes)
     assert_draws(result, straddler, 0.6)
+
+
+def test_a_part_lives_from_where_it_comes_out() -> None:
+    result = fit(snail, 2)
+    body, head = result.roto.shapes
+    assert body.lifetime == FrameRange(0, 12)
+    # The tip is out from frame 6 on, and a quarter of what shows at the end by frame 8.
+    assert 6 <= head.lifetime.first <= 9
+    assert head.lifetime.last == 12
+    assert_draws(result, snail, 0.6)
 
 
 def test_auto_splits_where_parts_are_simpler_and_as_true() -> None:

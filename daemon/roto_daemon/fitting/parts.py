@@ -59,6 +59,9 @@ _STILL, _STIFF = 1e-3, 100.0
 _LEFT_OVER_PX = 8
 """Less edge than this that no part explains is a spur or a bend, and no limb."""
 
+_CONTENT = 0.8
+"""A part of which the edge speaks for this share looks no further."""
+
 _WANDER = 0.01
 """What each px away from where a part would have moved on to speaks against a place, as a share of what its whole edge
 would speak for it: parts that cross shall not take each other's places for a little more edge."""
@@ -78,8 +81,9 @@ _COMPETING_ROUNDS, _TAKEN = 2, 0.7
 _HIDDEN_PX = 4.0
 """Samples deeper than this inside the mask steer nothing; less deep a free hand would let the shape come out."""
 
-_SHOWS_PX2 = 24.0
-"""With less that it covers alone a part is not seen: it lives from the first frame that shows more to the last."""
+_SHOWS_PX2, _SHOWS_SHARE = 24.0, 0.25
+"""With less than this that it covers alone, in px^2 and of what shows of it at most, a part is not seen: it lives from
+the first frame that shows more to the last, and the others take what shows of it before and afterwards."""
 
 _OPEN = 0.5
 """A hole of which parts cover less than this is a gap between them."""
@@ -117,9 +121,18 @@ def split_track(whole: Track, holes: Sequence[Track], most: int) -> Split:
         share_out(outline, inner, [own[index] for own in places])
         for index, (outline, inner) in enumerate(zip(whole.outlines, opened, strict=True))
     ]
+    lives = [_lifetime([share[number].alone for share in shares]) for number in range(len(bodies))]
+    # Somebody has to be there for the others to leave their rests to.
+    body = int(np.argmax([max(share[number].alone for share in shares) for number in range(len(bodies))]))
+    lives[body] = range(len(shares))
+    for index, (outline, inner) in enumerate(zip(whole.outlines, opened, strict=True)):
+        living = [number for number, life in enumerate(lives) if index in life]
+        if len(living) < len(bodies):
+            again = iter(share_out(outline, inner, [places[number][index] for number in living]))
+            shares[index] = [next(again) if number in living else Share(None, 0.0) for number in range(len(bodies))]
     parts = [_track(whole, opened, [share[number] for share in shares]) for number in range(len(bodies))]
     parts = sorted((part for part in parts if part.frames), key=lambda part: -part.weight)
-    return Split(parts, [hole for hole in holes if _is_gap(hole, parts)])
+    return Split(parts, [hole for hole in holes if _is_gap(hole, parts)]) if len(parts) > 1 else Split([], [])
 
 
 @dataclass(frozen=True)
@@ -131,16 +144,21 @@ class Share:
     """Area in px^2 that no other part covers."""
 
 
+def _lifetime(alone: Sequence[float]) -> range:
+    """Return the indices of the frames from the first to the last on which enough of a part shows; maybe none."""
+    least = max(_SHOWS_PX2, _SHOWS_SHARE * max(alone))
+    showing = [index for index, area in enumerate(alone) if area >= least]
+    return range(showing[0], showing[-1] + 1) if showing else range(0)
+
+
 def _track(whole: Track, opened: Sequence[Sequence[Points]], shares: Sequence[Share]) -> Track:
-    """Return a part on the frames from the first to the last on which anything of it shows."""
+    """Return a part on the frames on which it has a share."""
     part = Track(hole=False)
-    showing = [index for index, share in enumerate(shares) if share.alone >= _SHOWS_PX2]
-    for index in range(showing[0], showing[-1] + 1) if showing else ():
-        outline, frame = shares[index].outline, whole.frames[index]
-        if outline is not None:
+    for index, (frame, share) in enumerate(zip(whole.frames, shares, strict=True)):
+        if share.outline is not None:
             part.frames.append(frame)
-            part.outlines.append(outline)
-            part.areas.append(shoelace_area(outline))
+            part.outlines.append(share.outline)
+            part.areas.append(shoelace_area(share.outline))
             part.depths.append(whole.depths[index])
             part.shown[frame] = [*whole.shown.get(frame, [whole.outlines[index]]), *opened[index]]
     part.doubtful = [frame for frame in whole.doubtful if part.frames and part.frames[0] <= frame <= part.frames[-1]]
@@ -297,6 +315,8 @@ def _step(followers: Sequence[_Follower], edge: _Edge) -> None:
         for number, follower in enumerate(followers):
             others = [each for other, each in enumerate(explained) if other != number]
             edge.say = 1 - _TAKEN * np.max(others, axis=0)
+            if follower.is_content(found[number], edge):
+                continue
             found[number] = follower.followed([*follower.starts, found[number]], edge)
             explained[number] = edge.explained(found[number])
     edge.say = np.ones_like(edge.say)
@@ -334,6 +354,10 @@ class _Follower:
             return edge.told(points, _BEND_REACH_PX, self._own) - _WANDER * away * float(self._own.sum())
 
         return max(found, key=worth)
+
+    def is_content(self, points: Points, edge: _Edge) -> bool:
+        """Say whether the edge speaks for nearly all of the part."""
+        return edge.told(points, _BEND_REACH_PX, self._own) >= _CONTENT * float(self._own.sum())
 
     def settle(self, moved: Points, edge: _Edge) -> None:
         """Go to where the part was found, bent onto the edge near it, and back a little to the shape it was cut in."""
@@ -435,6 +459,5 @@ def _with_rest(inside: Picture, owned: list[Picture]) -> list[Picture]:
         piece = (labels == number).astype(np.uint8)
         around = cv2.dilate(piece, np.ones((3, 3), np.uint8)) > 0
         touching = [int(np.count_nonzero(own[around])) for own in owned]
-        if max(touching) > 0:
-            result[int(np.argmax(touching))] |= piece
+        result[int(np.argmax(touching))] |= piece
     return result
