@@ -227,6 +227,24 @@ def test_what_swings_about_a_point_outside_itself_turns_about_that_point() -> No
     assert len(shape.layer.keyframes) == 2
 
 
+def test_the_bound_holds_on_the_plate_where_a_layer_enlarges_most() -> None:
+    angles = np.linspace(0, 2 * np.pi, 120, endpoint=False)
+    flower = np.column_stack([np.cos(angles), np.sin(angles)]) * (20 + 2.5 * np.cos(5 * angles))[:, None]
+
+    def growing(frame: int) -> NDArray[np.float32]:
+        angle = math.radians(6 * frame)
+        turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+        return coverage(flower @ turn.T * (1 + frame / 8) + (110, 100), PLATE.width, PLATE.height)
+
+    mattes = [(frame, growing(frame)) for frame in range(1, 21)]
+    result = fit_shapes(mattes, PLATE, FitOptions(tolerance_px=0.5, layers=True))
+    (shape,) = result.roto.shapes
+    assert shape.layer is not None
+    assert max(key.scale for key in shape.layer.keyframes) > 3 * min(key.scale for key in shape.layer.keyframes)
+    assert result.report.worst_frame is not None
+    assert result.report.worst_frame.max_px < 0.75
+
+
 def test_a_part_that_goes_its_own_way_is_not_on_the_layer_of_the_others() -> None:
     def parted(frame: int) -> NDArray[np.float32]:
         x, y, angle, _ = pose(frame)

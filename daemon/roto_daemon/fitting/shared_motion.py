@@ -212,11 +212,13 @@ def _pairs(numbers: Complex) -> Floats:
 
 
 def _at_rest(pool: _Pool) -> tuple[complex, Complex]:
-    """Return the pivot and where samples lie from it (M,) on the best seen frame.
+    """Return the pivot and where samples lie from it (M,) on the frame that shows most of them, and most largely.
 
+    There a px is a px of the plate: a fit of what is enlarged later would take lobes for noise along the outline.
     Samples of tracks that do not live there are carried to it by the similarity that the others follow.
     """
-    best = int(np.argmax(pool.weights.sum(axis=1)))
+    middle = (pool.weights * pool.points).sum(axis=1) / pool.weights.sum(axis=1)
+    best = int(np.argmax((pool.weights * np.abs(pool.points - middle[:, None]) ** 2).sum(axis=1)))
     known = pool.weights[best] > 0
     pivot = complex(pool.points[best, known].mean())
     rest = pool.points[best] - pivot
