@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from roto_daemon.fitting import FitResult, coverage, fit_shapes, render_shapes
+from roto_daemon.fitting import FitOptions, FitResult, coverage, fit_shapes, render_shapes, shape_polyline
 from roto_shapes.shot import FrameRange, Plate
 
 Points = NDArray[np.float64]
@@ -98,6 +98,36 @@ def test_a_fault_of_a_frame_or_two_does_not_reach_the_shape(frames: tuple[int, .
     (shape,) = result.roto.shapes
     assert shape.lifetime == FrameRange(0, COUNT - 1)
     assert len(shape.keyframes) == 2
+    assert farthest(result) < 0.2
+
+
+ENDS = [(0,), (COUNT - 1,), (1,), (COUNT - 2,), (0, 1), (COUNT - 2, COUNT - 1)]
+
+
+@pytest.mark.parametrize("fault", [bite, spur])
+@pytest.mark.parametrize("frames", ENDS, ids=str)
+def test_a_fault_at_an_end_of_the_clip_does_not_reach_the_shape(frames: tuple[int, ...], fault: Fault) -> None:
+    result = fitted(dict.fromkeys(frames, fault))
+    (shape,) = result.roto.shapes
+    assert len(shape.keyframes) == 2
+    assert farthest(result) < 0.4
+
+
+def test_a_jump_of_the_whole_outline_on_the_last_frame_is_its_motion() -> None:
+    def jumped(matte: Matte) -> Matte:
+        return np.roll(matte, 12, axis=1)
+
+    (shape,) = fitted({COUNT - 1: jumped}).roto.shapes
+    left = shape_polyline(shape, COUNT - 1)[:, 0].min()
+    assert left == pytest.approx(outline(COUNT - 1)[:, 0].min() + 12, abs=1.0)
+
+
+def test_a_keyframe_demanded_where_the_mattes_drop_out_is_one() -> None:
+    mattes = ((frame, (blank if frame in (6, 7) else np.asarray)(truth(frame))) for frame in range(COUNT))
+    plate = Plate(WIDTH, HEIGHT, FrameRange(0, COUNT - 1))
+    result = fit_shapes(mattes, plate, FitOptions(keyframes_at=(7,)))
+    (shape,) = result.roto.shapes
+    assert [key.frame for key in shape.keyframes] == [0, 7, COUNT - 1]
     assert farthest(result) < 0.2
 
 

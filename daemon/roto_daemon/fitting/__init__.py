@@ -29,7 +29,7 @@ from roto_daemon.fitting.correspondence import Matched, match
 from roto_daemon.fitting.cover import Cover
 from roto_daemon.fitting.feather import EdgeSoftness, edge_of, with_edge, without_feather
 from roto_daemon.fitting.flow import Pictures, PlateFlow
-from roto_daemon.fitting.hidden import carried, known_only
+from roto_daemon.fitting.hidden import bridged, carried, known_only
 from roto_daemon.fitting.jointed import Look, Marker, Piece, fit_jointed
 from roto_daemon.fitting.layers import control_numbers, on_layers
 from roto_daemon.fitting.measure import BoundaryError, boundary_error, drawn_outlines, self_crossings
@@ -226,11 +226,13 @@ def _fit_track(
     samples = match(track, plate.width, plate.height, flow)
     samples = mark(samples, track) if mark else known_only(samples, track, cover)
     matched = carried(samples, (plate.width, plate.height))
-    samples = mended(matched)
+    straight = mended(matched)
+    # What is asked for on a frame that the mattes lack is a keyframe all the same.
+    samples = bridged(straight, options.keyframes_at)
     demanded = demanded_keys(samples.frames, options.keyframes_at, options.keyframe_step)
     rule = KeyRule(options.interpolation, demanded)
     fit = fit_samples(samples, options.tolerance_px, rule, options.points)
-    return fit, frozenset(_moved_frames(matched, samples, options.tolerance_px))
+    return fit, frozenset(_moved_frames(matched, straight, options.tolerance_px))
 
 
 def refit_shapes(

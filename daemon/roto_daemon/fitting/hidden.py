@@ -6,6 +6,7 @@ followed it would stop there, and need keyframes to do so.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -53,6 +54,26 @@ def known_only(matched: Matched, track: Track, cover: Cover) -> Matched:
         if frame in track.shown:
             visible[number] &= seen(matched.points[number], Shown.of(frame, track.shown[frame], cover))[0]
     return replace(matched, visible=visible)
+
+
+def bridged(matched: Matched, wanted: Iterable[int]) -> Matched:
+    """Return the samples with wanted frames between others that the mattes lack, half-way as time goes, and hidden."""
+    known = matched.frames
+    missing = sorted({frame for frame in wanted if known[0] < frame < known[-1]}.difference(known.tolist()))
+    if not missing:
+        return matched
+    after = np.searchsorted(known, missing)
+    share = ((np.array(missing) - known[after - 1]) / (known[after] - known[after - 1]))[:, None, None]
+    points = (1 - share) * matched.points[after - 1] + share * matched.points[after]
+    tangents = (1 - share) * matched.tangents[after - 1] + share * matched.tangents[after]
+    tangents /= np.maximum(np.linalg.norm(tangents, axis=-1, keepdims=True), 1e-9)
+    return replace(
+        matched,
+        frames=np.insert(known, after, missing),
+        points=np.insert(matched.points, after, points, axis=0),
+        tangents=np.insert(matched.tangents, after, tangents, axis=0),
+        visible=np.insert(matched.visible, after, values=False, axis=0),
+    )
 
 
 def _followed(points: Floats, shown: NDArray[np.bool_]) -> tuple[Floats, Floats]:
