@@ -238,7 +238,8 @@ def _shots_of(clip: otio.schema.Clip, numbering: Numbering, edit: Path) -> list[
         if min(handles) < 0:
             said.append("the cut goes beyond the media")
     frames, first_frame = _frames(first, count, available, sequence_start, numbering)
-    _note_media(source, said)
+    if not numbering.plates:
+        _note_media(source, said)
     timecode = ""
     if available is None and sequence_start is None and not numbering.plates and source:
         first_frame, timecode = frames.first, _timecode(first, rate)
@@ -388,7 +389,9 @@ def _placed(shot: Shot, numbering: Numbering) -> Shot:
     """Return a shot with its pulled plate, where plates are pulled."""
     if not numbering.plates:
         return shot
-    return replace(shot, plate=numbering.plates.replace(SHOT_SIGN, shot.name))
+    plate = numbering.plates.replace(SHOT_SIGN, shot.name)
+    notes = shot.notes if Path(plate).parent.is_dir() else (*shot.notes, "its plate is not found here")
+    return replace(shot, plate=plate, notes=notes)
 
 
 def find_shots(shots: Sequence[Shot], wanted: Sequence[str]) -> list[Shot]:

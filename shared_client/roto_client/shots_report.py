@@ -13,7 +13,10 @@ from roto_client.shot_tracks import ShotResult
 
 def shots_table(edit: Edit, handles: int) -> Table:
     """Return the shots of an edit, for a person."""
-    table = Table("shot", "frames", "source", "in", "out", "handles", "notes", title="Shots", title_justify="left")
+    table = Table("shot", "frames", title="Shots", title_justify="left")
+    table.add_column("source", overflow="fold")
+    for name in ("in", "out", "handles", "notes"):
+        table.add_column(name)
     for shot in edit.shots:
         there = "" if shot.handles is None else f"{shot.handles[0]} / {shot.handles[1]}"
         counted = f"{shot.with_handles(handles)} ({shot.frames})" if handles else str(shot.frames)

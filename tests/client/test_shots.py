@@ -79,7 +79,7 @@ def test_the_shots_of_an_edit_are_listed(edit: str) -> None:
         "source_frames": [86640, 86647],
         "timecode": ["01:00:10:00", "01:00:10:07"],
         "handles": None,
-        "notes": ["the edit names no media"],
+        "notes": ["its plate is not found here"],
     }
 
 

@@ -20,8 +20,6 @@ TYPE_NAME = "RotoObject"
 
 _LARGEST_RANKS = 6
 """The specification's own default: three RGBA layers. Of more objects on one pixel the least covering are left out."""
-_STRIP_ROWS = 128
-"""Rows ranked at a time: 16 objects at UHD then take 30 MB, not a gigabyte."""
 _MANTISSA_BITS = 23
 _EXPONENT_MASK = 0xFF
 
@@ -57,17 +55,14 @@ def rank_objects(mattes: Mapping[str, Matte]) -> NDArray[np.float32]:
     Each object keeps its own coverage: mattes of a session overlap, so a pixel's coverages may add up to more than 1.
     """
     ids = np.array([object_id(name) for name in mattes], np.uint32).view(np.float32)
-    height, width = next(iter(mattes.values())).shape
-    ranked = np.zeros((height, width, 2 * _ranks(len(mattes))), np.float32)
-    for top in range(0, height, _STRIP_ROWS):
-        strip = np.stack([matte[top : top + _STRIP_ROWS] for matte in mattes.values()], axis=2)
-        if not strip.any():
-            continue
-        order = np.argsort(-strip, axis=2, kind="stable")[..., : _ranks(len(mattes))]
-        coverage = np.take_along_axis(strip, order, axis=2)
-        part = ranked[top : top + _STRIP_ROWS]
-        part[..., 0 : 2 * order.shape[2] : 2] = np.where(coverage > 0, ids[order], np.float32(0))
-        part[..., 1 : 2 * order.shape[2] : 2] = coverage
+    together = np.stack(list(mattes.values()), axis=2)
+    ranks = _ranks(len(mattes))
+    ranked = np.zeros((*together.shape[:2], 2 * ranks), np.float32)
+    if together.any():
+        order = np.argsort(-together, axis=2, kind="stable")[..., :ranks]
+        coverage = np.take_along_axis(together, order, axis=2)
+        ranked[..., 0 : 2 * order.shape[2] : 2] = np.where(coverage > 0, ids[order], np.float32(0))
+        ranked[..., 1 : 2 * order.shape[2] : 2] = coverage
     return ranked
 
 

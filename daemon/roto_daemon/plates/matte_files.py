@@ -9,7 +9,7 @@ import os
 import re
 import secrets
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -70,6 +70,8 @@ class MatteForm:
 
 
 _PLAIN = MatteForm()
+_STRIP_ROWS = 128
+"""Rows of several objects written at a time: 16 objects at UHD take 30 MB, not a gigabyte."""
 _CUT_SHORT = "Write error"
 """In OpenImageIO's words. Of a PNG that a full disk cuts short it says that all went well, beside these words; beside
 others (of TIFF without Exif) all has gone well indeed."""
@@ -89,8 +91,8 @@ def write_matte(
     channels = ["A" if path.suffix.lower() == ".exr" else "Y"]
     spec = _spec(path, matte, channels, form)
     _describe(spec, path, frame, metadata)
-    with whole_path(path) as part:
-        _write_image(part, spec, np.clip(matte, 0, 1))
+    with whole_path(path) as part, _open(part, spec) as output:
+        _require(output.write_image(np.clip(matte, 0, 1)[..., np.newaxis]), output)
 
 
 def write_layers(
@@ -104,8 +106,11 @@ def write_layers(
     spec = _exr_spec(path, mattes, [f"{layer}.A" for layer in layers], form)
     names = json.dumps(dict(zip(layers, mattes, strict=True)), ensure_ascii=False)
     _describe(spec, path, frame, {"layers": names, **metadata})
-    with whole_path(path) as part:
-        _write_image(part, spec, np.clip(np.stack(list(mattes.values()), axis=2), 0, 1))
+
+    def stack(strip: Mapping[str, Matte]) -> NDArray[np.float32]:
+        return np.stack(list(strip.values()), axis=2)
+
+    _write_strips(path, spec, mattes, stack)
 
 
 def write_cryptomatte(
@@ -119,9 +124,7 @@ def write_cryptomatte(
     _describe(spec, path, frame, metadata)
     for name, value in cryptomatte.header(list(mattes)).items():
         spec.attribute(name, value)
-    clipped = {name: np.clip(matte, 0, 1) for name, matte in mattes.items()}
-    with whole_path(path) as part:
-        _write_image(part, spec, cryptomatte.rank_objects(clipped))
+    _write_strips(path, spec, mattes, cryptomatte.rank_objects)
 
 
 def layer_names(names: Sequence[str]) -> list[str]:
@@ -203,14 +206,37 @@ def _describe(spec: ImageSpec, path: Path, frame: int, metadata: Mapping[str, st
         spec.attribute(f"rotolink:{name}", value)
 
 
-def _write_image(file: Path, spec: ImageSpec, pixels: NDArray[np.float32]) -> None:
+def _write_strips(
+    path: Path,
+    spec: ImageSpec,
+    mattes: Mapping[str, Matte],
+    channels: Callable[[Mapping[str, Matte]], NDArray[np.float32]],
+) -> None:
+    """Write what becomes of strips of the mattes, so that the channels of a whole frame never stand in memory."""
+    with whole_path(path) as part, _open(part, spec) as output:
+        for top in range(0, spec.height, _STRIP_ROWS):
+            bottom = min(top + _STRIP_ROWS, spec.height)
+            strip = {name: np.clip(matte[top:bottom], 0, 1) for name, matte in mattes.items()}
+            _require(output.write_scanlines(top, bottom, 0, channels(strip)), output)
+
+
+@contextlib.contextmanager
+def _open(file: Path, spec: ImageSpec) -> Iterator[ImageOutput]:
+    """Yield an image to write; what fails in writing is an OSError."""
     output = ImageOutput.create(str(file))
     if output is None:
         raise OSError(geterror())
     try:
-        whole = output.open(str(file), spec) and output.write_image(np.atleast_3d(pixels))
-        whole = bool(output.close()) and whole
-    finally:
-        reason = output.geterror()
-    if not whole or _CUT_SHORT in reason:
-        raise OSError(reason.strip().splitlines()[0] if reason.strip() else "the image library gave no reason")
+        _require(output.open(str(file), spec), output)
+        yield output
+    except BaseException:
+        output.close()
+        output.geterror()  # taken, for it would be printed when the program ends
+        raise
+    _require(output.close(), output)
+
+
+def _require(done: bool, output: ImageOutput) -> None:  # noqa: FBT001 - what OpenImageIO answered
+    reason = output.geterror().strip()
+    if not done or _CUT_SHORT in reason:
+        raise OSError(reason.splitlines()[0] if reason else "the image library gave no reason")
