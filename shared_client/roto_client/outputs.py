@@ -8,27 +8,21 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from roto_client.errors import BadInputError, OutputFileError
+from roto_shapes import files
 from roto_shapes.exporters import export
 from roto_shapes.files import AnyPath, make_folder_ready, whole_file
 from roto_shapes.shape import Roto
 
 _OBJECT_SIGN = "{object}"
 _UNFIT_FOR_FILES = re.compile(r"[^\w.-]+")
-_FRAME_SIGN = re.compile(r"#+|@+|%(?:0?(?P<percent>\d+))?d|\$F(?P<dollar>\d*)")
 
 
 def frame_file(pattern: str, frame: int) -> Path:
-    """Return the file of a frame: `####` and `@@@@` by their length, `%04d` and `$F4` by their number of digits.
-
-    Raises BadInputError unless exactly one of these stands in the file's name.
-    """
-    folder, name = os.path.split(pattern)
-    signs = list(_FRAME_SIGN.finditer(name))
-    if len(signs) != 1:
-        raise BadInputError(f"'{pattern}' must say once where the frame number goes, for example matte.####.exr.")
-    sign = signs[0]
-    digits = sign["percent"] or sign["dollar"] or (str(len(sign[0])) if sign[0][0] in "#@" else "1")
-    return Path(folder, f"{name[: sign.start()]}{frame:0{int(digits)}d}{name[sign.end() :]}")
+    """Return the file of a frame, see `roto_shapes.files.frame_file`. Raises BadInputError."""
+    try:
+        return files.frame_file(pattern, frame)
+    except ValueError as error:
+        raise BadInputError(f"{error}.") from error
 
 
 def object_patterns(pattern: str, names: Sequence[str]) -> list[str]:

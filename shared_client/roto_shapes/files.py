@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import stat
 import tempfile
@@ -11,7 +12,24 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Union
 
+_FRAME_SIGN = re.compile(r"#+|@+|%(?:0?(?P<percent>\d+))?d|\$F(?P<dollar>\d*)")
+
 AnyPath = Union[str, "os.PathLike[str]"]
+
+
+def frame_file(pattern: str, frame: int) -> Path:
+    """Return the file of a frame: `####` and `@@@@` by their length, `%04d` and `$F4` by their number of digits.
+
+    Raises ValueError with a sentence for the user unless exactly one of these stands in the file's name.
+    """
+    folder, name = os.path.split(pattern)
+    signs = list(_FRAME_SIGN.finditer(name))
+    if len(signs) != 1:
+        message = f"'{pattern}' must say once where the frame number goes, for example matte.####.exr"
+        raise ValueError(message)
+    sign = signs[0]
+    digits = sign["percent"] or sign["dollar"] or (str(len(sign[0])) if sign[0][0] in "#@" else "1")
+    return Path(folder, f"{name[: sign.start()]}{frame:0{int(digits)}d}{name[sign.end() :]}")
 
 
 def write_whole(path: AnyPath, data: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from roto_daemon.errors import PlateError
 from roto_daemon.pictures import Matte
 from roto_daemon.plates.codec import EncodedMatte, covered_box, decode_matte, encode_matte
+from roto_daemon.plates.matte_store import MatteStore
 
 mattes = arrays(
     np.float32,
@@ -76,3 +78,15 @@ def test_damage_is_an_error_and_never_a_picture(damage: dict[str, object]) -> No
     damaged = dataclasses.replace(encode_matte(matte), **damage)  # type: ignore[arg-type] # the cases are of one kind each
     with pytest.raises(PlateError, match="damaged"):
         decode_matte(damaged)
+
+
+@pytest.mark.parametrize("content", [b"", b"RMT1", b"half a file" * 20])
+def test_a_stored_matte_that_is_damaged_is_told_and_can_be_kept_anew(tmp_path: Path, content: bytes) -> None:
+    store = MatteStore(tmp_path)
+    store.put(1, 7, 0.5, np.ones((4, 6), np.float32))
+    (file,) = tmp_path.rglob("7.matte")
+    file.write_bytes(content)
+    with pytest.raises(PlateError, match="frame 7 is damaged"):
+        store.read(1, 7)
+    store.put(1, 7, 0.5, np.ones((4, 6), np.float32))
+    assert store.read(1, 7).matte().sum() == 24

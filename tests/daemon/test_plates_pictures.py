@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from roto_daemon.errors import FrameDamagedError, OutputError
 from roto_daemon.pictures import Matte, Picture
 from roto_daemon.plates.matte_files import write_cryptomatte, write_layers, write_matte
+from roto_daemon.plates.matte_store import MatteStore
 from roto_daemon.plates.overlay import CUT, OUTLINE, OUTSIDE, View, draw_editable, draw_outline, tint
 from roto_daemon.plates.preview import PreviewWriter
 from roto_daemon.plates.reader import open_plate
@@ -239,7 +240,12 @@ def test_a_full_disk_leaves_no_half_file_and_a_clear_error(tmp_path: Path) -> No
         spool = FrameSpool(tmp_path / "spool", roto().plate, lambda: 1 << 20)
         with pytest.raises(OutputError, match="cannot be kept"):
             spool.put(1001, PixelLayout(160, 90, 3, "uint8"), bytes(160 * 90 * 3))
-    assert os.listdir(tmp_path) == ["spool"]  # noqa: PTH208 - names
+        store = MatteStore(tmp_path / "store")
+        with pytest.raises(OutputError, match="frame 1001 cannot be kept"):
+            store.put(1, 1001, 1.0, noise.random((90, 160)).astype(np.float32))
+    assert store.frames(1) == []
+    assert [file for file in (tmp_path / "store").rglob("*") if file.is_file()] == []
+    assert sorted(os.listdir(tmp_path)) == ["spool", "store"]  # noqa: PTH208 - names
     assert os.listdir(tmp_path / "spool") == []  # noqa: PTH208 - names
 
 

@@ -6,6 +6,7 @@ stays in memory.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import struct
@@ -16,6 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from roto_daemon.errors import OutputError, PlateError
 from roto_daemon.plates.codec import EncodedMatte, decode_matte, encode_matte
 
 _HEADER = struct.Struct("<4sdd7I")
@@ -43,23 +45,36 @@ class MatteStore:
         self._folder = folder
 
     def put(self, object_id: int, frame: int, confidence: float, matte: NDArray[np.float32]) -> StoredMatte:
-        """Keep an object's matte on a frame in place of the one before; return what is kept."""
+        """Keep an object's matte on a frame in place of the one before; return what is kept.
+
+        Raises OutputError when the disk refuses; the one before stays then.
+        """
         encoded = encode_matte(matte)
         area_px = float(cv2.sumElems(matte)[0])
         header = _HEADER.pack(_MAGIC, confidence, area_px, encoded.width, encoded.height, *encoded.box, encoded.bits)
         file = self._file(object_id, frame)
-        file.parent.mkdir(parents=True, exist_ok=True)
         part = file.with_suffix(f".part-{os.getpid()}")
-        part.write_bytes(header + encoded.data)
-        part.replace(file)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            part.write_bytes(header + encoded.data)
+            part.replace(file)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
+            raise OutputError(
+                f"The matte of frame {frame} cannot be kept ({error.strerror}): free space where the daemon keeps its "
+                "state (state_folder)."
+            ) from error
         return StoredMatte(encoded, confidence, area_px)
 
     def read(self, object_id: int, frame: int) -> StoredMatte:
-        """Return what is kept for a frame; KeyError when there is nothing."""
+        """Return what is kept for a frame; KeyError when there is nothing, PlateError when it is damaged."""
         try:
             content = self._file(object_id, frame).read_bytes()
         except FileNotFoundError:
             raise KeyError((object_id, frame)) from None
+        if len(content) < _HEADER.size or not content.startswith(_MAGIC):
+            raise PlateError(f"The stored matte of frame {frame} is damaged: track the frame again.")
         _, confidence, area_px, width, height, x0, y0, x1, y1, bits = _HEADER.unpack_from(content)
         encoded = EncodedMatte(width, height, (x0, y0, x1, y1), bits, content[_HEADER.size :])
         return StoredMatte(encoded, confidence, area_px)
