@@ -35,12 +35,15 @@ _FAR_PX = 16.0
 _TURNED = 1.1
 """So many times more of the edge must lie along an outline for its motion to have stopped or turned round."""
 
+_IN_SIGHT = 0.7
+"""Share of the samples seen on the frame before that one that turned round still shows."""
+
 _CLOSE_PX, _CLOSE = 0.75, 4.0
 """Where most lie closer than that, in px and in medians, an edge further off is another part's that runs alongside."""
 
-_LOST_SHARE, _TELLING_SHARE = 0.12, 0.4
+_LOST_SHARE, _TELLING_SHARE = 0.25, 0.4
 """Share of the samples seen below which the rest of the way is guessed from the last motion, and above which what is
-seen tells the motion."""
+seen tells the motion. With fewer seen an outline sticks to any edge of the other part that bends like its own."""
 
 _SAME_WAY = 0.8
 """Least cosine between the directions of a sample and of its own edge, 37 degrees."""
@@ -193,7 +196,9 @@ def _steered_best(
 ) -> tuple[Points, NDArray[np.bool_]]:
     """Return samples steered from where they were heading, or from where they were if that explains more."""
     on_course, turned = (_steered(begin, edge, known) for begin in (heading, points))
-    return turned if _passed(turned[0], edge) > _TURNED * _passed(on_course[0], edge) else on_course
+    # What turns round stays in sight; what is seen of much less sticks to another part's edge.
+    in_sight = turned[1].sum() > _IN_SIGHT * known.sum()
+    return turned if in_sight and _passed(turned[0], edge) > _TURNED * _passed(on_course[0], edge) else on_course
 
 
 def _steered(points: Points, edge: Shown, known: NDArray[np.bool_]) -> tuple[Points, NDArray[np.bool_]]:
