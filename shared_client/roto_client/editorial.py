@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Optional
 from urllib.parse import unquote, urlsplit
-from urllib.request import url2pathname
 
 import opentimelineio as otio
 
@@ -119,7 +118,10 @@ def _read(path: Path, rate: Optional[float]) -> tuple[list[otio.schema.Timeline]
         raise BadInputError(f"'{path}' says its rate itself: --rate is for .edl files, leave it out.")
     try:
         _require_size(path)
-        read, notes = _read_edl(path, rate) if ending == ".edl" else (_read_other(path, ending), [])
+        if ending == ".edl":
+            read, notes = _read_edl(path, rate)
+        else:
+            read, notes = _read_other(path, ending), _unread(path, ending)
     except OSError as error:
         raise BadInputError(f"'{path}' cannot be read: {error.strerror or error}.") from error
     except ClientError:
@@ -148,6 +150,15 @@ def _read_other(path: Path, ending: str) -> otio.core.SerializableObject:
     return otio.adapters.read_from_file(
         str(path), adapter_name=_ADAPTERS[ending], media_linker_name=otio.media_linker.MediaLinkingPolicy.DoNotLinkMedia
     )
+
+
+def _unread(path: Path, ending: str) -> list[str]:
+    """Return what an edit says and its adapter passes over."""
+    if ending != ".fcpxml":
+        return []
+    content = path.read_bytes()
+    passed = {b"<timeMap": "changes of speed (timeMap)", b'enabled="0"': "disabled clips, which are listed too"}
+    return [f"not read from this format: {what}; check the shots" for sign, what in passed.items() if sign in content]
 
 
 def _require_schema(content: dict[str, object]) -> None:
@@ -189,7 +200,7 @@ def _clips_in_order(timelines: Sequence[otio.schema.Timeline]) -> Iterator[otio.
 def _clips_of(timeline: otio.schema.Timeline) -> Iterator[otio.schema.Clip]:
     found = []
     for level, track in enumerate(timeline.video_tracks()):
-        if not track.enabled:
+        if not _is_on(track):
             continue
         for child in track:
             if not isinstance(child, otio.core.Item) or isinstance(child, otio.schema.Gap):
@@ -200,8 +211,13 @@ def _clips_of(timeline: otio.schema.Timeline) -> Iterator[otio.schema.Clip]:
             else:
                 found += [(start, level, clip) for clip in child.find_clips() if _is_picture(clip)]
     for _, _, clip in sorted(found, key=lambda each: each[:2]):
-        if clip.enabled and not isinstance(clip.media_reference, otio.schema.GeneratorReference):
+        if _is_on(clip) and not isinstance(clip.media_reference, otio.schema.GeneratorReference):
             yield clip
+
+
+def _is_on(item: otio.core.Item) -> bool:
+    """Say whether an item is enabled; the adapter of Final Cut 7's XML leaves it in the metadata."""
+    return bool(item.enabled) and str(item.metadata.get("fcp_xml", {}).get("enabled", "TRUE")).upper() != "FALSE"
 
 
 def _is_picture(clip: otio.schema.Clip) -> bool:
@@ -314,6 +330,8 @@ def _compounds_round(clip: otio.schema.Clip) -> Iterator[otio.core.Item]:
 def _at_speed(clip: otio.schema.Clip, count: int, notes: list[str]) -> int:
     """Return how many source frames a clip shows at its speed."""
     for effect in clip.effects:
+        if effect.metadata.get("fcp_xml", {}).get("effectid") == "timeremap":
+            notes.append("its speed is changed, which is not read from this format: check its frames")
         if isinstance(effect, otio.schema.FreezeFrame):
             notes.append("a frozen frame")
             return 1
@@ -351,9 +369,8 @@ def _path(url: str, folder: Path, plain: str = "") -> str:
     if head.lower().startswith("file:"):
         parts = urlsplit(head)
         host = "" if parts.netloc in {"", "localhost"} else f"//{parts.netloc}"
-        head = host + (
-            url2pathname(parts.path) if not _DRIVE.match(parts.path.lstrip("/")) else unquote(parts.path)[1:]
-        )
+        path = unquote(parts.path)
+        head = host + (path[1:] if _DRIVE.match(path[1:]) else path)
     elif "://" in head:
         return url
     path = head + tail

@@ -136,6 +136,48 @@ def test_a_movie_that_an_edl_names_is_placed_by_its_timecode(tmp_path: Path) -> 
     assert (shot.frames.first, shot.handles) == (1005, None)
 
 
+PREMIERE = """<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE xmeml>
+<xmeml version="4"><sequence id="s"><duration>200</duration><name>reel</name>{rate}<media><video>
+<track>
+<clipitem id="c1"><name>a.mov</name><enabled>TRUE</enabled><duration>300</duration>{rate}<start>0</start><end>81</end>
+<in>10</in><out>91</out><file id="f1"><name>a.mov</name><pathurl>file://localhost/plates/a%20b.mov</pathurl>{rate}
+<duration>300</duration><timecode>{rate}<string>00:00:14:17</string><frame>353</frame>
+<displayformat>NDF</displayformat></timecode><media><video/></media></file></clipitem>
+<clipitem id="c2"><name>off</name><enabled>FALSE</enabled><duration>96</duration>{rate}<start>81</start><end>100</end>
+<in>0</in><out>19</out><file id="f1"/></clipitem>
+<clipitem id="c3"><name>fast</name><enabled>TRUE</enabled><duration>96</duration>{rate}<start>100</start><end>150</end>
+<in>20</in><out>70</out><file id="f2"><name>w.mov</name><pathurl>file://localhost/C%3a/media/w.mov</pathurl>{rate}
+<duration>200</duration><media><video/></media></file>
+<filter><effect><name>Time Remap</name><effectid>timeremap</effectid><effecttype>motion</effecttype></effect></filter>
+</clipitem>
+</track>
+<track><enabled>FALSE</enabled><clipitem id="c4"><name>hidden</name><duration>300</duration>{rate}<start>0</start>
+<end>81</end><in>10</in><out>91</out><file id="f1"/></clipitem></track>
+</video></media></sequence></xmeml>
+"""
+
+
+def test_an_xml_of_premiere_is_read_with_what_its_adapter_leaves_out(tmp_path: Path) -> None:
+    rate = "<rate><timebase>24</timebase><ntsc>TRUE</ntsc></rate>"
+    (tmp_path / "cut.xml").write_text(PREMIERE.format(rate=rate))
+    normal, fast = read_edit(str(tmp_path / "cut.xml")).shots
+    assert (normal.source, fast.source) == ("/plates/a b.mov", "C:/media/w.mov")
+    assert normal.rate == pytest.approx(24000 / 1001)
+    assert (normal.source_in, normal.timecode_in, normal.handles) == (363, "00:00:15:03", (10, 209))
+    assert "its speed is changed, which is not read from this format: check its frames" in fast.notes
+
+
+def test_what_an_fcpxml_says_and_its_adapter_passes_over_is_told(tmp_path: Path) -> None:
+    made = timeline(movie("a", "file:///plates/a.mov", (0, 10)))
+    otio.adapters.write_to_file(made, str(tmp_path / "cut.fcpxml"))
+    content = (tmp_path / "cut.fcpxml").read_text().replace("</spine>", "<!-- <timeMap/> --></spine>")
+    (tmp_path / "cut.fcpxml").write_text(content)
+    assert read_edit(str(tmp_path / "cut.fcpxml")).notes == (
+        "not read from this format: changes of speed (timeMap); check the shots",
+    )
+
+
 def test_pulled_plates_are_counted_from_the_first_frame_with_handles(tmp_path: Path) -> None:
     (tmp_path / "cut.edl").write_text(EDL)
     numbering = Numbering(101, 10, "/show/{shot}/plate/{shot}.####.exr")
