@@ -117,6 +117,12 @@ def test_the_reported_bound_holds_against_the_rendered_outline(motion: Motion) -
         assert apart(drawn(shape, frame), motion.outline(frame)).max_px < bound_px + MATTE_PX
 
 
+def test_a_motion_that_breaks_beside_a_demanded_keyframe_is_followed_on_that_frame_too() -> None:
+    motion = Motion((1.6, 1.2), (1.6, 0.4), growth=0.7, turn=0.01, break_frame=4)
+    shape, bound_px = fit(motion.outline, step=3)
+    assert max(apart(drawn(shape, frame), motion.outline(frame)).max_px for frame in FRAMES) < bound_px + MATTE_PX
+
+
 @given(motions)
 @settings(max_examples=3, deadline=None, phases=[Phase.generate])
 def test_every_keyframe_has_the_same_points_in_the_same_order_and_orientation(motion: Motion) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d
 
 from roto_daemon.fitting.correspondence import Floats, Matched
 from roto_daemon.fitting.curve import Knots, bernstein, bernstein_slope, first_handles
@@ -53,6 +54,15 @@ _RATIO_RANGE = (0.05, 20.0)
 DECIDING_ARC_PX = 12.0
 """Residuals are averaged over this much arc before they decide about keyframes: pixel noise buys none."""
 
+_ALONE = 1.5
+"""A single frame's error counts this many times less than one that lasts: as much less as a median takes off noise."""
+
+_STRAY_PX = 0.3
+"""A sample this far from wherever its neighbours in time expect it strays."""
+
+_FEWEST_TOLD = 5
+"""Frames that are looked at to tell whether the middle one strays."""
+
 _FARTHEST_FOOT_STEP = 0.25
 
 _WIDEST = 4
@@ -68,7 +78,7 @@ FEWEST_KNOTS = 4
 ROUNDS = 5
 """Rounds of solving and finding feet that a fit takes to settle."""
 
-_BY_FRAME = ("controls", "feet", "_arcs", "_pulls", "_rows", "_goal", "_segment")
+_BY_FRAME = ("controls", "feet", "_arcs", "_pulls", "_steady", "_rows", "_goal", "_segment")
 _STATE = ("controls", "feet", "ratio", "_segment", "_rows", "_goal", "_sums")
 
 _CHUNK = 64
@@ -115,6 +125,7 @@ class JointFit:
         arcs = self.matched.arcs
         odd = (arcs < _ODD_ARC) | (arcs > 1 / _ODD_ARC)
         self._pulls = np.where(self.matched.visible, np.where(odd, _ODD_PULL, 0.0), _HIDDEN_PULL)
+        self._steady = steady_samples(self.matched, max(round(self.deciding_px / self.matched.spacing_px / 2), 1))
         self._layout()
         self.gather()
 
@@ -335,7 +346,8 @@ class JointFit:
         residuals *= np.where(self.matched.visible[frames], 1.0, _HIDDEN_ERROR)
         if self.matched.enlarged is not None:
             residuals *= self.matched.enlarged[frames]
-        return deciding_errors(residuals, self._arcs[frames], self.deciding_px / self.matched.spacing_px)
+        samples = self.deciding_px / self.matched.spacing_px
+        return deciding_errors(residuals, self._arcs[frames], samples, self._steady[frames])
 
     def move_feet(self) -> None:
         """Find the feet anew on the present controls, by Newton's steps along the curve."""
@@ -407,17 +419,40 @@ class JointFit:
         return {name: getattr(self, name) for name in _STATE}
 
 
-def deciding_errors(residuals: Floats, weight: Floats, samples: float) -> Floats:
+def deciding_errors(residuals: Floats, weight: Floats, samples: float, steady: NDArray[np.bool_]) -> Floats:
     """Return residuals (T, M) as they decide: the mean over some samples of arc, then the median of three frames.
 
-    Single-frame mask errors and pixel noise buy no keyframe; systematic drift does.
+    Single-frame mask errors and pixel noise buy no keyframe; systematic drift does. What is off on a single frame where
+    the outline itself is `steady` is no mask error, and decides too as far as noise is not taken for it.
     """
     mean = arc_mean(residuals, weight, samples)
     if len(mean) < 3:  # noqa: PLR2004 - no three frames to take a median of
         return mean
     ahead, behind = np.vstack([mean[1:], mean[-1:]]), np.vstack([mean[:1], mean[:-1]])
-    middle: Floats = np.maximum(np.minimum(mean, ahead), np.minimum(np.maximum(mean, ahead), behind))
-    return middle
+    middle = np.maximum(np.minimum(mean, ahead), np.minimum(np.maximum(mean, ahead), behind))
+    alone = np.where(steady, mean / _ALONE, 0.0)
+    decided: Floats = np.where(np.abs(alone) > np.abs(middle), alone, middle)
+    return decided
+
+
+def steady_samples(matched: Matched, reach: int) -> NDArray[np.bool_]:
+    """Say which samples (T, M) lie where they were heading, where they came from, or half-way between their neighbours.
+
+    A motion that breaks passes through one of these places or between them, a mask error of one frame does not. Samples
+    near one that strays stray too, and on the first and last two frames nothing can be told.
+    """
+    points, normals = matched.points, matched.normals
+    steady = np.zeros(points.shape[:2], bool)
+    if len(points) < _FEWEST_TOLD:
+        return steady
+    here, before, after = points[2:-2], points[1:-3], points[3:-1]
+    expected = [2 * before - points[:-4], 2 * after - points[4:], (before + after) / 2]
+    off = np.stack([np.sum((place - here) * normals[2:-2], axis=-1) for place in expected])
+    strays = (off.min(axis=0) > _STRAY_PX) | (off.max(axis=0) < -_STRAY_PX)
+    # A frame that errs spoils what is expected of the two on either side.
+    near = maximum_filter1d(maximum_filter1d(strays, _FEWEST_TOLD, axis=0), 2 * reach + 1, axis=1, mode="wrap")
+    steady[2:-2] = ~near
+    return steady
 
 
 def refitted(fit: JointFit, matched: Matched, knots: Knots, mixing: Mixing, rounds: int = ROUNDS) -> JointFit:
