@@ -27,7 +27,7 @@ _DARK = 0.003
 """Light below which sRGB is a straight line: errors count there as they are, above it in proportion."""
 _WHITE_16 = 65535
 _HIGHEST_HALF = 65504.0
-_BAND_ROWS = 64
+_BAND_ROWS = 32
 """Rows converted at a time: those of a UHD frame then stay within the processor's cache."""
 _SAME_LEVELS = 0.25
 """Of 255: how far curve and matrix may be from OpenColorIO before rounding. Halves are that coarse at white."""

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 
 from roto_daemon.errors import FrameDamagedError, FrameMissingError, RotoError
 from roto_daemon.workers import pipe
+from roto_daemon.workers.memory import reuse_memory
 from roto_daemon.workers.worker import Worker
 
 _log = logging.getLogger("roto_daemon.worker")
@@ -104,6 +105,7 @@ def _listen(stream: BinaryIO, inbox: queue.SimpleQueue[pipe.Message]) -> None:
 def main() -> None:
     """Run until the daemon closes the pipe. Arguments: further engines as module:factory."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    reuse_memory()
     outbox = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # a library that prints must not write into the answers
     inbox: queue.SimpleQueue[pipe.Message] = queue.SimpleQueue()
