@@ -121,7 +121,7 @@ class _MatteMovie:
         movie = MovieFile(self._file, self._limit_pixels)
         with contextlib.closing(movie):
             for frame, decoded in movie.decode(self.plate.frames.first, self.plate.frames.last):
-                samples, has_alpha = to_samples(decoded)
+                samples, has_alpha = to_samples(decoded, frame)
                 yield frame, _layers(samples if has_alpha else samples[..., :3], 3)
 
 

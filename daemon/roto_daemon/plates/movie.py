@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import av
 import numpy as np
@@ -146,18 +146,18 @@ class MovieFile:
     def _seek(self, wanted: int) -> None:
         """Put the decoder at a frame that starts a group, at or before the one wanted."""
         at = bisect_right(self._keys, wanted) - 1
-        while at > 0:
-            self._container.seek(self._stamps[self._keys[at]], stream=self._stream)
-            self._output = iter(self._container.decode(self._stream))
-            self._unsound = False
-            if self._starts_at_or_before(wanted):
+        while at >= 0 and not self._is_timeless:
+            if self._starts_from(self._stamps[self._keys[at]], wanted):
                 return
             at -= 1
         self._reopen()
 
-    def _starts_at_or_before(self, wanted: int) -> bool:
-        """Look at the first frame after a seek: containers with rough indexes may land too late."""
+    def _starts_from(self, stamp: int, wanted: int) -> bool:
+        """Seek, and look at the first frame there: containers with rough indexes may land too late."""
         try:
+            self._container.seek(stamp, stream=self._stream)
+            self._output = iter(self._container.decode(self._stream))
+            self._unsound = False
             first = next(self._numbered(), None)
         except av.FFmpegError:
             return False
@@ -196,7 +196,8 @@ class MovieFile:
         if not packets:
             raise PlateError(f"'{self._file}' holds no frames: it is empty or cut short. Copy it again.")
         self._indexed = len(packets)
-        self._count = max(len(packets), self._stream.frames)
+        announced = min(self._stream.frames, self._file.stat().st_size)  # a frame has a byte at least
+        self._count = max(len(packets), announced)
         stamps = {pts: is_key for pts, is_key in packets if pts is not None}
         self._is_timeless = len(stamps) < len(packets) or self._container.format.name in _TIMELESS_FORMATS
         self._stamps = [] if self._is_timeless else sorted(stamps)
@@ -215,15 +216,27 @@ class MovieFile:
         )
 
 
-def to_picture(frame: VideoFrame) -> Picture:
-    """Return a decoded frame as it is meant to be shown."""
-    return cast("Picture", frame.to_ndarray(format="rgb24", src_colorspace=_coding(frame)))
+def to_picture(frame: VideoFrame, number: int) -> Picture:
+    """Return a decoded frame as it is meant to be shown; raises FrameDamagedError, with the number."""
+    return cast("Picture", _converted(frame, number, "rgb24"))
 
 
-def to_samples(frame: VideoFrame) -> tuple[NDArray[np.uint16], bool]:
-    """Return a decoded frame as (height, width, 4) red, green, blue, alpha of 16 bits, and whether it has an alpha."""
-    samples = cast("NDArray[np.uint16]", frame.to_ndarray(format="rgba64le", src_colorspace=_coding(frame)))
+def to_samples(frame: VideoFrame, number: int) -> tuple[NDArray[np.uint16], bool]:
+    """Return a decoded frame as (height, width, 4) red, green, blue, alpha of 16 bits, and whether it has an alpha.
+
+    Raises FrameDamagedError, with the number.
+    """
+    samples = cast("NDArray[np.uint16]", _converted(frame, number, "rgba64le"))
     return samples, any(component.is_alpha for component in frame.format.components)
+
+
+def _converted(frame: VideoFrame, number: int, layout: str) -> NDArray[Any]:
+    try:
+        return frame.to_ndarray(format=layout, src_colorspace=_coding(frame))
+    except (av.FFmpegError, ValueError) as error:
+        raise FrameDamagedError(
+            f"Frame {number} cannot be converted from {frame.format.name} ({error}): convert the movie.", number
+        ) from error
 
 
 def _coding(frame: VideoFrame) -> Colorspace | None:
@@ -238,7 +251,7 @@ def _put_back(first: VideoFrame, rest: Iterator[VideoFrame] | None) -> Iterator[
 
 def _open(file: Path) -> InputContainer:
     try:
-        return av.open(str(file))
+        return av.open(str(file), metadata_errors="replace")
     except av.FFmpegError as error:
         raise PlateError(
             f"'{file}' cannot be read as a movie ({error.strerror}): copy it again, or convert it."

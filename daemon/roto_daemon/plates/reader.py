@@ -215,7 +215,10 @@ class _Images:
         """Yield a frame; others never come for free."""
         with self._open(frame) as image:
             self._require_alike(frame, image.header)
-            yield frame, to_display(image.read(image.header.colours), self.colour)
+            picture = np.empty((self.plate.height, self.plate.width, 3), np.uint8)
+            for top, samples in image.bands(image.header.colours):
+                picture[top : top + len(samples)] = to_display(samples, self.colour)
+        yield frame, picture
 
     def close(self) -> None:
         """Hold no file open between frames."""
@@ -298,7 +301,11 @@ class _Movie:
 
     def _shown(self, first: int, last: int) -> Iterator[tuple[int, Picture]]:
         for number, decoded in self._movie.decode(first, last, self._first):
-            samples = to_picture(decoded) if self._is_shown_as_stored else to_samples(decoded)[0][..., :3]
+            samples = (
+                to_picture(decoded, number + self._first)
+                if self._is_shown_as_stored
+                else to_samples(decoded, number + self._first)[0][..., :3]
+            )
             yield number + self._first, to_display(samples, self.colour)
 
 
