@@ -20,7 +20,7 @@ from roto_daemon.fitting.cover import Cover
 from roto_daemon.fitting.outline import Points
 from roto_daemon.fitting.polyline import length
 from roto_daemon.fitting.registration import register_seen
-from roto_daemon.fitting.ring import Floats, trace_ring, unit
+from roto_daemon.fitting.ring import Floats, headings, rightwards, trace_ring
 from roto_daemon.fitting.tracks import Track, overlap_as_shapes, velocity
 
 _SPACING_PX = 3.0
@@ -148,8 +148,8 @@ def explained(outlines: Sequence[Points], shown: Shown) -> bool:
 
 def seen(points: Points, edge: Shown, apart_px: float = _CLOSE_PX) -> tuple[NDArray[np.bool_], Floats]:
     """Return which samples (M, 2) of a closed outline lie on an edge, and how far off along their normals all are."""
-    tangents = _tangents(points)
-    normals = np.stack([tangents[:, 1], -tangents[:, 0]], axis=1)
+    tangents = headings(points)
+    normals = rightwards(tangents)
     if not len(edge.points):
         return np.zeros(len(points), bool), np.zeros(len(points))
     tree = cKDTree(edge.points)
@@ -205,7 +205,7 @@ def _steered(points: Points, edge: Shown, known: NDArray[np.bool_]) -> tuple[Poi
     """Return samples moved with what is seen of them, the ones `known` before first of all, and which are seen."""
     near, _ = seen(points, edge, _FAR_PX)
     likely = near & known if (near & known).any() else near
-    moved = register_seen(points, _tangents(points), edge, likely.astype(float))
+    moved = register_seen(points, headings(points), edge, likely.astype(float))
     visible, off = seen(moved, edge, _REACH_PX)
     if visible.any():
         close = max(_CLOSE_PX, _CLOSE * float(np.median(np.abs(off[visible]))))
@@ -223,8 +223,8 @@ def _passed(points: Points, edge: Shown) -> int:
 
 def _onto(points: Points, visible: NDArray[np.bool_], off: Floats) -> Points:
     """Return samples moved along their normals: seen ones onto the edge, hidden ones as their neighbours were."""
-    tangents = _tangents(points)
-    normals = np.stack([tangents[:, 1], -tangents[:, 0]], axis=1)
+    tangents = headings(points)
+    normals = rightwards(tangents)
     sigma = _SHARED_PX * len(points) / length(points)
     weight = gaussian_filter1d(visible.astype(float), sigma, mode="wrap")
     shared = gaussian_filter1d(np.where(visible, off, 0.0), sigma, mode="wrap") / (weight + _LITTLE)
@@ -247,7 +247,3 @@ def _middle(points: Points) -> Points:
     """Return the middle of the box round points."""
     middle: Points = (points.min(axis=0) + points.max(axis=0)) / 2
     return middle
-
-
-def _tangents(points: Points) -> Points:
-    return unit(np.roll(points, -1, axis=0) - np.roll(points, 1, axis=0))

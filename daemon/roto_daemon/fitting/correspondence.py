@@ -23,7 +23,7 @@ from roto_daemon.fitting.flow import Guidance, PlateFlow
 from roto_daemon.fitting.outline import Points, visible
 from roto_daemon.fitting.polyline import length
 from roto_daemon.fitting.registration import carry_locally, register, turn_between, turned
-from roto_daemon.fitting.ring import Ring, trace_ring, unit
+from roto_daemon.fitting.ring import Ring, rightwards, trace_ring, unit
 from roto_daemon.fitting.tracks import Track
 
 Floats = NDArray[np.float64]
@@ -97,7 +97,7 @@ class Matched:
     @property
     def normals(self) -> Floats:
         """Return (T, M, 2) unit normals, to the outside of the outline."""
-        return np.stack([self.tangents[..., 1], -self.tangents[..., 0]], axis=-1)
+        return rightwards(self.tangents)
 
 
 def match(track: Track, width: int, height: int, flow: PlateFlow | None = None) -> Matched:

@@ -19,6 +19,7 @@ from roto_daemon.fitting.measure import crossing_pieces
 from roto_daemon.fitting.mixing import Mixing
 from roto_daemon.fitting.outline import Outline, Points, evenly, visible
 from roto_daemon.fitting.raster import bezier_polyline, shape_controls
+from roto_daemon.fitting.ring import rightwards
 from roto_daemon.fitting.tracks import MOST_OUTLINES
 from roto_shapes.curve import evaluate
 from roto_shapes.layers import placement
@@ -248,7 +249,7 @@ def _smoothed(widths: Floats) -> Floats:
 def _outwards(tangents: Points) -> Points:
     """Return unit normals that point out of an outline of positive shoelace area."""
     length = np.maximum(np.linalg.norm(tangents, axis=1, keepdims=True), 1e-9)
-    normals: Points = np.stack([tangents[:, 1], -tangents[:, 0]], axis=1) / length
+    normals: Points = rightwards(tangents) / length
     return normals
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from roto_daemon.fitting.behind import Shown, seen
 from roto_daemon.fitting.correspondence import Floats, Matched
 from roto_daemon.fitting.cover import Cover
+from roto_daemon.fitting.ring import headings
 from roto_daemon.fitting.tracks import Track
 
 _FEWEST_SEEN, _SEEN_SHARE = 12, 0.2
@@ -40,9 +41,7 @@ def carried(matched: Matched, size: tuple[int, int]) -> Matched:
     moved = (weights[0] / total)[..., None] * onwards + (weights[1] / total)[..., None] * back
     known = ~shown & ever & _outside(moved, size)
     points = np.where(known[..., None], moved, matched.points)
-    run = np.roll(points, -1, axis=1) - np.roll(points, 1, axis=1)
-    run /= np.maximum(np.linalg.norm(run, axis=-1, keepdims=True), 1e-9)
-    return replace(matched, points=points, tangents=np.where(known[..., None], run, matched.tangents))
+    return replace(matched, points=points, tangents=np.where(known[..., None], headings(points), matched.tangents))
 
 
 def known_only(matched: Matched, track: Track, cover: Cover) -> Matched:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d
 
 from roto_daemon.fitting.correspondence import Floats, Matched
+from roto_daemon.fitting.ring import rightwards
 
 _LONGEST = 2
 """Frames that an error may live; what lasts longer is the object's own."""
@@ -61,7 +62,7 @@ def _begun_well(points: Floats, tangents: Floats, gap: int, reach: int) -> tuple
     known = points[gap : gap + _STEADY_FRAMES]
     step = known[1] - known[0]
     course = known[0] - np.arange(gap, 0, -1)[:, None, None] * step
-    normal = np.stack([tangents[gap, :, 1], -tangents[gap, :, 0]], axis=-1)
+    normal = rightwards(tangents[gap])
     off = np.abs(np.sum((points[:gap] - course) * normal, axis=-1)).min(axis=0)
     bends = np.abs(np.sum((known[:-2] - 2 * known[1:-1] + known[2:]) * normal, axis=-1)).max(axis=0)
     # An acceleration that goes on takes samples off a straight course by the square of the frames.
@@ -85,7 +86,7 @@ def _strays(points: Floats, tangents: Floats, gap: int, reach: int) -> tuple[NDA
         between = (1 - share) * points[before] + share * points[after]
         along = (1 - share) * tangents[before] + share * tangents[after]
         along /= np.maximum(np.linalg.norm(along, axis=-1, keepdims=True), 1e-9)
-        normal = np.stack([along[..., 1], -along[..., 0]], axis=-1)
+        normal = rightwards(along)
         off = np.abs(np.sum((points[first:after] - between) * normal, axis=-1)).min(axis=0)
         step = (points[after] - points[before]) / (gap + 1)
         bends = [_bend(points, at, way, step, normal[0]) for at, way in ((before, -1), (after, 1))]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roto_daemon.fitting.polyline import Points, length
-from roto_daemon.fitting.ring import Floats, Ring, trace_ring, unit
+from roto_daemon.fitting.ring import Floats, Ring, rightwards, trace_ring, unit
 
 _SPACING_PX = 4.0
 _FEWEST_SAMPLES, _MOST_SAMPLES = 48, 300
@@ -97,7 +97,7 @@ def _candidates(ring: Ring) -> list[Neck]:
     possible = peaks[:, None] & ends & (along > _LONG * apart) & (apart > _SHORTEST_PX)
     line = points.astype(np.float32).reshape(-1, 1, 2)
     whole = cv2.contourArea(line)
-    normals = np.stack([ring.tangents[:, 1], -ring.tangents[:, 0]], axis=1)
+    normals = rightwards(ring.tangents)
     found = {}
     for one, other in np.argwhere(possible).tolist():
         first, last = min(one, other), max(one, other)

@@ -24,7 +24,7 @@ from roto_daemon.fitting.necks import Neck, find_necks, ring_for_necks
 from roto_daemon.fitting.outline import shoelace_area, trace_outlines
 from roto_daemon.fitting.polyline import Points, evenly
 from roto_daemon.fitting.raster import coverage
-from roto_daemon.fitting.ring import Floats, Ring, trace_ring, unit
+from roto_daemon.fitting.ring import Floats, Ring, headings, rightwards, trace_ring, unit
 from roto_daemon.fitting.tracks import Track
 
 Picture = NDArray[np.uint8]
@@ -285,7 +285,7 @@ class _Edge:
 
     def explained(self, points: Points) -> Floats:
         """Return how well a part explains each place of the edge, from 0 to 1."""
-        tree = cKDTree(np.concatenate([points, _HEADING_PX / 2 * _headings(points)], axis=1))
+        tree = cKDTree(np.concatenate([points, _HEADING_PX / 2 * headings(points)], axis=1))
         apart, _ = tree.query(self._placed)
         return np.asarray(np.exp(-((apart / _BEND_REACH_PX) ** 2)))
 
@@ -295,10 +295,10 @@ class _Edge:
 
     def missed(self, points: Points, reach_px: float) -> tuple[Points, Floats, Floats]:
         """Return for each sample the edge's normal, the distance to it along that, and how much the edge says."""
-        heading = _HEADING_PX / 2 * _headings(points)
+        heading = _HEADING_PX / 2 * headings(points)
         _, near = self._tree.query(np.concatenate([points, heading], axis=1))
         tangents = self._tangents[near]
-        normals = np.stack([tangents[:, 1], -tangents[:, 0]], axis=1)
+        normals = rightwards(tangents)
         offset = self._points[near] - points
         apart = np.linalg.norm(offset, axis=1)
         agree = np.clip(np.sum(tangents * heading, axis=1) / (_HEADING_PX / 2), 0, 1)
@@ -405,10 +405,6 @@ def _similar(start: Points, end: Points, weight: Floats) -> Points:
     turn = complex(np.vdot(a - middle, share * (b - goal)) / max(float((share * abs(a - middle) ** 2).sum()), 1e-9))
     moved = goal + turn * (a - middle)
     return np.stack([moved.real, moved.imag], axis=1)
-
-
-def _headings(points: Points) -> Points:
-    return unit(np.roll(points, -1, axis=0) - np.roll(points, 1, axis=0))
 
 
 def share_out(whole: Points, holes: Sequence[Points], parts: Sequence[Points]) -> list[Share]:

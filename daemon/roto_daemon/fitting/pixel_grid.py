@@ -20,6 +20,7 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 from scipy.spatial import cKDTree
 
 from roto_daemon.fitting.polyline import Points, evenly, length
+from roto_daemon.fitting.ring import headings, rightwards
 
 Floats = NDArray[np.float64]
 Sizes = tuple[float, float]
@@ -126,8 +127,8 @@ def without_steps(line: Points, grid: PixelGrid) -> Points:
     stiffness = np.full(len(nodes), _period(_FIRST_PERIOD))
     feet = np.zeros(len(places))
     for number in range(_ROUNDS):
-        tangents = _tangents(nodes)
-        normals = np.stack([tangents[:, 1], -tangents[:, 0]], axis=1)
+        tangents = headings(nodes)
+        normals = rightwards(tangents)
         if number < _FEET_ROUNDS:
             _, near = cKDTree(nodes).query(places)
             feet = near + np.clip(np.sum((places - nodes[near]) * tangents[near], axis=1) / spacing, -0.5, 0.5)
@@ -187,8 +188,8 @@ def _facet_sizes(line: Points, width: int, height: int) -> Sizes | None:
     if len(points) * spacing < _FACETED_PX:
         return None
     smooth = _smoothed(points, _FACET_SMOOTHING_PX / spacing)
-    tangents = _tangents(smooth)
-    normals = np.stack([tangents[:, 1], -tangents[:, 0]], axis=1)
+    tangents = headings(smooth)
+    normals = rightwards(tangents)
     off = np.sum((points - smooth) * normals, axis=1)
     sizes = _sizes(width, height, _SMALLEST_FACET_PX)
     bent = np.abs(off) > _BENT_PX
@@ -309,12 +310,6 @@ def _smoothed(points: Points, samples: float) -> Points:
     once = gaussian_filter1d(points, samples, axis=0, mode="wrap")
     twice: Points = once + gaussian_filter1d(points - once, samples, axis=0, mode="wrap")
     return twice
-
-
-def _tangents(nodes: Points) -> Points:
-    way = np.roll(nodes, -1, axis=0) - np.roll(nodes, 1, axis=0)
-    units: Points = way / np.maximum(np.linalg.norm(way, axis=1, keepdims=True), 1e-9)
-    return units
 
 
 def _at(values: Points, places: Floats) -> Points:

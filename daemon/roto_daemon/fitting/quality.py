@@ -26,6 +26,7 @@ from roto_daemon.fitting.measure import boundary_error, drawn_outlines, self_cro
 from roto_daemon.fitting.offset import EdgeOffset
 from roto_daemon.fitting.outline import Outline, Points, evenly, shoelace_area, trace_outlines, visible
 from roto_daemon.fitting.raster import bezier_polyline, coverage, shape_controls
+from roto_daemon.fitting.ring import rightwards
 from roto_shapes.shape import Roto, Shape
 
 SMOOTH_TURN, CORNER_TURN = 2.0, 20.0
@@ -256,7 +257,7 @@ def _flicker(now: list[Points], before: list[Points], after: list[Points], size:
     dense = [evenly(line, _SPACING_PX, 8) for line in now]
     points = np.vstack(dense)
     along = np.vstack([np.roll(line, -2, axis=0) - np.roll(line, 2, axis=0) for line in dense])
-    normals = np.stack([along[:, 1], -along[:, 0]], axis=1) / np.maximum(np.linalg.norm(along, axis=1), 1e-9)[:, None]
+    normals = rightwards(along) / np.maximum(np.linalg.norm(along, axis=1), 1e-9)[:, None]
     jump = np.zeros(len(points))
     seen = visible(points, *size)
     for other in (before, after):

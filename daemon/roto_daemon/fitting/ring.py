@@ -107,7 +107,7 @@ def trace_ring(polyline: Points, count: int) -> Ring:
     spacing = length(polyline) / count
     points = evenly(polyline, np.inf, count)
     smooth = gaussian_filter1d(points, max(_TANGENT_SMOOTHING_PX / spacing, 0.3), axis=0, mode="wrap")
-    tangents = unit(np.roll(smooth, -1, axis=0) - np.roll(smooth, 1, axis=0))
+    tangents = headings(smooth)
     turning = _turning(points, _steps(TURNING_REACH_PX, spacing, count))
     far = np.abs(_turning(points, _steps(_FAR_PX, spacing, count)))
     sharp = (np.abs(turning) >= _CORNER_TURNING) & (far <= _ROUND * np.abs(turning))
@@ -119,6 +119,16 @@ def cross(a: Floats, b: Floats) -> Floats:
     """Return the cross products of vectors (..., 2)."""
     crossed: Floats = a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
     return crossed
+
+
+def headings(points: Floats) -> Floats:
+    """Return the unit tangents at the points (..., M, 2) of closed curves, each along the chord of its neighbours."""
+    return unit(np.roll(points, -1, axis=-2) - np.roll(points, 1, axis=-2))
+
+
+def rightwards(tangents: Floats) -> Floats:
+    """Return vectors (..., 2) turned by a quarter: normals to the outside of an outline that runs as tangents say."""
+    return np.stack([tangents[..., 1], -tangents[..., 0]], axis=-1)
 
 
 def unit(vectors: Points) -> Points:
