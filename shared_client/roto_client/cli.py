@@ -21,7 +21,17 @@ from rich.console import Console
 
 from roto_client import arguments, plug_ins, shots_command
 from roto_client.errors import BadInputError, ClientError
-from roto_client.options import OBJECT, RESULTS, SETTINGS, DaemonOption, JsonOption, print_files, print_json, where
+from roto_client.options import (
+    OBJECT,
+    RESULTS,
+    SETTINGS,
+    DaemonOption,
+    EngineOption,
+    JsonOption,
+    print_files,
+    print_json,
+    where,
+)
 from roto_client.outputs import require_place, write_shapes
 from roto_client.prompts_file import read_objects
 from roto_client.report import (
@@ -361,14 +371,7 @@ def track(  # noqa: PLR0913 - each is an option of the command
         typer.Option(metavar="TEXT", rich_help_panel=RESULTS, help="A line of credit on the movie and the sheet."),
     ] = "",
     as_json: JsonOption = False,
-    engine: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            rich_help_panel=SETTINGS,
-            help="The engine (default: the daemon's); roto doctor lists them.",
-        ),
-    ] = "",
+    engine: EngineOption = "",
     first_frame: Annotated[
         Optional[int],
         typer.Option(metavar="N", rich_help_panel=SETTINGS, help="The number of a movie's first frame (default: 0)."),

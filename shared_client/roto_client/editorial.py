@@ -409,12 +409,3 @@ def _placed(shot: Shot, numbering: Numbering) -> Shot:
     plate = numbering.plates.replace(SHOT_SIGN, shot.name)
     notes = shot.notes if Path(plate).parent.is_dir() else (*shot.notes, "its plate is not found here")
     return replace(shot, plate=plate, notes=notes)
-
-
-def find_shots(shots: Sequence[Shot], wanted: Sequence[str]) -> list[Shot]:
-    """Return the shots of these names; raises BadInputError that names those there are."""
-    known = {shot.name: shot for shot in shots}
-    for name in wanted:
-        if name not in known:
-            raise BadInputError(f"There is no shot '{name}' in the edit; its shots are: {', '.join(known)}.")
-    return [known[name] for name in wanted]

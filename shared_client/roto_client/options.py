@@ -24,6 +24,15 @@ DaemonOption = Annotated[
         help=f"Where the daemon is (default: the variable ROTO_DAEMON, else {DEFAULT_ADDRESS}).",
     ),
 ]
+EngineOption = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        metavar="NAME",
+        rich_help_panel=SETTINGS,
+        help="The engine (default: the daemon's); roto doctor lists them.",
+    ),
+]
 JsonOption = Annotated[
     bool,
     typer.Option("--json", rich_help_panel=RESULTS, help="Print the result as JSON, and nothing else, for scripts."),

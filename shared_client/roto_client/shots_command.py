@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from roto_client.errors import ClientError
-from roto_client.options import OBJECT, RESULTS, SETTINGS, DaemonOption, JsonOption, print_files, print_json, where
+from roto_client.options import OBJECT, RESULTS, DaemonOption, EngineOption, JsonOption, print_files, print_json, where
 from roto_client.prompts_file import read_shot_prompts
 from roto_client.report import ProgressBars
 from roto_client.session import connect
@@ -72,9 +72,7 @@ def shots(  # noqa: PLR0913 - each is an option of the command
         ),
     ] = None,
     as_json: JsonOption = False,
-    engine: Annotated[
-        str, typer.Option(metavar="NAME", rich_help_panel=SETTINGS, help="The engine (default: the daemon's).")
-    ] = "",
+    engine: EngineOption = "",
     daemon: DaemonOption = None,
 ) -> None:
     """List the shots of an edit, or track them."""
