@@ -20,6 +20,10 @@ Each message is one sentence or two for the person at the other end: what is wro
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 
 class RotoError(Exception):
     """Root of the tree; its text is meant for the user."""
@@ -85,3 +89,12 @@ class VersionError(RotoError):
 
 class ConfigError(RotoError):
     """A setting that cannot be used."""
+
+
+@contextmanager
+def writing(path: str | Path) -> Iterator[None]:
+    """Turn what the system says against writing a file into OutputError, by the name that the user gave."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"'{path}' cannot be written: {error.strerror or error}.") from error

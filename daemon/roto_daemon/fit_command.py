@@ -7,14 +7,15 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from roto_daemon.errors import FitError, OutputError, RotoError
+from roto_daemon.errors import FitError, RotoError, writing
+from roto_daemon.exit_codes import fail
 from roto_daemon.fit_report import REPORT_ENDINGS, Measured, measure_fit, write_report
 from roto_daemon.fitting import FitResult, fit_shapes, refit_shapes, render_shapes
 from roto_daemon.fitting.attention import DRAWN_THROUGH, LookFirst
@@ -25,12 +26,10 @@ from roto_daemon.plates.reader import open_plate, whatever_reads
 from roto_shapes.exporters import ENDINGS, write_roto
 from roto_shapes.exporters.rotolink_json import read_roto
 from roto_shapes.files import make_folder_ready
-from roto_shapes.fit_options import FitOptions
+from roto_shapes.fit_options import FitOptions, frames_named, parts_named
 from roto_shapes.shape import Interpolation
 from roto_shapes.shot import FrameRange, Plate, spans
 
-_BAD_INPUT, _NO_OUTPUT = 3, 6
-"""The exit codes of `roto`, see docs/reference/cli.md."""
 _DEFAULT_NAME = "object"
 _FRAMES_EXPLAINED = 5
 """A table that gives the reasons of more frames is no help to find the first one."""
@@ -113,12 +112,12 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
         options = _options(
             tolerance,
             points,
+            keyframes,
+            parts,
             threshold=threshold,
             name=_DEFAULT_NAME if name is None else name,
             interpolation=interpolation or Interpolation.LINEAR,
-            keyframes_at=_frames_named(keyframes),
             keyframe_step=every,
-            parts=_parts(parts),
             layers=layers,
             offset_px=offset,
             feather=feather,
@@ -143,10 +142,8 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
         notes = _write(result, out)
         if report:
             _report(report, _Masks(masks, occluder, result), _range(frames), options, plate)
-    except OutputError as error:
-        _fail(error, _NO_OUTPUT)
     except RotoError as error:
-        _fail(error, _BAD_INPUT)
+        fail(error)
     if as_json:
         typer.echo(json.dumps(_facts(result), indent=2))
     else:
@@ -249,27 +246,18 @@ def _range(text: str) -> FrameRange | None:
         raise FitError(str(error)) from error
 
 
-def _options(tolerance: float | None, points: int | None, **others: Any) -> FitOptions:  # noqa: ANN401 - as its fields
+def _options(
+    tolerance: float | None,
+    points: int | None,
+    keyframes: str,
+    parts: str,
+    **others: Any,  # noqa: ANN401 - as the fields
+) -> FitOptions:
     try:
-        return replace(FitOptions.bounded(tolerance, points), **others)
+        bounded = FitOptions.bounded(tolerance, points)
+        return replace(bounded, keyframes_at=frames_named(keyframes), parts=parts_named(parts or "1"), **others)
     except ValueError as error:
         raise FitError(str(error)) from error
-
-
-def _parts(text: str) -> int | None:
-    if text == "auto":
-        return None
-    try:
-        return int(text) if text else 1
-    except ValueError as error:
-        raise FitError(f"'{text}' is no number of parts: give one, such as 4, or auto") from error
-
-
-def _frames_named(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(",")) if text.strip() else ()
-    except ValueError as error:
-        raise FitError(f"'{text}' names no frames: write whole numbers with commas, such as 1001,1010") from error
 
 
 def _require_places(files: Sequence[str], endings: tuple[str, ...]) -> None:
@@ -277,39 +265,25 @@ def _require_places(files: Sequence[str], endings: tuple[str, ...]) -> None:
     for file in files:
         if not file.lower().endswith(endings):
             raise FitError(f"'{file}' must end in {' or '.join(endings)}: the ending tells the format.")
-        try:
+        with writing(file):
             make_folder_ready(file)
-        except OSError as error:
-            raise OutputError(f"'{file}' cannot be written: {error.strerror or error}.") from error
 
 
 def _write(result: FitResult, files: Sequence[str]) -> list[str]:
     notes = []
     for file in files:
-        try:
+        with writing(file):
             notes += [f"{file}: {note}" for note in write_roto(result.roto, file)]
-        except OSError as error:
-            raise OutputError(f"'{file}' cannot be written: {error.strerror or error}.") from error
     return notes
 
 
 def _facts(result: FitResult) -> dict[str, object]:
     report, worst = result.report, result.report.worst_frame
     return {
-        "shapes": report.shapes,
-        "control_points": report.points,
-        "keyframes": report.keyframes,
-        "layer_keyframes": report.layer_keyframes,
-        "baked_keyframes": report.baked_keyframes,
-        "control_numbers": report.control_numbers,
-        "baked_control_numbers": report.baked_control_numbers,
-        "tolerance_px": report.tolerance_px,
-        "effective_tolerance_px": report.effective_tolerance_px,
+        **report.facts,
         "mean_error_px": report.mean_px,
         "worst_error_px": worst.max_px if worst else None,
         "worst_frame": worst.frame if worst else None,
-        "doubtful_frames": list(report.doubtful_frames),
-        "look_first": [{"frame": each.frame, "reasons": list(each.reasons)} for each in report.look_first],
         "seconds": report.seconds,
     }
 
@@ -348,8 +322,3 @@ def _looks(look_first: Sequence[LookFirst]) -> list[str]:
     lines = [f"{each.frame}: {'; '.join(each.reasons)}" for each in look_first[:_FRAMES_EXPLAINED]]
     others = sorted(each.frame for each in look_first[_FRAMES_EXPLAINED:])
     return [*lines, *([f"then {spans(others)}"] if others else [])]
-
-
-def _fail(error: RotoError, code: int) -> NoReturn:
-    typer.echo(f"roto: {error}", err=True)
-    raise typer.Exit(code)

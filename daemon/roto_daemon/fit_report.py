@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from roto_daemon.errors import FitError, OutputError
+from roto_daemon.errors import FitError, writing
 from roto_daemon.fitting.attention import WORST_FACTOR, Reason
 from roto_daemon.fitting.outline import visible
 from roto_daemon.fitting.quality import (
@@ -123,15 +123,13 @@ def measure_fit(
 
 
 def write_report(file: str, source: ReportSource) -> None:
-    """Write a report as its ending says; the file appears whole or not at all. Raises FitError, OutputError."""
+    """Write a report as its ending says; the file appears whole or not at all. Raises FitError, writing."""
     ending = Path(file).suffix.lower()
     if ending not in REPORT_ENDINGS:
         raise FitError(f"'{file}' must end in {' or '.join(REPORT_ENDINGS)}: the ending tells the form of the report.")
     text = html_report(source) if ending == ".html" else json.dumps(quality_facts(source.quality), indent=2) + "\n"
-    try:
+    with writing(file):
         write_whole(Path(file), text.encode())
-    except OSError as error:
-        raise OutputError(f"'{file}' cannot be written: {error.strerror or error}.") from error
 
 
 def quality_facts(quality: Quality) -> dict[str, object]:

@@ -5,22 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import numpy as np
 import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from roto_daemon.errors import OutputError, PlateError, RotoError
+from roto_daemon.errors import OutputError, PlateError, RotoError, writing
+from roto_daemon.exit_codes import fail
 from roto_daemon.pictures import Matte
 from roto_daemon.plates.matte_files import COMPRESSIONS, MatteForm, write_cryptomatte, write_layers
 from roto_daemon.plates.mattes import MatteSequence, open_mattes
 from roto_shapes.files import frame_file, make_folder_ready
 from roto_shapes.shot import FrameRange
-
-_BAD_INPUT, _NO_OUTPUT = 3, 6
-"""The exit codes of `roto`, see docs/reference/cli.md."""
 
 Write = Callable[[Path, Mapping[str, Matte], int, Mapping[str, str], MatteForm], None]
 
@@ -60,10 +58,8 @@ def mattes(  # noqa: PLR0913 - each is an option of the command
         form = _form(matte_bits, matte_compression)
         opened = _opened(objects, FrameRange.parse(frames) if frames else None)
         count = _write(opened, wanted, form)
-    except OutputError as error:
-        _fail(error, _NO_OUTPUT)
     except (RotoError, ValueError) as error:
-        _fail(error, _BAD_INPUT)
+        fail(error)
     patterns = [pattern for pattern, _ in wanted]
     if as_json:
         typer.echo(json.dumps({"files": patterns, "frames": count, "objects": list(opened)}, indent=2))
@@ -130,12 +126,5 @@ def _require_places(patterns: list[str]) -> None:
         first = frame_file(pattern, 0)
         if first.suffix.lower() != ".exr":
             raise PlateError(f"'{pattern}' cannot hold several objects: give a name that ends in .exr.")
-        try:
+        with writing(pattern):
             make_folder_ready(first)
-        except OSError as error:
-            raise OutputError(f"'{pattern}' cannot be written: {error.strerror or error}.") from error
-
-
-def _fail(error: Exception, code: int) -> NoReturn:
-    typer.echo(f"roto: {error}", err=True)
-    raise typer.Exit(code)

@@ -17,6 +17,7 @@ from roto_client.session import MATTE_ENDINGS, PACKED_ENDING
 from roto_client.tracking import PREVIEW_ENDINGS, REPORT_ENDINGS
 from roto_client.transport import split_address
 from roto_shapes.exporters import ENDINGS
+from roto_shapes.fit_options import frames_named, parts_named
 from roto_shapes.prompt import BoxPrompt, PointPrompt, Prompt
 from roto_shapes.shot import FrameRange
 
@@ -75,19 +76,18 @@ def frame_range(text: str) -> FrameRange:
 def frame_list(text: str) -> tuple[int, ...]:
     """Return what `1001,1010` says; nothing names no frame."""
     try:
-        return tuple(_frame(part) for part in text.split(",")) if text.strip() else ()
-    except ValueError:
-        _refuse(f"'{text}' names no frames: write whole numbers with commas, such as 1001,1010")
+        frames = frames_named(text)
+    except ValueError as error:
+        _refuse(str(error))
+    return tuple(_frame(str(frame)) for frame in frames)
 
 
 def parts(text: str) -> Optional[int]:
     """Return a number of parts; None for `auto`."""
-    if text == "auto":
-        return None
     try:
-        return int(text)
-    except ValueError:
-        _refuse(f"'{text}' is no number of parts: give one, such as 4, or auto")
+        return parts_named(text)
+    except ValueError as error:
+        _refuse(str(error))
 
 
 def sendable(text: str) -> str:

@@ -87,5 +87,25 @@ class FitOptions:
             )
 
 
+def frames_named(text: str) -> tuple[int, ...]:
+    """Return the frames that `1001,1010` names, none for nothing. Raises ValueError for the user."""
+    try:
+        return tuple(int(part) for part in text.split(",")) if text.strip() else ()
+    except ValueError as error:
+        message = f"'{text}' names no frames: write whole numbers with commas, such as 1001,1010"
+        raise ValueError(message) from error
+
+
+def parts_named(text: str) -> Optional[int]:
+    """Return a number of parts, None for `auto`. Raises ValueError for the user."""
+    if text == "auto":
+        return None
+    try:
+        return int(text)
+    except ValueError as error:
+        message = f"'{text}' is no number of parts: give one, such as 4, or auto"
+        raise ValueError(message) from error
+
+
 def _refuse(why: str) -> None:
     raise ValueError(why)

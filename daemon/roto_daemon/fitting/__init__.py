@@ -137,6 +137,23 @@ class FitReport:
         return ranked(reasons.items())
 
     @property
+    def facts(self) -> dict[str, object]:
+        """Return what is told of a fit, on the wire and by `roto fit --json`, in JSON's types."""
+        return {
+            "shapes": self.shapes,
+            "control_points": self.points,
+            "keyframes": self.keyframes,
+            "layer_keyframes": self.layer_keyframes,
+            "baked_keyframes": self.baked_keyframes,
+            "control_numbers": self.control_numbers,
+            "baked_control_numbers": self.baked_control_numbers,
+            "tolerance_px": self.tolerance_px,
+            "effective_tolerance_px": self.effective_tolerance_px,
+            "doubtful_frames": list(self.doubtful_frames),
+            "look_first": [{"frame": each.frame, "reasons": list(each.reasons)} for each in self.look_first],
+        }
+
+    @property
     def worst_frame(self) -> FrameError | None:
         """Return the frame with the largest distance; None when no frame could be measured."""
         return max(self.frames, key=lambda error: error.max_px, default=None)

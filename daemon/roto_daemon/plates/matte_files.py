@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from OpenImageIO import ImageOutput, ImageSpec, geterror
 
-from roto_daemon.errors import OutputError
+from roto_daemon.errors import OutputError, writing
 from roto_daemon.pictures import Matte
 from roto_daemon.plates import cryptomatte
 
@@ -162,10 +162,9 @@ def whole_path(path: Path) -> Iterator[Path]:
     if not path.parent.is_dir():
         raise OutputError(f"'{path}' cannot be written: there is no folder '{path.parent}'. Create it first.")
     try:
-        yield part
-        os.replace(part, path)  # noqa: PTH105 - Path.replace, as everywhere beside OIIO's and PyAV's text paths
-    except OSError as error:
-        raise OutputError(f"'{path}' cannot be written: {error.strerror or error}.") from error
+        with writing(path):
+            yield part
+            os.replace(part, path)  # noqa: PTH105 - Path.replace, as everywhere beside OIIO's and PyAV's text paths
     finally:
         part.unlink(missing_ok=True)
 

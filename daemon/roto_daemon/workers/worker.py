@@ -226,16 +226,6 @@ def _pack_report(report: FitReport) -> Message:
             {"frame": each.frame, "mean_px": each.mean_px, "p95_px": each.percentile95_px, "max_px": each.max_px}
             for each in report.frames
         ],
-        "tolerance_px": report.tolerance_px,
-        "effective_tolerance_px": report.effective_tolerance_px,
-        "shapes": report.shapes,
-        "control_points": report.points,
-        "keyframes": report.keyframes,
-        "layer_keyframes": report.layer_keyframes,
-        "baked_keyframes": report.baked_keyframes,
-        "control_numbers": report.control_numbers,
-        "baked_control_numbers": report.baked_control_numbers,
-        "doubtful_frames": list(report.doubtful_frames),
-        "look_first": [{"frame": each.frame, "reasons": list(each.reasons)} for each in report.look_first],
+        **report.facts,
         "elapsed_s": report.seconds,
     }

@@ -1,0 +1,17 @@
+"""How the commands end that `roto` has from here: by the exit codes of docs/reference/cli.md."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+import typer
+
+from roto_daemon.errors import OutputError
+
+_BAD_INPUT, _NO_OUTPUT = 3, 6
+
+
+def fail(error: Exception) -> NoReturn:
+    """End a command with an error's sentence and the exit code of its kind."""
+    typer.echo(f"roto: {error}", err=True)
+    raise typer.Exit(_NO_OUTPUT if isinstance(error, OutputError) else _BAD_INPUT)
