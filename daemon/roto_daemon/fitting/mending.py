@@ -103,14 +103,9 @@ def _strays(points: Floats, tangents: Floats, gap: int, reach: int) -> tuple[NDA
 
 
 def _bend(points: Floats, at: int, way: int, step: Floats, normal: Floats) -> Floats | None:
-    """Return (M,) px that the course bends by at a frame, against the steps to the one or two frames beyond it.
-
-    The better of the two counts: the frame next to it may have an error of its own. None where the clip ends there.
-    """
-    found = []
-    for far in (1, 2):
-        beyond = at + way * far
-        if 0 <= beyond < len(points):
-            off = points[beyond] - points[at] - way * far * step
-            found.append(np.abs(np.sum(off * normal, axis=-1)) / far)
-    return np.min(found, axis=0) if found else None
+    """Return (M,) px that the course bends by at a frame, against the step to the one beyond; None at a clip's end."""
+    beyond = at + way
+    if not 0 <= beyond < len(points):
+        return None
+    bend: Floats = np.abs(np.sum((points[beyond] - points[at] - way * step) * normal, axis=-1))
+    return bend
