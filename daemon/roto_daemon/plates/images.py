@@ -226,11 +226,18 @@ def _header(spec: ImageSpec, choice: Choice) -> ImageHeader:
         str(spec.format),
         choice.colours,
         choice.alpha,
-        spec.get_string_attribute("oiio:ColorSpace"),
+        _colour_space(spec),
         tuple(spec.getattribute("chromaticities") or ()),
         _above_zero(spec.get_float_attribute("PixelAspectRatio"), 1.0),
         _above_zero(spec.get_float_attribute("FramesPerSecond"), 0.0),
     )
+
+
+def _colour_space(spec: ImageSpec) -> str:
+    # OpenImageIO tells of the DPX characteristic "logarithmic" alone; scanners also write the density of a print.
+    if spec.get_string_attribute("dpx:Transfer") == "Printing density":
+        return "KodakLog"
+    return str(spec.get_string_attribute("oiio:ColorSpace"))
 
 
 def _above_zero(number: float, otherwise: float) -> float:
