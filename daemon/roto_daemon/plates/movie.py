@@ -26,6 +26,8 @@ from roto_daemon.plates.timecode import counted
 
 _TIMELESS_FORMATS = frozenset({"avi"})
 """Containers that number packets as they are stored, which is not the order in which B-frames are shown."""
+_EDITED_FORMAT = "mov,mp4,m4a,3gp,3g2,mj2"
+"""Has edit lists: a movie may hold frames that it does not show."""
 _UNSPECIFIED = 2
 """The `colorspace` of a frame that does not say which."""
 _SD_HEIGHT = 576
@@ -196,14 +198,20 @@ class MovieFile:
         if not packets:
             raise PlateError(f"'{self._file}' holds no frames: it is empty or cut short. Copy it again.")
         self._indexed = len(packets)
-        announced = min(self._stream.frames, self._file.stat().st_size)  # a frame has a byte at least
-        self._count = max(len(packets), announced)
+        self._count = max(len(packets), self._announced())
         stamps = {pts: is_key for pts, is_key in packets if pts is not None}
         self._is_timeless = len(stamps) < len(packets) or self._container.format.name in _TIMELESS_FORMATS
         self._stamps = [] if self._is_timeless else sorted(stamps)
         self._numbers = {stamp: number for number, stamp in enumerate(self._stamps)}
         keys = [number for number, stamp in enumerate(self._stamps) if stamps[stamp]]
         self._keys = sorted({0, *keys})
+
+    def _announced(self) -> int:
+        """Return how many frames the header speaks of, without those that an edit list hides."""
+        count = self._stream.frames
+        if self._container.format.name == _EDITED_FORMAT:
+            count = sum(not entry.is_discard for entry in self._stream.index_entries)
+        return min(count, self._file.stat().st_size)  # a frame has a byte at least
 
     def _damaged(self, frame: int) -> FrameDamagedError:
         return FrameDamagedError(f"Frame {frame} of '{self._file}' is damaged: copy or render the movie again.", frame)
