@@ -11,6 +11,12 @@ BIN := $(VENV)/bin
 OLDEST_VENV := .venv39
 PIP_INSTALL := python -m pip --quiet --disable-pip-version-check --no-input install --progress-bar off -c $(LOCK)
 
+# PyTorch and SAM 2 for the tests. Plain `pip install torch` takes gigabytes of CUDA on Linux, and sam2's own requirements
+# and its isolated build would each fetch it again: docs/decisions/0009-installing-sam2.md.
+TORCH := torch==2.13.0
+SAM2 := sam2==1.1.0
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+
 # The first of these that is new enough, unless the caller names one: make PYTHON=/opt/python/bin/python3.11
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$python"; break; }; done)
@@ -133,6 +139,10 @@ $(VENV)/.demo: pyproject.toml $(LOCK) | $(VENV)/.made
 $(VENV)/.dev: pyproject.toml $(LOCK) | $(VENV)/.made
 	@echo 'Installing Rotolink and what its tests and gates need into $(VENV); this happens once.'
 	@$(BIN)/$(PIP_INSTALL) -e '.[demo,dev]'
+	@# A wheel from a folder that pip is told of (PIP_FIND_LINKS) goes before a download.
+	@$(BIN)/$(PIP_INSTALL) --no-deps --no-index '$(TORCH)' 2>/dev/null || \
+		$(BIN)/$(PIP_INSTALL) --no-deps --index-url '$(TORCH_INDEX)' '$(TORCH)'
+	@SAM2_BUILD_CUDA=0 $(BIN)/$(PIP_INSTALL) --no-deps --no-build-isolation '$(SAM2)'
 	@touch $(VENV)/.demo $@
 
 # Markers in pyproject.toml leave the client and its tests of the extra `dev` on Python 3.9.
