@@ -47,6 +47,12 @@ class Config:
     step_deadline_s: float = _setting(120.0, "A worker silent for so long while it has work is killed and restarted.")
     reflection: bool = _setting(default=True, meaning="Offer the standard gRPC reflection service.")
     extra_engines: tuple[str, ...] = _setting((), "Further engines as module:factory.")
+    models_dir: str = _setting(
+        "", "Where checkpoints lie; empty for `models` in Rotolink's folder of this user's data."
+    )
+    models_mirror: str = _setting("", "URL of a folder to fetch checkpoints from, by their file names, first.")
+    policy: str = _setting("commercial", "`commercial` refuses weights for non-commercial use only; or `research`.")
+    forbid_licences: tuple[str, ...] = _setting((), "Licences whose weights are refused, by SPDX names.")
 
     def __post_init__(self) -> None:
         for item in dataclasses.fields(self):

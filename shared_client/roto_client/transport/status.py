@@ -27,6 +27,7 @@ _ERRORS_BY_NAME: dict[str, type[ClientError]] = {
     "FitError": BadInputError,
     "ValueError": BadInputError,
     "UnavailableError": EngineUnavailableError,
+    "WeightsError": EngineUnavailableError,
     "ConflictError": BusyError,
     "LimitError": BusyError,
     "OutputError": OutputFileError,
