@@ -64,7 +64,7 @@ _APACHE = Terms("Apache-2.0", Commercial.YES, "Code and weights are Apache-2.0."
 _RESEARCH_DATA = Terms(
     "MIT",
     Commercial.ASK,
-    "The code is MIT, but the weights were also trained on data that is for research only, such as MOSE: ask counsel.",
+    "The code is MIT, but the weights were also trained on data that is for research only: ask counsel.",
 )
 _COMPOSITION_1K = Terms(
     "Apache-2.0 AND LicenseRef-Composition-1k",

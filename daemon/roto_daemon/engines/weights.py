@@ -104,7 +104,7 @@ def _load_pickle(path: Path, *, is_zip: bool) -> object:
         if called:
             raise WeightsError(
                 f"'{path}' is damaged or no plain file of weights: it asks for {called[1]}, through which it could "
-                "run anything, and was not loaded. Take the publisher's file, or convert it to safetensors where it was made."
+                "run anything, and was not loaded. Take the file of its publisher."
             ) from error
         raise WeightsError(_damaged(path)) from error
     return loaded
