@@ -286,7 +286,10 @@ class Sessions:
     async def propagate(
         self, session_id: str, object_id: int, frames: FrameRange, direction: int
     ) -> AsyncGenerator[Message, None]:
-        """Follow an object; yields frame, confidence and area of each frame once its matte is stored."""
+        """Follow an object; yields frame, confidence and area of each frame once its matte is stored.
+
+        Of a frame that cannot be read it yields `{"frame": ..., "unreadable": why}`; the run goes on.
+        """
         session = self.session(session_id)
         target = session.find(object_id)
         _require_inside(frames, session.plate.plate)

@@ -20,7 +20,7 @@ import typer.main
 from rich.console import Console
 
 from roto_client import arguments, plug_ins, shots_command
-from roto_client.errors import BadInputError, ClientError
+from roto_client.errors import BadInputError, ClientError, FramesUnreadableError
 from roto_client.options import (
     OBJECT,
     RESULTS,
@@ -51,7 +51,7 @@ from roto_shapes.shot import FrameRange, PlatePath
 _EXIT_CODES = (
     "Exit codes: 0 done · 1 unexpected · 2 wrong options · 3 bad input · 4 no daemon answers · 5 daemon of another "
     "version · 6 a file cannot be written · 7 the work failed in the daemon · 8 engine cannot be used · 9 daemon busy "
-    "· 130 interrupted. docs/reference/cli.md tells more."
+    "· 10 done but for unreadable frames · 130 interrupted. docs/reference/cli.md tells more."
 )
 _INTERRUPTED = 130
 _TRACK_HELP = """\
@@ -476,11 +476,13 @@ def track(  # noqa: PLR0913 - each is an option of the command
         result = run_track(met, order, bars)
     if as_json:
         print_json(track_facts(result))
-        return
-    console = Console()
-    for table in track_tables(result):
-        console.print(table)
-    print_files(result.files, result.notes)
+    else:
+        console = Console()
+        for table in track_tables(result):
+            console.print(table)
+        print_files(result.files, result.notes)
+    if result.unreadable:
+        raise FramesUnreadableError(result.unreadable)
 
 
 app.command("shots", epilog=_EXIT_CODES, help=shots_command.HELP)(_sentences(shots_command.shots))

@@ -7,13 +7,22 @@
     ├── EngineUnavailableError   the engine exists and cannot be used now
     ├── BusyError                a bound of the daemon is reached, or another run is under way
     ├── WorkFailedError          the daemon's worker died or ran out of time; it has been restarted
-    └── OutputFileError          a file cannot be written here
+    ├── OutputFileError          a file cannot be written here
+    └── FramesUnreadableError    all is done but for frames of the plate that are missing or damaged
 
 Each message is one sentence or two for the artist: what is wrong and what to do. `exit_code` is what the command
 line ends with; docs/reference/cli.md lists them.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+
+from roto_client.results import FrameUnreadable
+from roto_shapes.shot import spans
+
+_REASONS_TOLD = 20
+"""More sentences than a terminal shows at once help nobody; the frames are all named before."""
 
 
 class ClientError(Exception):
@@ -69,3 +78,21 @@ class BusyError(ClientError):
     """A bound of the daemon is reached, or another run is under way."""
 
     exit_code = 9
+
+
+class FramesUnreadableError(ClientError):
+    """All is done but for frames of the plate that are missing or damaged; a sentence for each follows the first."""
+
+    exit_code = 10
+
+    def __init__(self, unreadable: Sequence[FrameUnreadable]) -> None:
+        frames = [each.frame for each in unreadable]
+        many = len(frames) > 1
+        said = [each.reason for each in unreadable[:_REASONS_TOLD]]
+        if len(unreadable) > _REASONS_TOLD:
+            said.append(f"and so on for {len(unreadable) - _REASONS_TOLD} more.")
+        super().__init__(
+            f"frame{'s' if many else ''} {spans(frames)} of the plate {'have' if many else 'has'} no picture and so no "
+            "matte; all else is done and written:\n  " + "\n  ".join(said)
+        )
+        self.unreadable = tuple(unreadable)

@@ -139,6 +139,7 @@ def track_facts(result: TrackResult) -> dict[str, Any]:
         "tolerance_px": report.effective_tolerance_px,
         "mean_error_px": report.mean_px,
         "worst_error": asdict(report.worst) if report.worst else None,
+        "unreadable_frames": [asdict(each) for each in result.unreadable],
         "low_confidence_frames": result.low_confidence,
         "doubtful_frames": list(report.doubtful_frames),
         "look_first": [{"frame": each.frame, "reasons": list(each.reasons)} for each in result.look_first],

@@ -174,6 +174,14 @@ class FrameDone:
 
 
 @dataclass(frozen=True)
+class FrameUnreadable:
+    """A frame of the plate that is missing or damaged, passed over without a matte; `reason` is a sentence."""
+
+    frame: int
+    reason: str
+
+
+@dataclass(frozen=True)
 class Matte:
     """An object's matte on a frame.
 
@@ -303,6 +311,6 @@ class FilePart:
     last: bool
 
 
-TrackEvent = Union[Progress, FrameDone, Matte]
+TrackEvent = Union[Progress, FrameDone, FrameUnreadable, Matte]
 FitEvent = Union[Progress, Fitted]
 ExportEvent = Union[Progress, FilePart]

@@ -337,7 +337,8 @@ class TrackedObject:
         """Follow the object through frames, by default all of the plate; yield what happens.
 
         Without a direction it goes forward from the earliest prompted frame and then backward from it. With `mattes`,
-        each frame's matte comes after its FrameDone. Closing the iterator cancels the run; frames done stay.
+        each frame's matte comes after its FrameDone. A frame of the plate that cannot be read has none: it comes as
+        FrameUnreadable, and the object is followed on. Closing the iterator cancels the run; frames done stay.
         """
         runs = self._runs(frames or self._plate_frames, direction)
         total, before = sum(len(each) for each, _ in runs), 0

@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import Optional
 
 from roto_client.editorial import Numbering, Shot
-from roto_client.errors import BadInputError, ClientError, DaemonUnreachableError, VersionMismatchError
+from roto_client.errors import (
+    BadInputError,
+    ClientError,
+    DaemonUnreachableError,
+    FramesUnreadableError,
+    VersionMismatchError,
+)
 from roto_client.outputs import write_pieces
 from roto_client.prompts_file import ShotPrompts
 from roto_client.report import track_facts
@@ -42,6 +48,7 @@ class ShotResult:
     facts: Mapping[str, object]
     """What `roto track --json` would say; empty for one that failed."""
     error: Optional[ClientError] = None
+    """Why it failed, or which frames could not be read of one that is done."""
 
 
 def plan_tracks(
@@ -78,7 +85,8 @@ def track_shots(
 ) -> Iterator[ShotResult]:
     """Track shots in turn and yield what became of each; a shot that fails ends no other.
 
-    A shot that was finished before of the same order is left as it is. Raises DaemonUnreachableError and
+    A shot that was finished before of the same order is left as it is, unless frames of its plate could not be read
+    then. Raises DaemonUnreachableError and
     VersionMismatchError, which no other shot would escape.
     """
     for name, order in orders.items():
@@ -89,7 +97,8 @@ def track_shots(
             continue
         try:
             require_outputs(order)
-            facts = track_facts(track(daemon, order, watcher))
+            result = track(daemon, order, watcher)
+            facts = track_facts(result)
             marker = json.dumps({"order": _digest(order), "track": facts}, indent=2)
             write_pieces(place / _FINISHED, [marker.encode()])
         except (DaemonUnreachableError, VersionMismatchError):
@@ -97,7 +106,8 @@ def track_shots(
         except ClientError as error:
             yield ShotResult(name, "failed", str(place), {}, error)
         else:
-            yield ShotResult(name, "done", str(place), facts)
+            bad = FramesUnreadableError(result.unreadable) if result.unreadable else None
+            yield ShotResult(name, "done", str(place), facts, bad)
 
 
 def _order(shot: Shot, prompts: ShotPrompts, numbering: Numbering, folder: Path, also: Sequence[str]) -> TrackOrder:
@@ -131,10 +141,10 @@ def _order(shot: Shot, prompts: ShotPrompts, numbering: Numbering, folder: Path,
 
 
 def _finished(marker: Path, order: TrackOrder) -> Optional[Mapping[str, object]]:
-    """Return what a track of the same order came to, None when there was none."""
+    """Return what a track of the same order came to, None when there was none that saw every frame."""
     try:
         written = json.loads(marker.read_text(encoding="utf-8"))
-        same = written["order"] == _digest(order)
+        same = written["order"] == _digest(order) and not written["track"]["unreadable_frames"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return dict(written["track"]) if same else None

@@ -18,6 +18,7 @@ from roto_client.results import (
     FitReport,
     FrameDone,
     FrameError,
+    FrameUnreadable,
     LookFirst,
     MatteKind,
     MatteOrder,
@@ -32,6 +33,7 @@ from roto_shapes.shot import FrameRange, Plate, PlatePath
 LOW_CONFIDENCE = 0.5
 """Frames that the engine trusts less are worth a look before the others."""
 _LOW_CONFIDENCE_WORDS = "low confidence"
+_NO_PICTURE_WORDS = "no picture"
 
 _PREVIEW_FORMATS = {".mp4": ExportFormat.PREVIEW_MP4, ".mov": ExportFormat.PREVIEW_MOV}
 PREVIEW_ENDINGS = tuple(_PREVIEW_FORMATS)
@@ -101,15 +103,21 @@ class TrackResult:
     stages: list[Stage]
     low_confidence: list[int]
     """Frames that the engine trusts little, rising."""
+    unreadable: list[FrameUnreadable]
+    """Frames of the plate that are missing or damaged, rising: they have no matte, and shapes move on through them."""
     files: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
     def look_first(self) -> list[LookFirst]:
-        """Return the frames that need a look first: those of the fit, the gravest first, then those of the engine."""
+        """Return the frames that need a look first.
+
+        Those without a picture, those of the fit, the gravest first, then those of the engine.
+        """
         reasons: dict[int, tuple[str, ...]] = {}
+        unseen = tuple(LookFirst(each.frame, (_NO_PICTURE_WORDS,)) for each in self.unreadable)
         low = tuple(LookFirst(frame, (_LOW_CONFIDENCE_WORDS,)) for frame in self.low_confidence)
-        for each in self.report.look_first + low:
+        for each in unseen + self.report.look_first + low:
             reasons[each.frame] = tuple(dict.fromkeys(reasons.get(each.frame, ()) + each.reasons))
         return [LookFirst(frame, words) for frame, words in reasons.items()]
 
@@ -169,7 +177,7 @@ def track(daemon: Daemon, order: TrackOrder, watcher: Watcher) -> TrackResult:
         with clock.stage("point") as tell:
             session = stack.enter_context(opened.open_session(order.engine))
             objects = [_point(session, each, tell) for each in order.objects]
-        low_confidence = _follow(objects, frames, clock)
+        low_confidence, unreadable = _follow(objects, frames, clock)
         report = _fit(objects, order.fit, frames, clock)
         roto = session.shapes()
         result = TrackResult(
@@ -182,6 +190,7 @@ def track(daemon: Daemon, order: TrackOrder, watcher: Watcher) -> TrackResult:
             report,
             clock.stages,
             low_confidence,
+            unreadable,
         )
         with clock.stage("write shapes"):
             result.notes += write_shapes(roto, order.outs)
@@ -230,8 +239,12 @@ def _require_prompts_within(wanted: ObjectPrompts, frames: FrameRange) -> None:
         )
 
 
-def _follow(objects: Sequence[TrackedObject], frames: FrameRange, clock: _Clock) -> list[int]:
+def _follow(
+    objects: Sequence[TrackedObject], frames: FrameRange, clock: _Clock
+) -> tuple[list[int], list[FrameUnreadable]]:
+    """Follow the objects; return the frames of low confidence, and those that cannot be read."""
     low: set[int] = set()
+    unreadable: dict[int, FrameUnreadable] = {}
     total = len(frames) * len(objects)
     with clock.stage("track", total) as tell:
         for before, tracked in enumerate(objects):
@@ -241,7 +254,9 @@ def _follow(objects: Sequence[TrackedObject], frames: FrameRange, clock: _Clock)
                         tell(before * len(frames) + event.done, total)
                     elif isinstance(event, FrameDone) and event.confidence < LOW_CONFIDENCE:
                         low.add(event.frame)
-    return sorted(low)
+                    elif isinstance(event, FrameUnreadable):
+                        unreadable[event.frame] = event
+    return sorted(low), [each for _, each in sorted(unreadable.items())]
 
 
 def _fit(objects: Sequence[TrackedObject], options: FitOptions, frames: FrameRange, clock: _Clock) -> FitReport:

@@ -122,6 +122,21 @@ def test_a_shot_that_fails_is_told_and_ends_no_other(stand_in: StandInDaemon, ed
 
 
 @needs_opentimelineio
+def test_a_shot_with_bad_frames_is_done_told_and_done_again(stand_in: StandInDaemon, edit: str, tmp_path: Path) -> None:
+    file = prompts(tmp_path, {"shots": {"sh010": pointed(1005)}})
+    options = [edit, *PLATES, "--track", file, "--out", str(tmp_path / "work"), "--daemon", stand_in.address]
+    stand_in.unreadable = {1007}
+    done = roto("shots", *options, "--json")
+    assert done.exit_code == 10
+    assert "roto: sh010: frame 1007 of the plate has no picture" in done.stderr
+    (result,) = json.loads(done.stdout)
+    assert result["state"] == "done"
+    assert [each["frame"] for each in result["track"]["unreadable_frames"]] == [1007]
+    stand_in.unreadable.clear()
+    assert [roto("shots", *options).stdout.split()[1] for _ in range(2)] == ["done,", "finished"]
+
+
+@needs_opentimelineio
 def test_a_daemon_that_is_gone_ends_all_at_once(stand_in: StandInDaemon, edit: str, tmp_path: Path) -> None:
     stand_in.refusals["OpenPlate"] = Refusal(grpc.StatusCode.UNAVAILABLE)
     file = prompts(tmp_path, {"shots": {"sh010": pointed(1005), "sh030": pointed(1005)}})

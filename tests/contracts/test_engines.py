@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -21,7 +21,8 @@ from roto_daemon.engines import (
     TrackedFrame,
 )
 from roto_daemon.engines.registry import engines, find
-from roto_daemon.errors import PlateError, PromptError
+from roto_daemon.errors import FrameDamagedError, PromptError
+from roto_daemon.workers.bridge import BridgedPlate
 from roto_shapes.shot import FrameRange
 
 STANDINS = Path(__file__).parents[1] / "standins"
@@ -34,7 +35,7 @@ class DiscPlate:
 
     size = (WIDTH, HEIGHT)
 
-    def __init__(self, frames: FrameRange = FRAMES, damaged: int | None = None) -> None:
+    def __init__(self, frames: FrameRange = FRAMES, damaged: Collection[int] = ()) -> None:
         self.frames = frames
         self.read: list[int] = []
         self._damaged = damaged
@@ -42,8 +43,8 @@ class DiscPlate:
         self._ground = np.kron(blotches, np.ones((8, 8)))
 
     def picture(self, frame: int) -> Picture:
-        if frame == self._damaged:
-            raise PlateError(f"frame {frame} is damaged: render it again")
+        if frame in self._damaged:
+            raise FrameDamagedError(f"frame {frame} is damaged: render it again", frame)
         self.read.append(frame)
         picture = np.stack([self._ground, self._ground * 0.8, self._ground * 0.6], axis=2)
         picture[upper_disc(frame) | lower_disc(frame)] = (235, 220, 190)
@@ -349,10 +350,25 @@ def test_a_prompt_that_cannot_be_followed_is_refused_and_changes_nothing(
 
 
 def test_a_damaged_frame_ends_the_run_with_the_error_of_the_plate(engine: Engine) -> None:
-    session = engine.open(DiscPlate(damaged=1003))
+    session = engine.open(DiscPlate(damaged=[1003]))
     session.set_prompt(1, 1001, clicks(centre(1001)))
     found: list[int] = []
-    with pytest.raises(PlateError, match="1003"):
+    with pytest.raises(FrameDamagedError, match="1003"):
         found.extend(each.frame for each in session.propagate(1, FRAMES, Direction.FORWARD))
     session.set_prompt(1, 1004, clicks(centre(1004)))
     assert len(followed(session, 1004, 1006, Direction.FORWARD)) == 3
+
+
+@pytest.mark.parametrize(("direction", "start"), [(Direction.FORWARD, 1001), (Direction.BACKWARD, 1010)])
+def test_the_object_is_carried_across_frames_without_a_picture(
+    engine: Engine, direction: Direction, start: int
+) -> None:
+    bridged = BridgedPlate(DiscPlate(damaged=[1003, 1006, 1007]))
+    session = engine.open(bridged)
+    session.set_prompt(1, start, clicks(centre(start)))
+    run = session.propagate(1, FRAMES, direction)
+    found = {each.frame: each for each in bridged.carried(run, direction)}
+    assert list(found) == list(FRAMES)[:: direction.value]
+    mattes = {frame: each.matte for frame, each in found.items() if isinstance(each, TrackedFrame)}
+    assert set(FRAMES) - set(mattes) == {1003, 1006, 1007}
+    assert min(overlap(matte, upper_disc(frame)) for frame, matte in mattes.items()) > 0.93

@@ -39,20 +39,10 @@ def frame_file(plate: str, frame: int) -> Path:
     return Path(plate.replace("####", str(frame)))
 
 
-def test_a_missing_frame(roto: Roto, plate: str) -> None:
-    frame_file(plate, FIRST + 4).unlink()
-    refused(track(roto, plate), BAD_INPUT, str(FIRST + 4))
-
-
-def test_a_truncated_frame(roto: Roto, plate: str) -> None:
+def test_a_prompt_on_a_damaged_frame(roto: Roto, plate: str) -> None:
     file = frame_file(plate, FIRST + 4)
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-    refused(track(roto, plate), BAD_INPUT, str(FIRST + 4))
-
-
-def test_frames_of_changing_size(roto: Roto, plate: str) -> None:
-    cv2.imwrite(str(frame_file(plate, FIRST + 4)), np.zeros((50, 50, 3), np.uint8))
-    refused(track(roto, plate), BAD_INPUT, str(FIRST + 4), "50x50")
+    refused(track(roto, plate, click=f"{FIRST + 4}:60,40"), BAD_INPUT, str(FIRST + 4), "damaged")
 
 
 def test_a_plate_without_frames(roto: Roto, tmp_path: Path) -> None:

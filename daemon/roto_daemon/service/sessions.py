@@ -91,9 +91,13 @@ class SessionServicer(sessions_pb2_grpc.SessionServiceServicer):
         async with contextlib.aclosing(run) as events:
             async for event in events:
                 done += 1
-                yield pb.PropagateResponse(frame=pb.FrameDone(**event))
+                if "unreadable" in event:
+                    unreadable = pb.FrameUnreadable(frame=event["frame"], reason=event["unreadable"])
+                    yield pb.PropagateResponse(unreadable=unreadable)
+                else:
+                    yield pb.PropagateResponse(frame=pb.FrameDone(**event))
                 yield pb.PropagateResponse(progress=_progress(done, len(frames), "tracking"))
-                if request.send_mattes:
+                if request.send_mattes and "unreadable" not in event:
                     stored = self._sessions.session(request.session_id).store.read(request.object_id, event["frame"])
                     for part in _matte_parts(stored, request.object_id, event["frame"]):
                         yield pb.PropagateResponse(matte=part)

@@ -106,9 +106,15 @@ def _movie(args: Message, name: str) -> Steps:
         open_footage(PlateOrder.unpack(args["plate"])) as reader,
         PreviewWriter(file, reader.plate, _metadata(args)) as movie,
     ):
-        for done, frame in enumerate(args["frames"], 1):
-            movie.add(frame, reader.picture(frame), mattes.at(frame), roto)
-            yield {"done": done, "total": len(args["frames"])}
+        picture_of = whatever_reads(reader.picture)
+        shown = np.zeros((reader.size[1], reader.size[0], 3), np.uint8)
+        # Every frame from the first to the last: a movie that left out those without a matte would run ahead.
+        frames = range(args["frames"][0], args["frames"][-1] + 1)
+        for done, frame in enumerate(frames, 1):
+            found = picture_of(frame)
+            shown = shown if found is None else found
+            movie.add(frame, shown, mattes.at(frame), roto)
+            yield {"done": done, "total": len(frames)}
     yield {"file": str(file), "frame": None}
     return {}
 

@@ -23,6 +23,7 @@ from roto_daemon.fitting.raster import coverage
 from roto_daemon.plates.matte_store import MatteStore
 from roto_daemon.plates.reader import whatever_reads
 from roto_daemon.workers.beside import Beside
+from roto_daemon.workers.bridge import BridgedPlate
 from roto_daemon.workers.files import write_files
 from roto_daemon.workers.footage import Reader, open_footage, open_path
 from roto_daemon.workers.front import in_front
@@ -52,6 +53,7 @@ class _Live:
     """An engine's session, what it reads and writes, and the prompts it has been given."""
 
     reader: Reader
+    bridged: BridgedPlate
     engine_session: EngineSession
     store: MatteStore
     given: dict[tuple[int, int], Prompt] = field(default_factory=dict)
@@ -115,11 +117,13 @@ class Worker:
 
     def _propagate(self, args: Message) -> Steps:
         order, object_id = SessionOrder.unpack(args["session"]), args["object_id"]
-        live = self._session(order)
-        frames = FrameRange(args["first"], args["last"])
-        run = live.engine_session.propagate(object_id, frames, Direction(args["direction"]))
+        live, direction = self._session(order), Direction(args["direction"])
+        run = live.engine_session.propagate(object_id, FrameRange(args["first"], args["last"]), direction)
         with contextlib.closing(run):
-            for tracked in run:
+            for tracked in live.bridged.carried(run, direction):
+                if not isinstance(tracked, TrackedFrame):
+                    yield {"frame": tracked.frame, "unreadable": str(tracked)}
+                    continue
                 kept = live.store.put(object_id, tracked.frame, tracked.confidence, tracked.matte)
                 yield {"frame": tracked.frame, "confidence": kept.confidence, "area_px": kept.area_px}
         return {}
@@ -150,7 +154,8 @@ class Worker:
         if engine.info.unavailable:
             raise UnavailableError(f"The engine '{engine.info.name}' cannot be used: {engine.info.unavailable}")
         reader = open_footage(order.plate)
-        live = _Live(reader, engine.open(reader), MatteStore(order.folder))
+        bridged = BridgedPlate(reader)
+        live = _Live(reader, bridged, engine.open(bridged), MatteStore(order.folder))
         for each in order.objects:
             for frame in live.store.frames(each.object_id):
                 stored = live.store.read(each.object_id, frame)

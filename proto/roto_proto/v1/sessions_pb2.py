@@ -25,17 +25,17 @@ _sym_db = _symbol_database.Default()
 from roto_proto.v1 import values_pb2 as roto__proto_dot_v1_dot_values__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1croto_proto/v1/sessions.proto\x12\x07roto.v1\x1a\x1aroto_proto/v1/values.proto\"6\n\x12OpenSessionRequest\x12\x10\n\x08plate_id\x18\x01 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x02 \x01(\t\"9\n\x13OpenSessionResponse\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x02 \x01(\t\")\n\x13\x43loseSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"\x16\n\x14\x43loseSessionResponse\"4\n\x10\x41\x64\x64ObjectRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"&\n\x11\x41\x64\x64ObjectResponse\x12\x11\n\tobject_id\x18\x01 \x01(\r\"<\n\x13RemoveObjectRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x11\n\tobject_id\x18\x02 \x01(\r\"\x16\n\x14RemoveObjectResponse\"Z\n\x10SetPromptRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x11\n\tobject_id\x18\x02 \x01(\r\x12\x1f\n\x06prompt\x18\x03 \x01(\x0b\x32\x0f.roto.v1.Prompt\"6\n\x11SetPromptResponse\x12!\n\x05matte\x18\x01 \x01(\x0b\x32\x12.roto.v1.MattePart\"\x9a\x01\n\x10PropagateRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x11\n\tobject_id\x18\x02 \x01(\r\x12#\n\x06\x66rames\x18\x03 \x01(\x0b\x32\x13.roto.v1.FrameRange\x12%\n\tdirection\x18\x04 \x01(\x0e\x32\x12.roto.v1.Direction\x12\x13\n\x0bsend_mattes\x18\x05 \x01(\x08\"?\n\tFrameDone\x12\r\n\x05\x66rame\x18\x01 \x01(\x12\x12\x12\n\nconfidence\x18\x02 \x01(\x01\x12\x0f\n\x07\x61rea_px\x18\x03 \x01(\x01\"\x8d\x01\n\x11PropagateResponse\x12%\n\x08progress\x18\x01 \x01(\x0b\x32\x11.roto.v1.ProgressH\x00\x12#\n\x05\x66rame\x18\x02 \x01(\x0b\x32\x12.roto.v1.FrameDoneH\x00\x12#\n\x05matte\x18\x03 \x01(\x0b\x32\x12.roto.v1.MattePartH\x00\x42\x07\n\x05\x65vent\"_\n\x11ReadMattesRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x11\n\tobject_id\x18\x02 \x01(\r\x12#\n\x06\x66rames\x18\x03 \x01(\x0b\x32\x13.roto.v1.FrameRange\"7\n\x12ReadMattesResponse\x12!\n\x05matte\x18\x01 \x01(\x0b\x32\x12.roto.v1.MattePart\"\xd8\x02\n\x10\x46itShapesRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x11\n\tobject_id\x18\x02 \x01(\r\x12#\n\x06\x66rames\x18\x03 \x01(\x0b\x32\x13.roto.v1.FrameRange\x12\x14\n\x0ctolerance_px\x18\x04 \x01(\x01\x12\x11\n\tthreshold\x18\x05 \x01(\x01\x12-\n\rinterpolation\x18\x06 \x01(\x0e\x32\x16.roto.v1.Interpolation\x12\x14\n\x0ckeyframes_at\x18\x07 \x03(\x12\x12\x15\n\rkeyframe_step\x18\x08 \x01(\r\x12\x0e\n\x06points\x18\t \x01(\r\x12\x0e\n\x06layers\x18\n \x01(\x08\x12\x11\n\toffset_px\x18\x0b \x01(\x01\x12\x0f\n\x07\x66\x65\x61ther\x18\x0c \x01(\x08\x12\x0e\n\x06\x65\x64ited\x18\r \x03(\x12\x12\r\n\x05parts\x18\x0e \x01(\x11\x12\x10\n\x08in_front\x18\x0f \x03(\r\"L\n\nFrameError\x12\r\n\x05\x66rame\x18\x01 \x01(\x12\x12\x0f\n\x07mean_px\x18\x02 \x01(\x01\x12\x0e\n\x06p95_px\x18\x03 \x01(\x01\x12\x0e\n\x06max_px\x18\x04 \x01(\x01\"+\n\tLookFirst\x12\r\n\x05\x66rame\x18\x01 \x01(\x12\x12\x0f\n\x07reasons\x18\x02 \x03(\t\"\xdf\x02\n\tFitReport\x12#\n\x06\x66rames\x18\x01 \x03(\x0b\x32\x13.roto.v1.FrameError\x12\x1e\n\x16\x65\x66\x66\x65\x63tive_tolerance_px\x18\x02 \x01(\x01\x12\x0e\n\x06shapes\x18\x03 \x01(\r\x12\x16\n\x0e\x63ontrol_points\x18\x04 \x01(\r\x12\x11\n\tkeyframes\x18\x05 \x01(\r\x12\x11\n\telapsed_s\x18\x06 \x01(\x01\x12\x14\n\x0ctolerance_px\x18\x07 \x01(\x01\x12\x17\n\x0flayer_keyframes\x18\x08 \x01(\r\x12\x17\n\x0f\x62\x61ked_keyframes\x18\t \x01(\r\x12\x17\n\x0f\x64oubtful_frames\x18\n \x03(\x12\x12&\n\nlook_first\x18\x0b \x03(\x0b\x32\x12.roto.v1.LookFirst\x12\x17\n\x0f\x63ontrol_numbers\x18\x0c \x01(\r\x12\x1d\n\x15\x62\x61ked_control_numbers\x18\r \x01(\r\"R\n\x0c\x46ittedShapes\x12\x1e\n\x06shapes\x18\x01 \x03(\x0b\x32\x0e.roto.v1.Shape\x12\"\n\x06report\x18\x02 \x01(\x0b\x32\x12.roto.v1.FitReport\"l\n\x11\x46itShapesResponse\x12%\n\x08progress\x18\x01 \x01(\x0b\x32\x11.roto.v1.ProgressH\x00\x12\'\n\x06result\x18\x02 \x01(\x0b\x32\x15.roto.v1.FittedShapesH\x00\x42\x07\n\x05\x65vent\"6\n\x10GetShapesRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0e\n\x06layers\x18\x02 \x01(\x08\"R\n\x11GetShapesResponse\x12\x1d\n\x05plate\x18\x01 \x01(\x0b\x32\x0e.roto.v1.Plate\x12\x1e\n\x06shapes\x18\x02 \x03(\x0b\x32\x0e.roto.v1.Shape\"Y\n\x10SetShapesRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x11\n\tobject_id\x18\x02 \x01(\r\x12\x1e\n\x06shapes\x18\x03 \x03(\x0b\x32\x0e.roto.v1.Shape\"\x13\n\x11SetShapesResponse\"\xc1\x01\n\rExportRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12%\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x15.roto.v1.ExportFormat\x12\x11\n\tobject_id\x18\x03 \x01(\r\x12#\n\x06\x66rames\x18\x04 \x01(\x0b\x32\x13.roto.v1.FrameRange\x12\x0e\n\x06\x63redit\x18\x05 \x01(\t\x12\x12\n\nmatte_bits\x18\x06 \x01(\r\x12\x19\n\x11matte_compression\x18\x07 \x01(\t\"D\n\x08\x46ilePart\x12\x12\n\x05\x66rame\x18\x01 \x01(\x12H\x00\x88\x01\x01\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\x0c\n\x04last\x18\x03 \x01(\x08\x42\x08\n\x06_frame\"c\n\x0e\x45xportResponse\x12%\n\x08progress\x18\x01 \x01(\x0b\x32\x11.roto.v1.ProgressH\x00\x12!\n\x04\x66ile\x18\x02 \x01(\x0b\x32\x11.roto.v1.FilePartH\x00\x42\x07\n\x05\x65vent*U\n\tDirection\x12\x19\n\x15\x44IRECTION_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44IRECTION_FORWARD\x10\x01\x12\x16\n\x12\x44IRECTION_BACKWARD\x10\x02*\x97\x03\n\x0c\x45xportFormat\x12\x1d\n\x19\x45XPORT_FORMAT_UNSPECIFIED\x10\x00\x12\x16\n\x12\x45XPORT_FORMAT_JSON\x10\x01\x12\x16\n\x12\x45XPORT_FORMAT_NUKE\x10\x02\x12\x1b\n\x17\x45XPORT_FORMAT_MATTE_EXR\x10\x03\x12\x1b\n\x17\x45XPORT_FORMAT_MATTE_PNG\x10\x04\x12\x1d\n\x19\x45XPORT_FORMAT_PREVIEW_MP4\x10\x05\x12#\n\x1f\x45XPORT_FORMAT_CONTACT_SHEET_PNG\x10\x06\x12\x1c\n\x18\x45XPORT_FORMAT_MATTE_TIFF\x10\x07\x12\x1c\n\x18\x45XPORT_FORMAT_LAYERS_EXR\x10\x08\x12!\n\x1d\x45XPORT_FORMAT_CRYPTOMATTE_EXR\x10\t\x12\x1d\n\x19\x45XPORT_FORMAT_PREVIEW_MOV\x10\n\x12\x1d\n\x19\x45XPORT_FORMAT_REPORT_HTML\x10\x0b\x12\x1d\n\x19\x45XPORT_FORMAT_REPORT_JSON\x10\x0c\x32\x98\x06\n\x0eSessionService\x12H\n\x0bOpenSession\x12\x1b.roto.v1.OpenSessionRequest\x1a\x1c.roto.v1.OpenSessionResponse\x12K\n\x0c\x43loseSession\x12\x1c.roto.v1.CloseSessionRequest\x1a\x1d.roto.v1.CloseSessionResponse\x12\x42\n\tAddObject\x12\x19.roto.v1.AddObjectRequest\x1a\x1a.roto.v1.AddObjectResponse\x12K\n\x0cRemoveObject\x12\x1c.roto.v1.RemoveObjectRequest\x1a\x1d.roto.v1.RemoveObjectResponse\x12\x44\n\tSetPrompt\x12\x19.roto.v1.SetPromptRequest\x1a\x1a.roto.v1.SetPromptResponse0\x01\x12\x44\n\tPropagate\x12\x19.roto.v1.PropagateRequest\x1a\x1a.roto.v1.PropagateResponse0\x01\x12G\n\nReadMattes\x12\x1a.roto.v1.ReadMattesRequest\x1a\x1b.roto.v1.ReadMattesResponse0\x01\x12\x44\n\tFitShapes\x12\x19.roto.v1.FitShapesRequest\x1a\x1a.roto.v1.FitShapesResponse0\x01\x12\x42\n\tGetShapes\x12\x19.roto.v1.GetShapesRequest\x1a\x1a.roto.v1.GetShapesResponse\x12\x42\n\tSetShapes\x12\x19.roto.v1.SetShapesRequest\x1a\x1a.roto.v1.SetShapesResponse\x12;\n\x06\x45xport\x12\x16.roto.v1.ExportRequest\x1a\x17.roto.v1.ExportResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1croto_proto/v1/sessions.proto\x12\x07roto.v1\x1a\x1aroto_proto/v1/values.proto\"6\n\x12OpenSessionRequest\x12\x10\n\x08plate_id\x18\x01 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x02 \x01(\t\"9\n\x13OpenSessionResponse\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x02 \x01(\t\")\n\x13\x43loseSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"\x16\n\x14\x43loseSessionResponse\"4\n\x10\x41\x64\x64ObjectRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"&\n\x11\x41\x64\x64ObjectResponse\x12\x11\n\tobject_id\x18\x01 \x01(\r\"<\n\x13RemoveObjectRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x11\n\tobject_id\x18\x02 \x01(\r\"\x16\n\x14RemoveObjectResponse\"Z\n\x10SetPromptRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x11\n\tobject_id\x18\x02 \x01(\r\x12\x1f\n\x06prompt\x18\x03 \x01(\x0b\x32\x0f.roto.v1.Prompt\"6\n\x11SetPromptResponse\x12!\n\x05matte\x18\x01 \x01(\x0b\x32\x12.roto.v1.MattePart\"\x9a\x01\n\x10PropagateRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x11\n\tobject_id\x18\x02 \x01(\r\x12#\n\x06\x66rames\x18\x03 \x01(\x0b\x32\x13.roto.v1.FrameRange\x12%\n\tdirection\x18\x04 \x01(\x0e\x32\x12.roto.v1.Direction\x12\x13\n\x0bsend_mattes\x18\x05 \x01(\x08\"?\n\tFrameDone\x12\r\n\x05\x66rame\x18\x01 \x01(\x12\x12\x12\n\nconfidence\x18\x02 \x01(\x01\x12\x0f\n\x07\x61rea_px\x18\x03 \x01(\x01\"0\n\x0f\x46rameUnreadable\x12\r\n\x05\x66rame\x18\x01 \x01(\x12\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\xbd\x01\n\x11PropagateResponse\x12%\n\x08progress\x18\x01 \x01(\x0b\x32\x11.roto.v1.ProgressH\x00\x12#\n\x05\x66rame\x18\x02 \x01(\x0b\x32\x12.roto.v1.FrameDoneH\x00\x12#\n\x05matte\x18\x03 \x01(\x0b\x32\x12.roto.v1.MattePartH\x00\x12.\n\nunreadable\x18\x04 \x01(\x0b\x32\x18.roto.v1.FrameUnreadableH\x00\x42\x07\n\x05\x65vent\"_\n\x11ReadMattesRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x11\n\tobject_id\x18\x02 \x01(\r\x12#\n\x06\x66rames\x18\x03 \x01(\x0b\x32\x13.roto.v1.FrameRange\"7\n\x12ReadMattesResponse\x12!\n\x05matte\x18\x01 \x01(\x0b\x32\x12.roto.v1.MattePart\"\xd8\x02\n\x10\x46itShapesRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x11\n\tobject_id\x18\x02 \x01(\r\x12#\n\x06\x66rames\x18\x03 \x01(\x0b\x32\x13.roto.v1.FrameRange\x12\x14\n\x0ctolerance_px\x18\x04 \x01(\x01\x12\x11\n\tthreshold\x18\x05 \x01(\x01\x12-\n\rinterpolation\x18\x06 \x01(\x0e\x32\x16.roto.v1.Interpolation\x12\x14\n\x0ckeyframes_at\x18\x07 \x03(\x12\x12\x15\n\rkeyframe_step\x18\x08 \x01(\r\x12\x0e\n\x06points\x18\t \x01(\r\x12\x0e\n\x06layers\x18\n \x01(\x08\x12\x11\n\toffset_px\x18\x0b \x01(\x01\x12\x0f\n\x07\x66\x65\x61ther\x18\x0c \x01(\x08\x12\x0e\n\x06\x65\x64ited\x18\r \x03(\x12\x12\r\n\x05parts\x18\x0e \x01(\x11\x12\x10\n\x08in_front\x18\x0f \x03(\r\"L\n\nFrameError\x12\r\n\x05\x66rame\x18\x01 \x01(\x12\x12\x0f\n\x07mean_px\x18\x02 \x01(\x01\x12\x0e\n\x06p95_px\x18\x03 \x01(\x01\x12\x0e\n\x06max_px\x18\x04 \x01(\x01\"+\n\tLookFirst\x12\r\n\x05\x66rame\x18\x01 \x01(\x12\x12\x0f\n\x07reasons\x18\x02 \x03(\t\"\xdf\x02\n\tFitReport\x12#\n\x06\x66rames\x18\x01 \x03(\x0b\x32\x13.roto.v1.FrameError\x12\x1e\n\x16\x65\x66\x66\x65\x63tive_tolerance_px\x18\x02 \x01(\x01\x12\x0e\n\x06shapes\x18\x03 \x01(\r\x12\x16\n\x0e\x63ontrol_points\x18\x04 \x01(\r\x12\x11\n\tkeyframes\x18\x05 \x01(\r\x12\x11\n\telapsed_s\x18\x06 \x01(\x01\x12\x14\n\x0ctolerance_px\x18\x07 \x01(\x01\x12\x17\n\x0flayer_keyframes\x18\x08 \x01(\r\x12\x17\n\x0f\x62\x61ked_keyframes\x18\t \x01(\r\x12\x17\n\x0f\x64oubtful_frames\x18\n \x03(\x12\x12&\n\nlook_first\x18\x0b \x03(\x0b\x32\x12.roto.v1.LookFirst\x12\x17\n\x0f\x63ontrol_numbers\x18\x0c \x01(\r\x12\x1d\n\x15\x62\x61ked_control_numbers\x18\r \x01(\r\"R\n\x0c\x46ittedShapes\x12\x1e\n\x06shapes\x18\x01 \x03(\x0b\x32\x0e.roto.v1.Shape\x12\"\n\x06report\x18\x02 \x01(\x0b\x32\x12.roto.v1.FitReport\"l\n\x11\x46itShapesResponse\x12%\n\x08progress\x18\x01 \x01(\x0b\x32\x11.roto.v1.ProgressH\x00\x12\'\n\x06result\x18\x02 \x01(\x0b\x32\x15.roto.v1.FittedShapesH\x00\x42\x07\n\x05\x65vent\"6\n\x10GetShapesRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0e\n\x06layers\x18\x02 \x01(\x08\"R\n\x11GetShapesResponse\x12\x1d\n\x05plate\x18\x01 \x01(\x0b\x32\x0e.roto.v1.Plate\x12\x1e\n\x06shapes\x18\x02 \x03(\x0b\x32\x0e.roto.v1.Shape\"Y\n\x10SetShapesRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x11\n\tobject_id\x18\x02 \x01(\r\x12\x1e\n\x06shapes\x18\x03 \x03(\x0b\x32\x0e.roto.v1.Shape\"\x13\n\x11SetShapesResponse\"\xc1\x01\n\rExportRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12%\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x15.roto.v1.ExportFormat\x12\x11\n\tobject_id\x18\x03 \x01(\r\x12#\n\x06\x66rames\x18\x04 \x01(\x0b\x32\x13.roto.v1.FrameRange\x12\x0e\n\x06\x63redit\x18\x05 \x01(\t\x12\x12\n\nmatte_bits\x18\x06 \x01(\r\x12\x19\n\x11matte_compression\x18\x07 \x01(\t\"D\n\x08\x46ilePart\x12\x12\n\x05\x66rame\x18\x01 \x01(\x12H\x00\x88\x01\x01\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\x0c\n\x04last\x18\x03 \x01(\x08\x42\x08\n\x06_frame\"c\n\x0e\x45xportResponse\x12%\n\x08progress\x18\x01 \x01(\x0b\x32\x11.roto.v1.ProgressH\x00\x12!\n\x04\x66ile\x18\x02 \x01(\x0b\x32\x11.roto.v1.FilePartH\x00\x42\x07\n\x05\x65vent*U\n\tDirection\x12\x19\n\x15\x44IRECTION_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44IRECTION_FORWARD\x10\x01\x12\x16\n\x12\x44IRECTION_BACKWARD\x10\x02*\x97\x03\n\x0c\x45xportFormat\x12\x1d\n\x19\x45XPORT_FORMAT_UNSPECIFIED\x10\x00\x12\x16\n\x12\x45XPORT_FORMAT_JSON\x10\x01\x12\x16\n\x12\x45XPORT_FORMAT_NUKE\x10\x02\x12\x1b\n\x17\x45XPORT_FORMAT_MATTE_EXR\x10\x03\x12\x1b\n\x17\x45XPORT_FORMAT_MATTE_PNG\x10\x04\x12\x1d\n\x19\x45XPORT_FORMAT_PREVIEW_MP4\x10\x05\x12#\n\x1f\x45XPORT_FORMAT_CONTACT_SHEET_PNG\x10\x06\x12\x1c\n\x18\x45XPORT_FORMAT_MATTE_TIFF\x10\x07\x12\x1c\n\x18\x45XPORT_FORMAT_LAYERS_EXR\x10\x08\x12!\n\x1d\x45XPORT_FORMAT_CRYPTOMATTE_EXR\x10\t\x12\x1d\n\x19\x45XPORT_FORMAT_PREVIEW_MOV\x10\n\x12\x1d\n\x19\x45XPORT_FORMAT_REPORT_HTML\x10\x0b\x12\x1d\n\x19\x45XPORT_FORMAT_REPORT_JSON\x10\x0c\x32\x98\x06\n\x0eSessionService\x12H\n\x0bOpenSession\x12\x1b.roto.v1.OpenSessionRequest\x1a\x1c.roto.v1.OpenSessionResponse\x12K\n\x0c\x43loseSession\x12\x1c.roto.v1.CloseSessionRequest\x1a\x1d.roto.v1.CloseSessionResponse\x12\x42\n\tAddObject\x12\x19.roto.v1.AddObjectRequest\x1a\x1a.roto.v1.AddObjectResponse\x12K\n\x0cRemoveObject\x12\x1c.roto.v1.RemoveObjectRequest\x1a\x1d.roto.v1.RemoveObjectResponse\x12\x44\n\tSetPrompt\x12\x19.roto.v1.SetPromptRequest\x1a\x1a.roto.v1.SetPromptResponse0\x01\x12\x44\n\tPropagate\x12\x19.roto.v1.PropagateRequest\x1a\x1a.roto.v1.PropagateResponse0\x01\x12G\n\nReadMattes\x12\x1a.roto.v1.ReadMattesRequest\x1a\x1b.roto.v1.ReadMattesResponse0\x01\x12\x44\n\tFitShapes\x12\x19.roto.v1.FitShapesRequest\x1a\x1a.roto.v1.FitShapesResponse0\x01\x12\x42\n\tGetShapes\x12\x19.roto.v1.GetShapesRequest\x1a\x1a.roto.v1.GetShapesResponse\x12\x42\n\tSetShapes\x12\x19.roto.v1.SetShapesRequest\x1a\x1a.roto.v1.SetShapesResponse\x12;\n\x06\x45xport\x12\x16.roto.v1.ExportRequest\x1a\x17.roto.v1.ExportResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'roto_proto.v1.sessions_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DIRECTION']._serialized_start=2736
-  _globals['_DIRECTION']._serialized_end=2821
-  _globals['_EXPORTFORMAT']._serialized_start=2824
-  _globals['_EXPORTFORMAT']._serialized_end=3231
+  _globals['_DIRECTION']._serialized_start=2834
+  _globals['_DIRECTION']._serialized_end=2919
+  _globals['_EXPORTFORMAT']._serialized_start=2922
+  _globals['_EXPORTFORMAT']._serialized_end=3329
   _globals['_OPENSESSIONREQUEST']._serialized_start=69
   _globals['_OPENSESSIONREQUEST']._serialized_end=123
   _globals['_OPENSESSIONRESPONSE']._serialized_start=125
@@ -60,38 +60,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PROPAGATEREQUEST']._serialized_end=734
   _globals['_FRAMEDONE']._serialized_start=736
   _globals['_FRAMEDONE']._serialized_end=799
-  _globals['_PROPAGATERESPONSE']._serialized_start=802
-  _globals['_PROPAGATERESPONSE']._serialized_end=943
-  _globals['_READMATTESREQUEST']._serialized_start=945
-  _globals['_READMATTESREQUEST']._serialized_end=1040
-  _globals['_READMATTESRESPONSE']._serialized_start=1042
-  _globals['_READMATTESRESPONSE']._serialized_end=1097
-  _globals['_FITSHAPESREQUEST']._serialized_start=1100
-  _globals['_FITSHAPESREQUEST']._serialized_end=1444
-  _globals['_FRAMEERROR']._serialized_start=1446
-  _globals['_FRAMEERROR']._serialized_end=1522
-  _globals['_LOOKFIRST']._serialized_start=1524
-  _globals['_LOOKFIRST']._serialized_end=1567
-  _globals['_FITREPORT']._serialized_start=1570
-  _globals['_FITREPORT']._serialized_end=1921
-  _globals['_FITTEDSHAPES']._serialized_start=1923
-  _globals['_FITTEDSHAPES']._serialized_end=2005
-  _globals['_FITSHAPESRESPONSE']._serialized_start=2007
-  _globals['_FITSHAPESRESPONSE']._serialized_end=2115
-  _globals['_GETSHAPESREQUEST']._serialized_start=2117
-  _globals['_GETSHAPESREQUEST']._serialized_end=2171
-  _globals['_GETSHAPESRESPONSE']._serialized_start=2173
-  _globals['_GETSHAPESRESPONSE']._serialized_end=2255
-  _globals['_SETSHAPESREQUEST']._serialized_start=2257
-  _globals['_SETSHAPESREQUEST']._serialized_end=2346
-  _globals['_SETSHAPESRESPONSE']._serialized_start=2348
-  _globals['_SETSHAPESRESPONSE']._serialized_end=2367
-  _globals['_EXPORTREQUEST']._serialized_start=2370
-  _globals['_EXPORTREQUEST']._serialized_end=2563
-  _globals['_FILEPART']._serialized_start=2565
-  _globals['_FILEPART']._serialized_end=2633
-  _globals['_EXPORTRESPONSE']._serialized_start=2635
-  _globals['_EXPORTRESPONSE']._serialized_end=2734
-  _globals['_SESSIONSERVICE']._serialized_start=3234
-  _globals['_SESSIONSERVICE']._serialized_end=4026
+  _globals['_FRAMEUNREADABLE']._serialized_start=801
+  _globals['_FRAMEUNREADABLE']._serialized_end=849
+  _globals['_PROPAGATERESPONSE']._serialized_start=852
+  _globals['_PROPAGATERESPONSE']._serialized_end=1041
+  _globals['_READMATTESREQUEST']._serialized_start=1043
+  _globals['_READMATTESREQUEST']._serialized_end=1138
+  _globals['_READMATTESRESPONSE']._serialized_start=1140
+  _globals['_READMATTESRESPONSE']._serialized_end=1195
+  _globals['_FITSHAPESREQUEST']._serialized_start=1198
+  _globals['_FITSHAPESREQUEST']._serialized_end=1542
+  _globals['_FRAMEERROR']._serialized_start=1544
+  _globals['_FRAMEERROR']._serialized_end=1620
+  _globals['_LOOKFIRST']._serialized_start=1622
+  _globals['_LOOKFIRST']._serialized_end=1665
+  _globals['_FITREPORT']._serialized_start=1668
+  _globals['_FITREPORT']._serialized_end=2019
+  _globals['_FITTEDSHAPES']._serialized_start=2021
+  _globals['_FITTEDSHAPES']._serialized_end=2103
+  _globals['_FITSHAPESRESPONSE']._serialized_start=2105
+  _globals['_FITSHAPESRESPONSE']._serialized_end=2213
+  _globals['_GETSHAPESREQUEST']._serialized_start=2215
+  _globals['_GETSHAPESREQUEST']._serialized_end=2269
+  _globals['_GETSHAPESRESPONSE']._serialized_start=2271
+  _globals['_GETSHAPESRESPONSE']._serialized_end=2353
+  _globals['_SETSHAPESREQUEST']._serialized_start=2355
+  _globals['_SETSHAPESREQUEST']._serialized_end=2444
+  _globals['_SETSHAPESRESPONSE']._serialized_start=2446
+  _globals['_SETSHAPESRESPONSE']._serialized_end=2465
+  _globals['_EXPORTREQUEST']._serialized_start=2468
+  _globals['_EXPORTREQUEST']._serialized_end=2661
+  _globals['_FILEPART']._serialized_start=2663
+  _globals['_FILEPART']._serialized_end=2731
+  _globals['_EXPORTRESPONSE']._serialized_start=2733
+  _globals['_EXPORTRESPONSE']._serialized_end=2832
+  _globals['_SESSIONSERVICE']._serialized_start=3332
+  _globals['_SESSIONSERVICE']._serialized_end=4124
 # @@protoc_insertion_point(module_scope)

@@ -417,6 +417,32 @@ class FrameDone(_message.Message):
 Global___FrameDone: _TypeAlias = FrameDone  # noqa: Y015
 
 @_typing.final
+class FrameUnreadable(_message.Message):
+    """A frame of the plate that is missing or damaged: it has no matte, and the object is followed on beyond it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FRAME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    frame: _builtins.int
+    """The frame."""
+    reason: _builtins.str
+    """Why, and what to do, in a sentence."""
+    def __init__(
+        self,
+        *,
+        frame: _builtins.int = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["frame", b"frame", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FrameUnreadable: _TypeAlias = FrameUnreadable  # noqa: Y015
+
+@_typing.final
 class PropagateResponse(_message.Message):
     """A step of a run."""
 
@@ -425,6 +451,7 @@ class PropagateResponse(_message.Message):
     PROGRESS_FIELD_NUMBER: _builtins.int
     FRAME_FIELD_NUMBER: _builtins.int
     MATTE_FIELD_NUMBER: _builtins.int
+    UNREADABLE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def progress(self) -> _values_pb2.Progress:
         """How far it has come."""
@@ -437,18 +464,23 @@ class PropagateResponse(_message.Message):
     def matte(self) -> _values_pb2.MattePart:
         """The next piece of the matte of the frame that was done, if asked for."""
 
+    @_builtins.property
+    def unreadable(self) -> Global___FrameUnreadable:
+        """A frame cannot be read and was passed over."""
+
     def __init__(
         self,
         *,
         progress: _values_pb2.Progress | None = ...,
         frame: Global___FrameDone | None = ...,
         matte: _values_pb2.MattePart | None = ...,
+        unreadable: Global___FrameUnreadable | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "frame", b"frame", "matte", b"matte", "progress", b"progress"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "frame", b"frame", "matte", b"matte", "progress", b"progress", "unreadable", b"unreadable"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "frame", b"frame", "matte", b"matte", "progress", b"progress"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "frame", b"frame", "matte", b"matte", "progress", b"progress", "unreadable", b"unreadable"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["progress", "frame", "matte"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["progress", "frame", "matte", "unreadable"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 

@@ -90,7 +90,10 @@ class Transport(Protocol):
     def propagate(
         self, session_id: str, object_id: int, frames: FrameRange, direction: Direction, *, mattes: bool = False
     ) -> Generator[TrackEvent, None, None]:
-        """Follow an object through a range; with `mattes`, each comes after its frame's FrameDone."""
+        """Follow an object through a range; with `mattes`, each comes after its frame's FrameDone.
+
+        A frame that cannot be read comes as FrameUnreadable, without a matte, and the run goes on.
+        """
 
     def read_mattes(self, session_id: str, object_id: int, frames: FrameRange) -> Generator[Matte, None, None]:
         """Yield the mattes made before in rising frame order; frames without one are left out."""

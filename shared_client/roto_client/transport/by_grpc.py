@@ -27,6 +27,7 @@ from roto_client.results import (
     Fitted,
     FrameDone,
     FrameError,
+    FrameUnreadable,
     Limits,
     LookFirst,
     Matte,
@@ -245,7 +246,7 @@ class GrpcTransport:
     def propagate(
         self, session_id: str, object_id: int, frames: FrameRange, direction: Direction, *, mattes: bool = False
     ) -> Generator[TrackEvent, None, None]:
-        """Follow an object through a range; with `mattes`, each comes after its frame's FrameDone."""
+        """Follow an object through a range; see `Transport.propagate`."""
         request = sessions_pb2.PropagateRequest(
             session_id=session_id,
             object_id=object_id,
@@ -261,6 +262,8 @@ class GrpcTransport:
                     yield _progress(answer.progress)
                 elif kind == "frame":
                     yield FrameDone(answer.frame.frame, answer.frame.confidence, answer.frame.area_px)
+                elif kind == "unreadable":
+                    yield FrameUnreadable(answer.unreadable.frame, answer.unreadable.reason)
                 elif kind == "matte":
                     packed = assembler.add(answer.matte)
                     if packed is not None:

@@ -63,6 +63,7 @@ class StandInDaemon(
         self.runs: list[tuple[FrameRange, int]] = []
         self.frames: dict[int, tuple[str, bytes]] = {}
         self.low_confidence = {1003, 1004, 1007}
+        self.unreadable: set[int] = set()
         self.incomplete_file = False
         self.exports: list[sessions_pb2.ExportRequest] = []
         self._mattes: set[int] = set()
@@ -199,6 +200,10 @@ class StandInDaemon(
         self.runs.append((frames, request.direction))
         order = list(frames) if request.direction == sessions_pb2.DIRECTION_FORWARD else list(frames)[::-1]
         for done, frame in enumerate(order, 1):
+            if frame in self.unreadable:
+                bad = sessions_pb2.FrameUnreadable(frame=frame, reason=f"Frame {frame} is damaged: render it again.")
+                yield sessions_pb2.PropagateResponse(unreadable=bad)
+                continue
             self._mattes.add(frame)
             confidence = 0.2 if frame in self.low_confidence else 0.9
             done_frame = sessions_pb2.FrameDone(frame=frame, confidence=confidence, area_px=113.0)
