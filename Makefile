@@ -108,6 +108,10 @@ bench-shapes: $(VENV)/.dev ## Measure fitted shapes on clips whose truth is know
 	$(BIN)/$(PIP_INSTALL) 'potracer==0.0.4'
 	$(BIN)/python tests/benchmarks/shapes/shape_bench.py $(ARGS)
 
+.PHONY: bench-engines
+bench-engines: $(VENV)/.dev ## Measure how engines follow objects whose masks are known; ARGS='--seeds 101 102 103'
+	PYTHONPATH=tests/standins $(BIN)/python tests/benchmarks/bench_engines.py $(ARGS)
+
 .PHONY: proto
 proto: $(VENV)/.dev ## Generate the protocol's Python code again after a change to a .proto file
 	$(BIN)/python proto/generate.py

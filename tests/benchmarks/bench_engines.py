@@ -1,0 +1,167 @@
+"""How well engines follow an object, and how fast: `python tests/benchmarks/bench_engines.py --help`.
+
+Composites of 960x540 with exact masks, 29 frames after the one whose mask is given; beside them, in the same run, the
+first mask carried on by optical flow alone. Times are processor time, which a busy machine changes least. Seeds 1 to
+3 are there to tune with, 101 to 103 are held out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from composites import EASY, HARD, Clip, clip
+from numpy.typing import NDArray
+from tracking_measures import boundary_f, overlap
+
+from roto_daemon.engines import Direction, EnginePrompt, Matte
+from roto_daemon.engines.registry import engines
+
+RESULTS = Path("out") / "bench_engines.json"
+BOUNDARY_PX = 4.0
+SILENTLY_WRONG, LOOK_FIRST = 0.8, 0.5
+"""A frame of less overlap than the first is wrong; of less confidence than the second the artist is sent to it."""
+GOAL_OVERLAP, GOAL_BOUNDARY, GOAL_MS = 0.975, 0.96, 1000 / 15
+
+Follower = Callable[[Clip], Iterator[tuple[Matte, float]]]
+"""Yields the matte and the confidence of each frame after the first."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one engine did with one clip; `wrong` and `flagged` are frames."""
+
+    engine: str
+    clip: str
+    seed: int
+    overlap: float
+    boundary_f: float
+    ms: float
+    wrong: list[int]
+    silent: list[int]
+    """Wrong frames that bear a confidence as if they were right."""
+    flagged: list[int]
+    """Right frames that the artist is sent to all the same."""
+
+
+def by_flow(plate: Clip) -> Iterator[tuple[Matte, float]]:
+    """Carry the first mask on by optical flow at full size and nothing else: what any better method has to beat."""
+    solver = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    first, *others = plate.frames
+    rows, columns = np.indices(plate.size[::-1], np.float32)
+    soft, old = plate.coverage(first), cv2.cvtColor(plate.picture(first), cv2.COLOR_RGB2GRAY)
+    for frame in others:
+        new = cv2.cvtColor(plate.picture(frame), cv2.COLOR_RGB2GRAY)
+        flow = solver.calc(new, old, np.zeros((*rows.shape, 2), np.float32))
+        soft = np.asarray(cv2.remap(soft, columns + flow[..., 0], rows + flow[..., 1], cv2.INTER_LINEAR), np.float32)
+        old = new
+        yield soft, 1.0
+
+
+def by_engine(name: str) -> Follower:
+    """Return how an engine of the registry follows a clip from its first mask."""
+    engine = engines()[name]
+
+    def follow(plate: Clip) -> Iterator[tuple[Matte, float]]:
+        session = engine.open(plate)
+        session.set_prompt(1, plate.frames.first, EnginePrompt(mask=plate.coverage(plate.frames.first)))
+        for each in session.propagate(1, plate.frames, Direction.FORWARD):
+            if each.frame != plate.frames.first:
+                yield each.matte, each.confidence
+        session.close()
+
+    return follow
+
+
+class Decoded(Clip):
+    """A clip drawn before the clock starts."""
+
+    def __init__(self, drawn: Clip) -> None:
+        super().__init__(**vars(drawn))
+        object.__setattr__(self, "_pictures", {each: drawn.picture(each) for each in drawn.frames})
+
+    def picture(self, frame: int) -> NDArray[np.uint8]:
+        pictures: dict[int, NDArray[np.uint8]] = vars(self)["_pictures"]
+        return pictures[frame]
+
+
+def measured(engine: str, follower: Follower, plate: Clip) -> Row:
+    """Follow a clip from its first frame and compare each frame with the truth."""
+    overlaps, edges, seconds, wrong, silent, flagged = [], [], 0.0, [], [], []
+    followed = follower(plate)
+    for frame in list(plate.frames)[1:]:
+        began = time.process_time()
+        matte, confidence = next(followed)
+        seconds += time.process_time() - began
+        found, truth = matte >= 0.5, plate.truth(frame)
+        overlaps.append(overlap(found, truth))
+        edges.append(boundary_f(found, truth, BOUNDARY_PX))
+        sure = confidence >= LOOK_FIRST
+        if overlaps[-1] < SILENTLY_WRONG:
+            wrong.append(frame)
+            silent += [frame] * sure
+        elif not sure and truth.any():
+            flagged.append(frame)
+    count = len(overlaps)
+    ms = 1000 * seconds / count
+    means = round(float(np.mean(overlaps)), 4), round(float(np.mean(edges)), 4)
+    return Row(engine, plate.name, plate.seed, *means, round(ms, 1), wrong, silent, flagged)
+
+
+def print_table(rows: Sequence[Row]) -> None:
+    """Print a line a clip and engine, then the means over the clips of EASY."""
+    print(
+        f"{'clip':<10}{'seed':>5}  {'engine':<14}{'IoU':>7}{'F 4px':>8}{'ms':>8}   wrong / silently / flagged in vain"
+    )
+    for row in sorted(rows, key=lambda each: (list({**EASY, **HARD}).index(each.clip), each.seed)):
+        counts = f"{len(row.wrong):>4} / {len(row.silent)} {row.silent or ''} / {len(row.flagged)}"
+        line = f"{row.clip:<10}{row.seed:>5}  {row.engine:<14}{row.overlap:>7.3f}{row.boundary_f:>8.3f}{row.ms:>8.1f}"
+        print(line, counts)
+    for engine in dict.fromkeys(row.engine for row in rows):
+        easy = [row for row in rows if row.engine == engine and row.clip in EASY]
+        every = [row for row in rows if row.engine == engine]
+        if easy:
+            iou, edge, ms = (
+                float(np.mean([getattr(r, what) for r in easy])) for what in ("overlap", "boundary_f", "ms")
+            )
+            print(
+                f"\n{engine}, mean of {len(easy)} clips of objects in sight: IoU {iou:.3f} (goal {GOAL_OVERLAP}),",
+                end="",
+            )
+            print(f" boundary F {edge:.3f} (goal {GOAL_BOUNDARY}), {ms:.0f} ms a frame (goal {GOAL_MS:.0f})", end="")
+        silent, wrong = (sum(len(getattr(row, what)) for row in every) for what in ("silent", "wrong"))
+        needless, count = sum(len(row.flagged) for row in every), 29 * len(every)
+        print(
+            f"\n{engine}, all {count} frames: {wrong} wrong, {silent} of them silently; {needless} right ones flagged"
+        )
+
+
+def main() -> None:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    every = [*EASY, *HARD]
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--clips", nargs="+", default=every, choices=every)
+    parser.add_argument("--engines", nargs="+", default=["flow", "classic"], help="flow, or names of the registry")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    wanted = parser.parse_args()
+    followers = {name: by_flow if name == "flow" else by_engine(name) for name in wanted.engines}
+    rows = []
+    for seed in wanted.seeds:
+        for name in wanted.clips:
+            plate = Decoded(clip(name, seed))
+            rows += [measured(engine, follower, plate) for engine, follower in followers.items()]
+    print_table(rows)
+    wanted.out.parent.mkdir(exist_ok=True, parents=True)
+    wanted.out.write_text(json.dumps([asdict(row) for row in rows], indent=1))
+    print(f"written to {wanted.out}")
+
+
+if __name__ == "__main__":
+    main()
