@@ -23,10 +23,10 @@ from roto_daemon.fitting.cover import filled
 from roto_daemon.pictures import Matte
 from roto_daemon.plates.mattes import open_mattes
 from roto_daemon.plates.reader import open_plate, whatever_reads
-from roto_shapes.exporters import ENDINGS, write_roto
-from roto_shapes.exporters.rotolink_json import read_roto
 from roto_shapes.files import make_folder_ready
 from roto_shapes.fit_options import FitOptions, frames_named, parts_named
+from roto_shapes.formats import ENDINGS, write_roto
+from roto_shapes.formats.rotolink_json import read_roto
 from roto_shapes.shape import Interpolation
 from roto_shapes.shot import FrameRange, Plate, spans
 

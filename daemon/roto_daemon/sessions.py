@@ -24,9 +24,9 @@ from roto_daemon.plates.spool import FrameSpool, SpareFiles
 from roto_daemon.workers.orders import ObjectOrder, PlateOrder, SessionOrder, pack_options, pack_plate, unpack_plate
 from roto_daemon.workers.pipe import Message
 from roto_daemon.workers.process import BATCH, WorkerProcess
-from roto_shapes.exporters import encode
-from roto_shapes.exporters.rotolink_json import read_roto
 from roto_shapes.fit_options import FitOptions
+from roto_shapes.formats import encode
+from roto_shapes.formats.rotolink_json import read_roto
 from roto_shapes.prompt import Prompt
 from roto_shapes.shape import Roto, Shape
 from roto_shapes.shot import FrameRange, Plate

@@ -16,8 +16,8 @@ from roto_client.outputs import frame_file, require_ending
 from roto_client.session import MATTE_ENDINGS, PACKED_ENDING
 from roto_client.tracking import PREVIEW_ENDINGS, REPORT_ENDINGS
 from roto_client.transport import split_address
-from roto_shapes.exporters import ENDINGS
 from roto_shapes.fit_options import frames_named, parts_named
+from roto_shapes.formats import ENDINGS
 from roto_shapes.prompt import BoxPrompt, PointPrompt, Prompt
 from roto_shapes.shot import FrameRange
 

@@ -43,8 +43,8 @@ from roto_client.report import (
 from roto_client.session import connect
 from roto_client.tracking import ObjectPrompts, TrackOrder, require_outputs
 from roto_client.tracking import track as run_track
-from roto_shapes.exporters.rotolink_json import MAX_CHARACTERS, read_roto
 from roto_shapes.fit_options import FitOptions
+from roto_shapes.formats.rotolink_json import MAX_CHARACTERS, read_roto
 from roto_shapes.shape import Interpolation, Roto
 from roto_shapes.shot import FrameRange, PlatePath
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from roto_client.errors import BadInputError, OutputFileError
 from roto_shapes import files
-from roto_shapes.exporters import export
 from roto_shapes.files import AnyPath, make_folder_ready, whole_file
+from roto_shapes.formats import export
 from roto_shapes.shape import Roto
 
 _OBJECT_SIGN = "{object}"

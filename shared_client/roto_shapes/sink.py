@@ -1,4 +1,4 @@
-"""One small protocol that every writer of shapes follows: exporters, host roto nodes, test doubles."""
+"""One small protocol that every writer of shapes follows: formats, host roto nodes, test doubles."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from roto_shapes.shape import Roto, Shape, ShapeKeyframe
 
 
 class ShapeSink(Protocol):
-    """Receives shapes one at a time: an exporter, or a host's roto node.
+    """Receives shapes one at a time: a format of file, or a host's roto node.
 
     For each shape, in paint order (the lowest first): `begin_shape`, `add_keyframe` in rising frame order,
     `end_shape`. Positions arrive in plate pixels, y down; the sink converts them at its own border. `begin_shape`
@@ -29,7 +29,7 @@ class ShapeSink(Protocol):
 class RecordingSink:
     """Keeps the shapes that it receives, and refuses calls that break the protocol's order.
 
-    The test double for whatever draws into a sink, and what exporters gather their shapes with.
+    The test double for whatever draws into a sink, and what formats gather their shapes with.
     """
 
     def __init__(self) -> None:

@@ -23,9 +23,9 @@ from roto_client.cli import app
 from roto_client.errors import ClientError
 from roto_proto import wire
 from roto_proto.v1 import sessions_pb2
-from roto_shapes.exporters import encode
-from roto_shapes.exporters.rotolink_json import read_roto
 from roto_shapes.fit_options import FitOptions
+from roto_shapes.formats import encode
+from roto_shapes.formats.rotolink_json import read_roto
 from roto_shapes.prompt import BoxPrompt, PointPrompt
 from roto_shapes.shape import ControlPoint, Interpolation, Roto, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate

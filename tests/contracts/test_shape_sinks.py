@@ -13,8 +13,8 @@ from typing import Any, Callable, NamedTuple, Protocol
 import pytest
 
 from roto_shapes.curve import evaluate
-from roto_shapes.exporters.nuke import NukeSink
-from roto_shapes.exporters.rotolink_json import JsonSink, read_roto
+from roto_shapes.formats.nuke import NukeSink
+from roto_shapes.formats.rotolink_json import JsonSink, read_roto
 from roto_shapes.shape import ControlPoint, Interpolation, Roto, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate
 from roto_shapes.sink import RecordingSink, ShapeSink, draw

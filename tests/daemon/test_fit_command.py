@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from roto_client.cli import app
 from roto_shapes.curve import evaluate, flatten
-from roto_shapes.exporters.rotolink_json import read_roto
+from roto_shapes.formats.rotolink_json import read_roto
 
 WIDTH, HEIGHT, RADIUS = 160, 120, 30.0
 FRAMES = range(1001, 1007)

@@ -51,7 +51,7 @@ def keys(shape: Shape) -> list[int]:
 
 
 def worst_px(shape: Shape, outline: Callable[[int], Points], frames: range) -> float:
-    """Measure by the interpolation that exporters and hosts use, which is not the fitter's own."""
+    """Measure by the interpolation that formats and hosts use, which is not the fitter's own."""
     found = []
     for frame in frames:
         drawn = control_point_polyline(evaluate(shape, frame))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from roto_daemon.fitting.raster import render_shapes
-from roto_shapes.exporters.rotolink_json import read_roto
+from roto_shapes.formats.rotolink_json import read_roto
 
 DEMO = Path(__file__).parents[2] / "demo" / "demo.py"
 

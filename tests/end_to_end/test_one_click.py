@@ -18,7 +18,7 @@ from roto_client.errors import BadInputError
 from roto_client.results import MatteKind, MatteOrder
 from roto_client.session import connect
 from roto_daemon.fitting.raster import render_shapes
-from roto_shapes.exporters.rotolink_json import read_roto
+from roto_shapes.formats.rotolink_json import read_roto
 
 
 def truth(frame: int) -> NDArray[np.float64]:

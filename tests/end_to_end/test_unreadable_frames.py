@@ -17,7 +17,7 @@ from roto_client.errors import BadInputError
 from roto_client.results import FrameDone, FrameUnreadable
 from roto_client.session import connect
 from roto_shapes.curve import evaluate, flatten
-from roto_shapes.exporters.rotolink_json import read_roto
+from roto_shapes.formats.rotolink_json import read_roto
 from roto_shapes.shape import Shape
 
 CLICK = f"{FIRST}:{centre(FIRST)[0]:g},{centre(FIRST)[1]:g}"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from roto_shapes.exporters import ENDINGS, encode, write_roto
-from roto_shapes.exporters.rotolink_json import read_roto
+from roto_shapes.formats import ENDINGS, encode, write_roto
+from roto_shapes.formats.rotolink_json import read_roto
 
 GOLDENS = Path(__file__).parents[1] / "goldens"
 CASES = sorted(path.parent for path in GOLDENS.glob("*/input"))

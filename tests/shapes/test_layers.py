@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roto_shapes.curve import evaluate, flatten, is_clockwise
-from roto_shapes.exporters import encode, export
-from roto_shapes.exporters.rotolink_json import read_roto
+from roto_shapes.formats import encode, export
+from roto_shapes.formats.rotolink_json import read_roto
 from roto_shapes.layers import bake, baked, bend_px, evaluate_on_plate, placement
 from roto_shapes.shape import ControlPoint, Interpolation, Layer, LayerKeyframe, Roto, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate

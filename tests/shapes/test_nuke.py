@@ -19,8 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roto_shapes.curve import evaluate, flatten
-from roto_shapes.exporters import encode, export, nuke
-from roto_shapes.exporters.nuke import HOLE_BLEND_MODE, LINEAR_TOLERANCE_PX, NukeSink
+from roto_shapes.formats import encode, export, nuke
+from roto_shapes.formats.nuke import HOLE_BLEND_MODE, LINEAR_TOLERANCE_PX, NukeSink
 from roto_shapes.layers import evaluate_on_plate
 from roto_shapes.shape import ControlPoint, Interpolation, Layer, LayerKeyframe, Roto, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate

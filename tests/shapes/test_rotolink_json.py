@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roto_shapes.curve import evaluate, hermite, plain_slope
-from roto_shapes.exporters import encode
-from roto_shapes.exporters.rotolink_json import MAX_CHARACTERS, JsonSink, read_roto
+from roto_shapes.formats import encode
+from roto_shapes.formats.rotolink_json import MAX_CHARACTERS, JsonSink, read_roto
 from roto_shapes.shape import ControlPoint, Interpolation, Roto, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate
 

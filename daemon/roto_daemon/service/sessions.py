@@ -15,7 +15,7 @@ from roto_daemon.sessions import FileOrder, FitOrder, Sessions
 from roto_proto import wire
 from roto_proto.v1 import sessions_pb2 as pb
 from roto_proto.v1 import sessions_pb2_grpc, values_pb2
-from roto_shapes.exporters import encode
+from roto_shapes.formats import encode
 from roto_shapes.layers import baked
 from roto_shapes.shot import FrameRange
 

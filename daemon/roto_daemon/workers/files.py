@@ -22,7 +22,7 @@ from roto_daemon.workers.footage import open_footage
 from roto_daemon.workers.front import in_front
 from roto_daemon.workers.orders import PlateOrder, unpack_options, unpack_plate
 from roto_daemon.workers.pipe import Message, Steps
-from roto_shapes.exporters.rotolink_json import read_roto
+from roto_shapes.formats.rotolink_json import read_roto
 
 _TRUSTED = 0.5
 """Mattes of less confidence are worth a look, here and in `roto track`."""

@@ -37,8 +37,8 @@ from roto_daemon.workers.orders import (
 )
 from roto_daemon.workers.pipe import Message, Steps
 from roto_shapes.curve import flatten
-from roto_shapes.exporters import encode
-from roto_shapes.exporters.rotolink_json import read_roto
+from roto_shapes.formats import encode
+from roto_shapes.formats.rotolink_json import read_roto
 from roto_shapes.prompt import MaskPrompt, Prompt
 from roto_shapes.shot import FrameRange
 

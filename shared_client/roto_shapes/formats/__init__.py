@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from typing import Callable, NamedTuple
 
-from roto_shapes.exporters.nuke import NukeSink
-from roto_shapes.exporters.rotolink_json import JsonSink
 from roto_shapes.files import AnyPath, write_whole
+from roto_shapes.formats.nuke import NukeSink
+from roto_shapes.formats.rotolink_json import JsonSink
 from roto_shapes.shape import Roto
 from roto_shapes.sink import draw
 

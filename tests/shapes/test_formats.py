@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from roto_shapes.exporters import ENDINGS, encode, export, write_roto
-from roto_shapes.exporters.rotolink_json import read_roto
+from roto_shapes.formats import ENDINGS, encode, export, write_roto
+from roto_shapes.formats.rotolink_json import read_roto
 from roto_shapes.shape import ControlPoint, Roto, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate
 
