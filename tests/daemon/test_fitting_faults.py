@@ -69,14 +69,18 @@ def speck(matte: Matte) -> Matte:
     return specked
 
 
-def bite(matte: Matte) -> Matte:
+def bitten(matte: Matte, width: int, depth: int) -> Matte:
     """Take a piece out of the lower edge, wherever that is."""
-    bitten = matte.copy()
+    torn_at = matte.copy()
     rows, columns = np.nonzero(matte > 0.5)
     column = int(columns.mean())
     low = int(rows[columns == column].max())
-    bitten[low - 12 : low + 6, column - 8 : column + 8] = 0
-    return bitten
+    torn_at[low - depth : low + 6, column - width // 2 : column + width // 2] = 0
+    return torn_at
+
+
+def bite(matte: Matte) -> Matte:
+    return bitten(matte, 16, 12)
 
 
 def spur(matte: Matte) -> Matte:
@@ -136,3 +140,15 @@ def test_frames_that_were_bridged_are_listed_for_a_look_and_the_others_are_not()
     assert report.doubtful_frames == (4, 9)
     assert report.empty_frames == (4,)
     assert [error.frame for error in report.frames] == [frame for frame in range(COUNT) if frame not in (4, 9)]
+
+
+@pytest.mark.parametrize(("width", "depth", "frames_named"), [(24, 20, (6,)), (12, 9, ())])
+@pytest.mark.parametrize("tolerance_px", [1.0, 0.5])
+def test_masks_are_listed_as_drawn_through_where_that_is_seen_at_a_glance(
+    width: int, depth: int, frames_named: tuple[int, ...], tolerance_px: float
+) -> None:
+    size = int(width * tolerance_px), int(depth * tolerance_px)
+    mattes = ((frame, bitten(truth(frame), *size) if frame == 6 else truth(frame)) for frame in range(COUNT))
+    plate = Plate(WIDTH, HEIGHT, FrameRange(0, COUNT - 1))
+    report = fit_shapes(mattes, plate, FitOptions(tolerance_px=tolerance_px)).report
+    assert report.doubtful_frames == frames_named

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from roto_daemon.fit_report import ReportSource, html_report, write_report
 from roto_daemon.fitting import coverage
 from roto_daemon.fitting.attention import ranked, reasons_of_crossings, reasons_of_distance
+from roto_daemon.fitting.measure import widest_between
 from roto_daemon.fitting.quality import Quality, measure_quality, outlines_to_match
 from roto_shapes.shape import ControlPoint, Roto, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate
@@ -175,3 +176,25 @@ def test_an_outline_far_off_comes_before_a_small_loop() -> None:
     assert named[0].reasons == ("outline off by 36.9 px at the worst place",)
     assert reasons_of_distance(1.9, 0.9, 1.0) == []
     assert reasons_of_distance(1.9, 1.5, 1.0)[0][1] == "a twentieth of the outline off by 1.5 px"
+
+
+def test_all_of_a_handful_of_frames_are_named_though_they_lie_side_by_side() -> None:
+    named = ranked((frame, reasons_of_distance(2.5 + frame, 0.9, 1.0)) for frame in range(5))
+    assert [one.frame for one in named] == [4, 3, 2, 1, 0]
+
+
+def test_of_many_frames_one_stands_for_those_beside_it_and_little_trouble_is_left_out() -> None:
+    off_px = {frame: 3.0 + frame / 100 for frame in range(60)}
+    off_px |= {10: 20.0, 11: 19.0, 12: 18.0, 13: 17.0, 30: 15.0, 50: 14.0, 40: 13.0, 45: 12.0, 20: 11.0, 35: 9.0}
+    named = ranked((frame, reasons_of_distance(off, 0.9, 1.0)) for frame, off in off_px.items())
+    assert [one.frame for one in named] == [10, 13, 30, 50, 40, 45, 20]
+
+
+def test_a_disc_as_wide_as_what_was_drawn_through_fits_between_drawn_and_mask() -> None:
+    drawn = circle(50, 50, 30)
+    turns = np.linspace(0, 2 * np.pi, 90, endpoint=False)
+    rim, hole = ([50.0, 50.0] + np.stack([np.cos(turns), np.sin(turns)], axis=1) * radius for radius in (30, 8))
+    assert widest_between(drawn, [rim]) <= 1
+    assert widest_between(drawn, [rim, hole]) == pytest.approx(8, abs=1)
+    assert widest_between(drawn, []) == pytest.approx(30, abs=1)
+    assert widest_between(drawn, [rim, hole], lambda points: points[:, 0] < 50) == pytest.approx(4, abs=1)

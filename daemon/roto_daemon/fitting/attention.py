@@ -20,6 +20,15 @@ LOW_CONFIDENCE: Reason = (3.0, "low confidence")
 _CROSSING = 10.0
 """As grave as an outline that is ten tolerances off: a small loop shows less in the matte than a missing limb."""
 
+_HANDFUL = 5
+"""So many frames an artist looks at without asking why each of them."""
+
+_BESIDE = 2
+"""What goes wrong goes wrong for some frames on end: nearer than that to a graver frame it is the same trouble."""
+
+_AS_GRAVE = 0.5
+"""Frames beyond a handful are named only when they are so grave against the gravest."""
+
 _FRAMES_NAMED = 12
 """More frames than that are no list of what comes first."""
 
@@ -52,10 +61,22 @@ def reasons_of_crossings(places: int) -> list[Reason]:
 
 
 def ranked(reasons: Iterable[tuple[int, list[Reason]]]) -> tuple[LookFirst, ...]:
-    """Return at most 12 frames that have reasons, the gravest first."""
+    """Return the frames that have reasons, the gravest first: all of a handful, at most 12 of more.
+
+    Of more than a handful a frame is left out beside a graver one, which the artist steps through from, and so is
+    what is not half as grave as the gravest once a handful is named.
+    """
     found = []
     for frame, own in reasons:
         if own:
             grave = sorted(own, key=lambda one: -one[0])
             found.append(LookFirst(frame, tuple(words for _, words in grave), sum(weight for weight, _ in grave)))
-    return tuple(sorted(found, key=lambda one: (-one.weight, one.frame))[:_FRAMES_NAMED])
+    found.sort(key=lambda one: (-one.weight, one.frame))
+    if len(found) <= _HANDFUL:
+        return tuple(found)
+    apart: list[LookFirst] = []
+    for one in found:
+        if all(abs(one.frame - other.frame) > _BESIDE for other in apart):
+            apart.append(one)
+    worth = [one for place, one in enumerate(apart) if place < _HANDFUL or one.weight >= _AS_GRAVE * apart[0].weight]
+    return tuple(worth[:_FRAMES_NAMED])

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
@@ -22,6 +23,13 @@ _SPACING_PX = 0.75
 """Edges are measured at points this far apart."""
 
 _NEIGHBOURS = 4
+
+_HALF = 0.5
+"""Coverage from which a pixel counts as inside."""
+
+_SUBPIXEL_BITS = 4
+_SUBPIXEL = 1 << _SUBPIXEL_BITS
+"""Lines are filled at corners of a sixteenth of a pixel."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,31 @@ def matte_error(roto: Roto, frame: int, matte: NDArray[np.float32], threshold: f
     drawn = drawn_outlines(roto, frame)
     reference = [outline.points for outline in trace_outlines(matte, threshold)]
     return boundary_error(drawn, reference, (roto.plate.width, roto.plate.height))
+
+
+def widest_between(
+    drawn: NDArray[np.float32],
+    reference: Sequence[Points],
+    hides: Callable[[Points], NDArray[np.bool_]] | None = None,
+) -> float:
+    """Return the radius in px of the largest disc between a drawn (height, width) coverage and closed reference lines.
+
+    It lies inside just one of the two; a line inside another one bounds a hole.
+    0 where they are the same but for what `hides` says of points (n, 2) that something in front hides them.
+    """
+    inside = np.zeros(drawn.shape, np.uint8)
+    for line in reference:
+        own = np.zeros_like(inside)
+        cv2.fillPoly(own, [np.round((line - 0.5) * _SUBPIXEL).astype(np.int32)], (1,), shift=_SUBPIXEL_BITS)
+        inside ^= own
+    differ = ((drawn >= _HALF) != inside).astype(np.uint8)
+    if hides is not None:
+        rows, columns = np.nonzero(differ)
+        hidden = hides(np.stack([columns, rows], axis=1) + 0.5)
+        differ[rows[hidden], columns[hidden]] = 0
+    left, top, width, height = cv2.boundingRect(differ)
+    framed = np.pad(differ[top : top + height, left : left + width], 1)
+    return float(cv2.distanceTransform(framed, cv2.DIST_L2, cv2.DIST_MASK_PRECISE).max(initial=0.0))
 
 
 def drawn_outlines(roto: Roto, frame: int) -> list[Points]:
