@@ -94,7 +94,7 @@ def widest_between(
     differ = ((drawn >= _HALF) != inside).astype(np.uint8)
     if hides is not None:
         rows, columns = np.nonzero(differ)
-        hidden = hides(np.stack([columns, rows], axis=1) + 0.5)
+        hidden = hides(np.stack([columns, rows], axis=1).astype(np.float64) + 0.5)
         differ[rows[hidden], columns[hidden]] = 0
     left, top, width, height = cv2.boundingRect(differ)
     framed = np.pad(differ[top : top + height, left : left + width], 1)
