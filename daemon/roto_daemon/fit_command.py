@@ -21,14 +21,15 @@ from roto_daemon.fitting import FitResult, fit_shapes, refit_shapes, render_shap
 from roto_daemon.fitting.attention import DRAWN_THROUGH, LookFirst
 from roto_daemon.fitting.cover import filled
 from roto_daemon.pictures import Matte
-from roto_daemon.plates.mattes import open_mattes
+from roto_daemon.plates.mattes import MatteSequence, open_mattes
 from roto_daemon.plates.reader import open_plate, whatever_reads
+from roto_daemon.plates.sequence import ImageSequence, find_footage
 from roto_shapes.files import make_folder_ready
 from roto_shapes.fit_options import FitOptions, frames_named, parts_named
 from roto_shapes.formats import ENDINGS, write_roto
 from roto_shapes.formats.rotolink_json import read_roto
 from roto_shapes.shape import Interpolation
-from roto_shapes.shot import FrameRange, Plate, spans
+from roto_shapes.shot import FrameRange, Plate, PlatePath, spans
 
 _DEFAULT_NAME = "object"
 _FRAMES_EXPLAINED = 5
@@ -71,6 +72,26 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
     plate: Annotated[
         str, typer.Option(metavar="PLATE", help="The footage of the masks: points then stick to what moves in it.")
     ] = "",
+    colour_space: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="The plate's colour space, by OCIO's name, sRGB or scene-linear (default: what its files say).",
+        ),
+    ] = "",
+    ocio_config: Annotated[
+        str, typer.Option(metavar="FILE", help="The OCIO configuration (default: $OCIO, else ACES).")
+    ] = "",
+    proxy: Annotated[
+        str, typer.Option(metavar="PROXY", help="Smaller images or a movie of the plate's frames to read instead.")
+    ] = "",
+    layer: Annotated[
+        str, typer.Option(metavar="NAME", help="A layer, part or channel of the masks' images, such as hero.A.")
+    ] = "",
+    first_frame: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="The number of the first frame of masks and plates that are movies."),
+    ] = None,
     occluder: Annotated[
         str, typer.Option(metavar="MASKS", help="Mattes of what stands in front: the shape goes on behind it.")
     ] = "",
@@ -122,6 +143,16 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
             offset_px=offset,
             feather=feather,
         )
+        _require_movie(first_frame, masks, plate, occluder)
+        footage = PlatePath(
+            plate,
+            first_frame=first_frame if plate and _is_movie(plate) else None,
+            colour_space=colour_space,
+            ocio_config=ocio_config,
+            proxy=proxy,
+        )
+        _require_plate(footage)
+        source = _Masks(masks, _range(frames), layer, first_frame, occluder)
         if shapes:
             _refuse_ignored(
                 name=name,
@@ -134,14 +165,14 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
                 occluder=occluder,
                 layers=layers,
             )
-            result = _fitted_anew(masks, _range(frames), options, shapes, edited or [])
+            result = _fitted_anew(source, options, shapes, edited or [])
         elif edited:
             raise FitError("--edited tells which keyframes of --shapes were edited: give --shapes SHAPES.json too")
         else:
-            result = _fitted(masks, _range(frames), options, plate, occluder)
+            result = _fitted(source, options, footage)
         notes = _write(result, out)
         if report:
-            _report(report, _Masks(masks, occluder, result), _range(frames), options, plate)
+            _report(report, source, result, options, footage)
     except RotoError as error:
         fail(error)
     if as_json:
@@ -150,59 +181,91 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
         _print(result, [*out, *(report or [])], notes, points)
 
 
-def _fitted(masks: str, frames: FrameRange | None, options: FitOptions, plate: str, occluder: str) -> FitResult:
-    mattes = open_mattes(masks, frames)
-    front = _in_front(occluder, mattes.plate) if occluder else None
-    if not plate:
+@dataclass(frozen=True)
+class _Masks:
+    """The masks to fit, and of what stands in front of them; each call reads them again."""
+
+    path: str
+    frames: FrameRange | None
+    layer: str
+    first_frame: int | None
+    occluder: str
+
+    def open(self, frames: FrameRange | None = None) -> MatteSequence:
+        """Open the masks, or some frames of them; raises PlateError."""
+        return open_mattes(self.path, frames or self.frames, layer=self.layer, first_frame=self.first_frame)
+
+    def in_front(self, plate: Plate) -> Callable[[int], Matte] | None:
+        """Return the mattes of what stands in front by frame, asked for in rising order; raises PlateError."""
+        if not self.occluder:
+            return None
+        mattes = iter(open_mattes(self.occluder, plate.frames, first_frame=self.first_frame))
+
+        def front_of(frame: int) -> Matte:
+            return next(matte for number, matte in mattes if number == frame)
+
+        return front_of
+
+    def filled(self, result: FitResult, frames: FrameRange | None = None) -> Iterator[tuple[int, Matte]]:
+        """Yield the masks; where an occluder hides what is drawn, that is taken for right."""
+        mattes = self.open(frames)
+        front_of = self.in_front(mattes.plate)
+        for frame, matte in mattes:
+            yield frame, filled(matte, render_shapes(result.plain, frame), front_of(frame)) if front_of else matte
+
+
+def _is_movie(path: str) -> bool:
+    return not isinstance(find_footage(path), ImageSequence)
+
+
+def _require_movie(first_frame: int | None, *paths: str) -> None:
+    if first_frame is not None and not any(_is_movie(path) for path in paths if path):
+        raise FitError("--first-frame is for movies alone: images carry their frames in their names")
+
+
+def _require_plate(footage: PlatePath) -> None:
+    """Refuse what is said of a plate that is not given."""
+    told = {"colour-space": footage.colour_space, "ocio-config": footage.ocio_config, "proxy": footage.proxy}
+    for name, value in told.items():
+        if value and not footage.path:
+            raise FitError(f"--{name} tells how the plate is read: give --plate too")
+
+
+def _fitted(masks: _Masks, options: FitOptions, plate: PlatePath) -> FitResult:
+    mattes = masks.open()
+    front = masks.in_front(mattes.plate)
+    if not plate.path:
         return _with_bars(lambda tell: fit_shapes(mattes, mattes.plate, options, tell, occluder=front))
     with open_plate(plate) as footage:
-        if footage.size != (mattes.plate.width, mattes.plate.height):
-            sizes = ["x".join(map(str, size)) for size in (footage.size, (mattes.plate.width, mattes.plate.height))]
-            raise FitError(f"the plate is {sizes[0]} pixels and the masks {sizes[1]}: give the footage they belong to")
+        _require_match(footage.plate, mattes.plate)
         pictures = whatever_reads(footage.picture)
         return _with_bars(lambda tell: fit_shapes(mattes, mattes.plate, options, tell, pictures, front))
 
 
-def _in_front(occluder: str, plate: Plate) -> Callable[[int], Matte]:
-    """Return the mattes of what stands in front by frame, asked for in rising order; raises PlateError."""
-    mattes = iter(open_mattes(occluder, plate.frames))
-
-    def front_of(frame: int) -> Matte:
-        return next(matte for number, matte in mattes if number == frame)
-
-    return front_of
-
-
-@dataclass(frozen=True)
-class _Masks:
-    """The masks of a fit, read again; where an occluder hides what is drawn, that is taken for right."""
-
-    masks: str
-    occluder: str
-    result: FitResult
-
-    def read(self, frames: FrameRange | None) -> Iterator[tuple[int, Matte]]:
-        mattes = open_mattes(self.masks, frames)
-        front_of = _in_front(self.occluder, mattes.plate) if self.occluder else None
-        for frame, matte in mattes:
-            if front_of:
-                yield frame, filled(matte, render_shapes(self.result.plain, frame), front_of(frame))
-            else:
-                yield frame, matte
+def _require_match(footage: Plate, masks: Plate) -> None:
+    if (footage.width, footage.height) != (masks.width, masks.height):
+        raise FitError(
+            f"the plate is {footage.width}x{footage.height} pixels and the masks {masks.width}x{masks.height}: "
+            "give the footage they belong to"
+        )
+    if footage.frames.last < masks.frames.first or footage.frames.first > masks.frames.last:
+        raise FitError(
+            f"the plate has frames {footage.frames} and the masks {masks.frames}, none in common: give the footage "
+            "they belong to; movies count from 0 unless --first-frame says otherwise"
+        )
 
 
-def _report(files: Sequence[str], masks: _Masks, frames: FrameRange | None, options: FitOptions, plate: str) -> None:
+def _report(files: Sequence[str], masks: _Masks, result: FitResult, options: FitOptions, plate: PlatePath) -> None:
     """Measure a fit against its masks, read again one by one, and write the reports asked for."""
 
     def matte_of(frame: int) -> Matte:
-        return next(matte for _, matte in masks.read(FrameRange(frame, frame)))
+        return next(matte for _, matte in masks.filled(result, FrameRange(frame, frame)))
 
-    result = masks.result
     known = {frame: [DRAWN_THROUGH] for frame in result.report.doubtful_frames}
     measured = Measured(options.name, result.plain, options, result.report.judged_px, known)
     with contextlib.ExitStack() as stack:
-        picture_of = whatever_reads(stack.enter_context(open_plate(plate)).picture) if plate else None
-        source = measure_fit(measured, masks.read(frames), matte_of, picture_of)
+        picture_of = whatever_reads(stack.enter_context(open_plate(plate)).picture) if plate.path else None
+        source = measure_fit(measured, masks.filled(result), matte_of, picture_of)
         for file in files:
             write_report(file, source)
 
@@ -214,16 +277,14 @@ def _with_bars(work: Callable[[Callable[[float], None]], FitResult]) -> FitResul
         return work(lambda share: bars.update(task, completed=share))
 
 
-def _fitted_anew(
-    masks: str, frames: FrameRange | None, options: FitOptions, shapes: str, edited: Sequence[int]
-) -> FitResult:
+def _fitted_anew(masks: _Masks, options: FitOptions, shapes: str, edited: Sequence[int]) -> FitResult:
     try:
         roto = read_roto(Path(shapes).read_text(encoding="utf-8"))
     except OSError as error:
         raise FitError(f"'{shapes}' cannot be read: {error.strerror or error}.") from error
     except ValueError as error:
         raise FitError(f"'{shapes}' holds no shapes: {error}") from error
-    mattes = open_mattes(masks, frames)
+    mattes = masks.open()
     if roto.layers:
         raise FitError(f"'{shapes}' holds shapes on layers, which cannot be fitted anew: fit them without --layers")
     return _with_bars(lambda tell: refit_shapes(roto, mattes, options, edited, tell))

@@ -183,6 +183,32 @@ def studio(tmp_path: Path) -> str:
     return str(file)
 
 
+FILM_SCAN = {**TEN_BITS, "dpx:Transfer": "Printing density"}
+
+
+@pytest.mark.parametrize("said", [{**TEN_BITS, "oiio:ColorSpace": "KodakLog"}, FILM_SCAN])
+def test_a_film_scan_and_a_linear_plate_of_a_scene_give_the_same_masks_without_setup(
+    tmp_path: Path, linear_masks: list[NDArray[np.bool_]], said: Mapping[str, object]
+) -> None:
+    scan = PlatePath(Stored("dpx", "uint16", cineon, said).write(tmp_path))
+    with open_plate(scan) as reader:
+        assert reader.colour == Colour(BUILT_IN, "ADX10", BY_FILE)
+    for found, expected in zip(masks(scan), linear_masks):
+        assert (found & expected).sum() / (found | expected).sum() > 0.99
+
+
+def test_a_film_scan_is_shown_about_as_bright_as_the_scene_and_keeps_its_highlights(tmp_path: Path) -> None:
+    light = np.geomspace(0.02, 0.7, 40)
+    ramp = np.repeat(light[np.newaxis, :, np.newaxis], 3, 2)
+    part = FilePart(cineon(ramp).astype(np.float32), ("R", "G", "B"), sample="uint16", attributes=FILM_SCAN)
+    write_parts(tmp_path / "ramp.1.dpx", [part])
+    with open_plate(str(tmp_path / "ramp.1.dpx")) as reader:
+        shown = reader.picture(1)[0, :, 0].astype(int)
+    assert (np.diff(shown) > 0).all()
+    meant = to_display(ramp.astype(np.float32), colour_of("scene-linear", ColourFacts("")))[0, :, 0]
+    assert np.abs(shown - meant).max() < 30
+
+
 def test_cineon_and_linear_plates_of_a_scene_give_the_same_masks(tmp_path: Path, studio: str) -> None:
     log = {"oiio:BitsPerSample": 10, "oiio:ColorSpace": "KodakLog"}
     scan = PlatePath(Stored("dpx", "uint16", cineon, log).write(tmp_path / "scan"), ocio_config=studio)
@@ -246,7 +272,7 @@ def test_greys_are_shown_as_colours_that_are_equal() -> None:
         (ColourFacts("a.exr", is_float=True, chromaticities=AP1), ("ACEScg", BY_FILE)),
         (ColourFacts("a.exr", is_float=True, chromaticities=(0.1,) * 8), (LIGHT, ASSUMED)),
         (ColourFacts("a.exr", is_float=True, said="no such space"), (LIGHT, ASSUMED)),
-        (ColourFacts("a.dpx", said="KodakLog"), ("ACEScct", BY_FILE)),
+        (ColourFacts("a.dpx", said="KodakLog"), ("ADX10", BY_FILE)),
         (ColourFacts("a_ACEScct.1001.tif"), ("ACEScct", BY_RULE)),
         (ColourFacts("/shots/ACEScct/raw/a.1001.tif"), (SRGB, ASSUMED)),
         (ColourFacts("a_raw.1001.exr", is_float=True), (LIGHT, ASSUMED)),
@@ -286,7 +312,7 @@ def test_headers_of_files_tell_their_colour_space(tmp_path: Path) -> None:
     ):
         sample = "half" if name.endswith("exr") else "uint16"
         write_parts(tmp_path / name, [FilePart(pixels, ("R", "G", "B"), sample=sample, attributes=attributes)])
-    for name, space in (("a.1.exr", "ACEScg"), ("b.1.dpx", "ACEScct")):
+    for name, space in (("a.1.exr", "ACEScg"), ("b.1.dpx", "ADX10")):
         with open_plate(str(tmp_path / name)) as reader:
             assert reader.colour == Colour(BUILT_IN, space, BY_FILE)
             assert reader.plate.colour_space == space

@@ -30,7 +30,11 @@ _LIGHT = ("Linear Rec.709 (sRGB)", "lin_rec709_scene", "lin_rec709", "lin_srgb",
 _OWN_NAMES = {"srgb": _SRGB, "display": _SRGB, "scene-linear": _LIGHT, "linear": _LIGHT}
 """Names that mean the same under every configuration."""
 _FILM_LOGS = frozenset({"KodakLog", "Cineon"})
-"""What OpenImageIO calls the pixels of a film scan; few configurations know the names, all have a role for it."""
+"""What OpenImageIO calls the pixels of a film scan."""
+_FILM_SPACES = ("Cineon", "ADX10", "Input - ADX - ADX10", "compositing_log")
+"""What configurations call it, the role only where they know no film. ADX10 is ACES' own for scans, with Cineon's 0.002
+of density a step: grey is within a third of a stop of Kodak's curve, while ACEScct, the role there, puts the same codes
+up to two stops too bright."""
 _SAME_CHROMATICITY = 1e-4
 _LISTED_AT_MOST = 12
 
@@ -128,7 +132,7 @@ def _find(known: Any, names: Iterable[str]) -> str:  # noqa: ANN401 - OpenImageI
 
 def _said(known: Any, facts: ColourFacts) -> str:  # noqa: ANN401 - OpenImageIO has no types
     if facts.said in _FILM_LOGS:
-        return _find(known, (facts.said, "Cineon", "compositing_log"))
+        return _find(known, (facts.said, *_FILM_SPACES))
     if facts.said:
         return _find(known, (facts.said,))
     if facts.is_float and facts.chromaticities:

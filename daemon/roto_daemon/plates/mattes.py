@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from roto_daemon.errors import FrameDamagedError
+from roto_daemon.errors import FrameDamagedError, PlateError
 from roto_daemon.pictures import Matte
 from roto_daemon.plates.images import LIMIT_PIXELS, ImageFile, Samples
 from roto_daemon.plates.movie import MovieFile, to_samples
@@ -25,15 +25,24 @@ def read_mattes(pattern: str, frames: FrameRange | None = None) -> Iterator[tupl
     return iter(open_mattes(pattern, frames))
 
 
-def open_mattes(pattern: str, frames: FrameRange | None = None, limit_pixels: int = LIMIT_PIXELS) -> MatteSequence:
+def open_mattes(
+    pattern: str,
+    frames: FrameRange | None = None,
+    limit_pixels: int = LIMIT_PIXELS,
+    layer: str = "",
+    first_frame: int | None = None,
+) -> MatteSequence:
     """Open masks or mattes: a pattern, a folder, a file of a sequence or a movie, as `sequence.find_footage`.
 
-    Raises PlateError, and FrameMissingError that names every frame of the range without a file.
+    `layer` names what images hold as `layers.choose` has it; `first_frame` is the number of a movie's first frame, 0 by
+    default. Raises PlateError, and FrameMissingError that names every frame of the range without a file.
     """
     found = find_footage(pattern)
     if isinstance(found, ImageSequence):
-        return MatteSequence(_MatteImages(found, frames, limit_pixels))
-    return MatteSequence(_MatteMovie(found, frames, limit_pixels))
+        return MatteSequence(_MatteImages(found, frames, limit_pixels, layer))
+    if layer:
+        raise PlateError("A layer can be chosen in images alone: a movie has a single picture.")
+    return MatteSequence(_MatteMovie(found, frames, limit_pixels, first_frame or 0))
 
 
 @dataclass(frozen=True)
@@ -82,34 +91,39 @@ class MatteSequence:
 class _MatteImages:
     """An image sequence of masks."""
 
-    def __init__(self, found: ImageSequence, frames: FrameRange | None, limit_pixels: int) -> None:
+    def __init__(self, found: ImageSequence, frames: FrameRange | None, limit_pixels: int, layer: str) -> None:
         frames = frames or found.frames
         found.require(frames)
-        with ImageFile(found.file(frames.first), frames.first, limit_pixels) as image:
-            header = image.header
-        rate = header.frame_rate or _DEFAULT_RATE
         self._sequence = found
         self._limit_pixels = limit_pixels
+        self._layer = layer
+        with self._open(frames.first) as image:
+            header = image.header
+        rate = header.frame_rate or _DEFAULT_RATE
         self.plate = Plate(*header.size, frames, found.name, header.pixel_aspect, rate)
 
     def layers(self) -> Iterator[tuple[int, _Layers]]:
         """Yield the frames, rising."""
         for frame in self.plate.frames:
-            with ImageFile(self._sequence.file(frame), frame, self._limit_pixels) as image:
+            with self._open(frame) as image:
                 header = image.header
                 _require_size(frame, header.size, self.plate)
                 channels = [*header.colours, *([header.alpha] if header.alpha >= 0 else [])]
                 samples = image.read(channels)
             yield frame, _layers(samples, len(header.colours))
 
+    def _open(self, frame: int) -> ImageFile:
+        return ImageFile(self._sequence.file(frame), frame, self._limit_pixels, self._layer)
+
 
 class _MatteMovie:
-    """A movie of masks, counted from 0."""
+    """A movie of masks, whose first frame has the number `first`."""
 
-    def __init__(self, file: Path, frames: FrameRange | None, limit_pixels: int) -> None:
+    def __init__(self, file: Path, frames: FrameRange | None, limit_pixels: int, first: int) -> None:
         movie = MovieFile(file, limit_pixels)
-        there = FrameRange(0, movie.count - 1)
+        there = FrameRange(first, first + movie.count - 1)
         self._file = file
+        self._first = first
         self._limit_pixels = limit_pixels
         self.plate = Plate(
             *movie.size, narrowed(there, frames, str(file)), str(file), movie.pixel_aspect, movie.frame_rate
@@ -120,7 +134,9 @@ class _MatteMovie:
         """Yield the frames, rising."""
         movie = MovieFile(self._file, self._limit_pixels)
         with contextlib.closing(movie):
-            for frame, decoded in movie.decode(self.plate.frames.first, self.plate.frames.last):
+            first, last = self.plate.frames.first - self._first, self.plate.frames.last - self._first
+            for number, decoded in movie.decode(first, last, self._first):
+                frame = number + self._first
                 samples, has_alpha = to_samples(decoded, frame)
                 yield frame, _layers(samples if has_alpha else samples[..., :3], 3)
 
