@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from roto_daemon import config as settings
+from roto_daemon.checkpoints import ModelsFolder
 from roto_daemon.errors import ConfigError, RotoError
 from roto_daemon.service.server import running_daemon
 from roto_daemon.workers.memory import reuse_memory
@@ -121,7 +122,8 @@ def _write_address(file: Path, address: str) -> None:
 
 
 async def _ask_engines(config: settings.Config) -> list[dict[str, Any]]:
-    worker = WorkerProcess("doctor", config.step_deadline_s, config.extra_engines)
+    ModelsFolder.of(config)  # a policy that cannot be followed is told here, not in a worker's log
+    worker = WorkerProcess("doctor", config)
     try:
         engines: list[dict[str, Any]] = (await worker.ask("engines", {}))["engines"]
     finally:

@@ -18,7 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from roto_daemon.config import Config
-from roto_daemon.errors import ConflictError, LimitError, PlateError, PromptError, UnknownError, WorkerError
+from roto_daemon.errors import (
+    ConflictError,
+    LimitError,
+    PlateError,
+    PromptError,
+    UnavailableError,
+    UnknownError,
+    WorkerError,
+)
 from roto_daemon.plates.matte_store import MatteStore, StoredMatte
 from roto_daemon.plates.spool import FrameSpool, SpareFiles
 from roto_daemon.workers.orders import ObjectOrder, PlateOrder, SessionOrder, pack_options, pack_plate, unpack_plate
@@ -28,11 +36,12 @@ from roto_shapes.fit_options import FitOptions
 from roto_shapes.formats import encode
 from roto_shapes.formats.rotolink_json import read_roto
 from roto_shapes.prompt import Prompt
-from roto_shapes.shape import Roto, Shape
+from roto_shapes.shape import MadeBy, Roto, Shape
 from roto_shapes.shot import FrameRange, Plate
 
 REPORT_KINDS = frozenset({"report.html", "report.json"})
 
+_MEANS_DEFAULT = ("", "auto")
 _SPARE_BYTES = 1 << 30
 """What files of closed uploads may take, kept to be written over: 20 frames of UHD half float."""
 
@@ -87,6 +96,8 @@ class Session:
     weights: str
     """What the engine said of its weights when the session was opened."""
     folder: Path
+    why_default: str = ""
+    """Where the choice was left to us: which engines before it cannot be used here."""
     objects: dict[int, _Object] = field(default_factory=dict)
     next_object: int = 1
     touched: float = field(default_factory=time.monotonic)
@@ -112,7 +123,8 @@ class Session:
 
     def roto(self) -> Roto:
         """Return all shapes in paint order."""
-        return Roto(self.plate.plate, tuple(shape for each in self.objects.values() for shape in each.shapes))
+        shapes = tuple(shape for each in self.objects.values() for shape in each.shapes)
+        return Roto(self.plate.plate, shapes, MadeBy(self.engine, self.weights))
 
 
 @dataclass(frozen=True)
@@ -202,14 +214,18 @@ class Sessions:
     # Sessions and objects
 
     async def open_session(self, plate_id: str, engine: str) -> Session:
-        """Start a session with an engine (empty for the default); UnknownError names those there are."""
+        """Start a session with an engine (empty for the default).
+
+        Raises UnknownError, naming those there are, and UnavailableError for one that cannot be used now.
+        """
         plate = self.plate(plate_id)
         await self._make_room()
         info = await self._find_engine(engine)
         session_id = secrets.token_hex(8)
         folder = self._folder / f"session-{session_id}"
         folder.mkdir(parents=True)
-        session = Session(session_id, plate, info["name"], info["weights"], folder)
+        why = info["why_default"] if engine in _MEANS_DEFAULT else ""
+        session = Session(session_id, plate, info["name"], info["weights"], folder, why)
         self._sessions[session_id] = session
         return session
 
@@ -398,10 +414,12 @@ class Sessions:
 
     async def _find_engine(self, name: str) -> dict[str, Any]:
         known = await self.engines()
-        wanted = [each for each in known if each["name"] == name or (name in {"", "auto"} and each["is_default"])]
+        wanted = [each for each in known if each["name"] == name or (name in _MEANS_DEFAULT and each["is_default"])]
         if not wanted:
             names = ", ".join(each["name"] for each in known)
             raise UnknownError(f"There is no engine '{name}'. Engines here are: {names}.")
+        if wanted[0]["unavailable"]:
+            raise UnavailableError(f"The engine '{name}' cannot be used: {wanted[0]['unavailable']}")
         return wanted[0]
 
     async def _make_room(self) -> None:

@@ -77,6 +77,10 @@ def track_tables(result: TrackResult) -> list[Table]:
     facts.add_row("plate", f"{result.plate.width}x{result.plate.height}, frames {result.frames}")
     facts.add_row("colour space", f"{result.plate.colour_space}, {result.colour_source}")
     facts.add_row("engine", result.engine)
+    if result.why_default:
+        facts.add_row("", f"taken because {result.why_default}")
+    if result.weights:
+        facts.add_row("weights", result.weights)
     facts.add_row("shapes", str(report.shapes))
     facts.add_row("control points", str(report.control_points))
     facts.add_row("keyframes", str(report.keyframes))
@@ -121,6 +125,8 @@ def track_facts(result: TrackResult) -> dict[str, Any]:
         },
         "frames": [result.frames.first, result.frames.last],
         "engine": result.engine,
+        "weights": result.weights,
+        "why_default": result.why_default,
         "stages": [
             {
                 "stage": each.name,
@@ -148,11 +154,15 @@ def track_facts(result: TrackResult) -> dict[str, Any]:
     }
 
 
+def _because(engine: EngineInfo) -> str:
+    return f" because {engine.why_default}" if engine.why_default else ""
+
+
 def engines_table(engines: Iterable[EngineInfo]) -> Table:
     """Return the engines of a daemon, for a person."""
     table = Table("engine", "what it is", "takes", "state", title="Engines", title_justify="left")
     for engine in engines:
-        state = engine.unavailable or ("ready, default" if engine.is_default else "ready")
+        state = engine.unavailable or (f"ready, default{_because(engine)}" if engine.is_default else "ready")
         table.add_row(engine.name, engine.title, ", ".join(sorted(engine.prompts)), state)
     return table
 

@@ -95,6 +95,22 @@ class EngineInfo:
     needs_weights: bool
     unavailable: str
     is_default: bool
+    weights: str = ""
+    """Which weights it works with: file, begin of its SHA-256, licence."""
+    why_default: str = ""
+    """Of the default: which engines before it cannot be used here; empty when it is the first choice."""
+
+
+@dataclass(frozen=True)
+class OpenedSession:
+    """A session as the daemon started it."""
+
+    session_id: str
+    engine: str
+    weights: str = ""
+    """Which weights the engine works with."""
+    why_default: str = ""
+    """Where the choice of the engine was left to the daemon: which ones before it cannot be used here."""
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ from roto_client.results import (
     MatteKind,
     MatteOrder,
     OpenedPlate,
+    OpenedSession,
     Progress,
     TrackEvent,
     UploadFrame,
@@ -202,8 +203,7 @@ class OpenPlate(_Closing):
 
     def open_session(self, engine: str = "") -> Session:
         """Start a session with an engine, by default the daemon's choice."""
-        session_id, chosen = self._transport.open_session(self.plate_id, engine)
-        session = Session(self._transport, session_id, chosen, self.plate)
+        session = Session(self._transport, self._transport.open_session(self.plate_id, engine), self.plate)
         self._inside.append(session)
         return session
 
@@ -215,11 +215,13 @@ class OpenPlate(_Closing):
 class Session(_Closing):
     """One artist's work on a plate."""
 
-    def __init__(self, transport: Transport, session_id: str, engine: str, plate: Plate) -> None:
+    def __init__(self, transport: Transport, opened: OpenedSession, plate: Plate) -> None:
         super().__init__()
         self._transport = transport
-        self.session_id = session_id
-        self.engine = engine
+        self.session_id = opened.session_id
+        self.engine = opened.engine
+        self.weights = opened.weights
+        self.why_default = opened.why_default
         self.plate = plate
         self._objects: list[TrackedObject] = []
 

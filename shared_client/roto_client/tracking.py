@@ -98,6 +98,9 @@ class TrackResult:
     ocio_config: str
     frames: FrameRange
     engine: str
+    weights: str
+    why_default: str
+    """Where the choice of the engine was left to the daemon: which ones before it cannot be used there."""
     roto: Roto
     report: FitReport
     stages: list[Stage]
@@ -186,6 +189,8 @@ def track(daemon: Daemon, order: TrackOrder, watcher: Watcher) -> TrackResult:
             opened.ocio_config,
             frames,
             session.engine,
+            session.weights,
+            session.why_default,
             roto,
             report,
             clock.stages,

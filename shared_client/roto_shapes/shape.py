@@ -205,11 +205,25 @@ class Shape:
 
 
 @dataclass(frozen=True)
+class MadeBy:
+    """What made the mattes that shapes were fitted to."""
+
+    engine: str
+    weights: str = ""
+    """File, begin of its SHA-256 and licence; empty for an engine without weights."""
+
+    def __str__(self) -> str:
+        return f"{self.engine}: {self.weights}" if self.weights else self.engine
+
+
+@dataclass(frozen=True)
 class Roto:
     """A plate and its shapes in the order in which they are painted, the lowest first."""
 
     plate: Plate
     shapes: tuple[Shape, ...] = ()
+    made_by: Optional[MadeBy] = None
+    """None where nobody said."""
 
     def __post_init__(self) -> None:
         """Refuse two shapes, or two different layers, of one name: hosts and edits address them by name."""

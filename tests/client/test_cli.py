@@ -356,6 +356,7 @@ def test_the_doctor_names_versions_and_engines(stand_in: StandInDaemon) -> None:
     assert done.exit_code == 0
     for fact in ("grpcio", "protobuf", "from --daemon", "Rotolink 9.8.7, protocol 1.1", "Its weights are missing."):
         assert fact in shown
+    assert "because big cannot be used here" in " ".join(shown.split())
     facts = json.loads(roto("doctor", "--daemon", stand_in.address, "--json").stdout)
     assert facts["daemon"]["round_trip_ms"] > 0
     assert [engine["name"] for engine in facts["engines"]] == ["disc", "big"]

@@ -45,7 +45,7 @@ from roto_proto import wire
 from roto_proto.ring import ring_folders
 from roto_shapes.fit_options import FitOptions
 from roto_shapes.prompt import MaskPrompt, PointPrompt, Prompt
-from roto_shapes.shape import ControlPoint, Interpolation, Shape, ShapeKeyframe
+from roto_shapes.shape import ControlPoint, Interpolation, MadeBy, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate, PlatePath
 
 Code = grpc.StatusCode
@@ -73,8 +73,7 @@ def wait_for(event: threading.Event) -> None:
 @pytest.fixture
 def session_id(transport: GrpcTransport) -> str:
     opened = transport.open_path(PlatePath("plate.####.png"))
-    session, _ = transport.open_session(opened.plate_id)
-    return session
+    return transport.open_session(opened.plate_id).session_id
 
 
 def test_a_daemon_says_who_it_is(transport: GrpcTransport, stand_in: StandInDaemon) -> None:
@@ -89,6 +88,16 @@ def test_engines_come_with_the_reason_why_they_cannot_be_used(transport: GrpcTra
     assert (disc.name, disc.is_default, disc.unavailable) == ("disc", True, "")
     assert disc.prompts == {"points"}, "a kind of prompt from a newer daemon is passed over"
     assert (big.needs_weights, big.unavailable) == (True, "Its weights are missing.")
+    assert disc.why_default == "big cannot be used here"
+    assert big.weights == "big.pt 0123456789ab (MIT)"
+
+
+def test_a_session_names_its_engine_with_its_weights_and_why_it_was_taken(transport: GrpcTransport) -> None:
+    plate_id = transport.open_path(PlatePath("plate.####.png")).plate_id
+    left_to_the_daemon, wanted = transport.open_session(plate_id), transport.open_session(plate_id, "big")
+    assert (left_to_the_daemon.engine, left_to_the_daemon.why_default) == ("disc", "big cannot be used here")
+    assert (wanted.engine, wanted.weights, wanted.why_default) == ("big", "big.pt 0123456789ab (MIT)", "")
+    assert transport.shapes(wanted.session_id).made_by == MadeBy("big", "big.pt 0123456789ab (MIT)")
 
 
 def test_a_plate_is_opened_by_path_with_the_frames_wanted(transport: GrpcTransport) -> None:

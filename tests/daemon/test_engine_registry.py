@@ -6,10 +6,28 @@ from pathlib import Path
 
 import pytest
 
-from roto_daemon.engines.registry import engines, find
+from roto_daemon.engines.registry import AUTO, choose, engines, find
 from roto_daemon.errors import ConfigError, UnknownError
 
 STANDINS = Path(__file__).parents[1] / "standins"
+
+
+def test_the_engines_are_these_and_only_these() -> None:
+    assert list(engines()) == ["classic"]
+    assert AUTO[-1] == "classic"
+    assert set(AUTO) <= set(engines())
+
+
+def test_auto_takes_the_first_engine_that_can_be_used_and_names_those_before_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(STANDINS)
+    known = engines(["faulty_engine:UnavailableEngine", "disc_engine:DiscEngine"])
+    taken = choose(known, ("absent", "no-such-engine", "disc", "classic"))
+    assert taken.engine.info.name == "disc"
+    assert taken.why.startswith("absent cannot be used here")
+    assert choose(known, ("disc", "absent", "classic")).why == ""
+    assert choose(known, ("absent", "classic")).engine.info.name == "classic"
 
 
 @pytest.mark.parametrize("name", ["", "auto", "classic"])

@@ -16,6 +16,7 @@ import numpy as np
 import psutil
 import pytest
 
+from roto_daemon.config import Config
 from roto_daemon.errors import FrameDamagedError, PromptError, UnavailableError, WorkerError
 from roto_daemon.plates.matte_store import MatteStore
 from roto_daemon.workers.orders import ObjectOrder, PlateOrder, SessionOrder
@@ -56,7 +57,8 @@ def order(tmp_path: Path) -> SessionOrder:
 
 @contextlib.asynccontextmanager
 async def worker(step_deadline_s: float = 30.0) -> AsyncIterator[WorkerProcess]:
-    process = WorkerProcess("test", step_deadline_s, ("faulty_engine:FaultyEngine", "faulty_engine:UnavailableEngine"))
+    extra = ("faulty_engine:FaultyEngine", "faulty_engine:UnavailableEngine")
+    process = WorkerProcess("test", Config(step_deadline_s=step_deadline_s, extra_engines=extra))
     try:
         yield process
     finally:
@@ -243,7 +245,7 @@ def test_no_process_is_left_when_its_daemon_is_gone() -> None:
 
 def test_a_worker_that_crashes_at_its_start_is_given_up_with_a_sentence() -> None:
     async def scenario() -> None:
-        process = WorkerProcess("broken", 2.0, ("no_such_module:Engine",))
+        process = WorkerProcess("broken", Config(step_deadline_s=2.0, extra_engines=("no_such_module:Engine",)))
         with pytest.raises(WorkerError):
             await process.ask("engines", {})
         await process.close()

@@ -22,7 +22,7 @@ from roto_shapes.curve import evaluate, flatten
 from roto_shapes.formats import encode, export, nuke
 from roto_shapes.formats.nuke import HOLE_BLEND_MODE, LINEAR_TOLERANCE_PX, NukeSink
 from roto_shapes.layers import evaluate_on_plate
-from roto_shapes.shape import ControlPoint, Interpolation, Layer, LayerKeyframe, Roto, Shape, ShapeKeyframe
+from roto_shapes.shape import ControlPoint, Interpolation, Layer, LayerKeyframe, MadeBy, Roto, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate
 
 SAMPLES = Path(__file__).parents[2].parent / "shared" / "samples" / "nuke"
@@ -328,6 +328,14 @@ def test_the_node_has_the_plates_format_and_the_layer_its_centre() -> None:
 
 def test_the_node_can_be_named() -> None:
     assert only_node(NukeSink(PLATE, "arm left").text()).knobs["name"] == "arm_left"
+
+
+def test_the_node_is_labelled_with_the_weights_behind_it_and_only_with_such() -> None:
+    made_by = MadeBy("sam2_tiny", 'sam2.1_hiera_tiny.pt 7402e0d864fa (Apache-2.0), [exec "x"] $a {b}')
+    labelled = only_node(encode(Roto(PLATE, (a_shape(),), made_by), ".nk")).knobs["label"]
+    assert labelled == "sam2_tiny: sam2.1_hiera_tiny.pt 7402e0d864fa (Apache-2.0), _exec _x__ _a _b_"
+    for silent in (None, MadeBy("classic")):
+        assert "label" not in only_node(encode(Roto(PLATE, (a_shape(),), silent), ".nk")).knobs
 
 
 def test_the_pivot_is_the_middle_of_the_first_outline() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from roto_shapes.curve import evaluate, hermite, plain_slope
 from roto_shapes.formats import encode
 from roto_shapes.formats.rotolink_json import MAX_CHARACTERS, JsonSink, read_roto
-from roto_shapes.shape import ControlPoint, Interpolation, Roto, Shape, ShapeKeyframe
+from roto_shapes.shape import ControlPoint, Interpolation, MadeBy, Roto, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "reference" / "shapes.schema.json").read_text())
@@ -82,7 +82,8 @@ PLATES = st.builds(
     frame_rate=st.floats(1, 240),
     colour_space=st.text(),
 )
-ROTOS = st.builds(Roto, PLATES, st.lists(shapes(), max_size=3, unique_by=lambda shape: shape.name).map(tuple))
+MAKERS = st.none() | st.builds(MadeBy, st.text(), st.text())
+ROTOS = st.builds(Roto, PLATES, st.lists(shapes(), max_size=3, unique_by=lambda shape: shape.name).map(tuple), MAKERS)
 
 
 def changed(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
@@ -201,6 +202,8 @@ REFUSED_BY_BOTH = [
     (put({"name": 7}, "plate"), "plate.name must be a text in quotes, and is 7"),
     (put({"pixel_aspect": 0}, "plate"), "plate: a pixel aspect of 0.0"),
     (put({"frame_rate": "24"}, "plate"), "plate.frame_rate must be a number"),
+    (put("classic", "made_by"), 'made_by must be an object in braces, and is "classic"'),
+    (put({"engine": 7}, "made_by"), "made_by.engine must be a text in quotes, and is 7"),
     (put({"first": None}, "plate"), "plate.first must be a number, and is null"),
     (put("rotolink.scene", "format"), 'format is "rotolink.scene", not'),
     (put("rotolink.shapes", "format"), "version is missing"),

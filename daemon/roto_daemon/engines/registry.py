@@ -4,31 +4,62 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from roto_daemon.checkpoints import ModelsFolder
+from roto_daemon.config import Config
 from roto_daemon.engines import Engine
 from roto_daemon.engines.classic import ClassicEngine
 from roto_daemon.errors import ConfigError, UnknownError
 
-_DEFAULT = "classic"
-_MEANS_DEFAULT = ("", "auto")
+AUTO = ("classic",)
+"""The engines that "auto" takes, the first that can be used; the last needs nothing and always can."""
+_MEANS_AUTO = ("", "auto")
 
 
-def engines(extra: Sequence[str] = ()) -> dict[str, Engine]:
-    """Return every engine by its name; each `extra` is a `module:factory` that makes one more.
+@dataclass(frozen=True)
+class Choice:
+    """The engine that "auto" takes."""
 
-    Raises ConfigError for an extra that does not name a factory of an engine.
+    engine: Engine
+    why: str
+    """Which engines before it cannot be used, for the person who did not choose; empty when it is the first."""
+
+
+def engines(extra: Sequence[str] = (), models: ModelsFolder | None = None) -> dict[str, Engine]:
+    """Return every engine by its name, those that cannot be used now included.
+
+    Each `extra` is a `module:factory` that makes one more; `models` is where weights lie, by default this user's
+    folder. Raises ConfigError for an extra that does not name a factory of an engine.
     """
+    models = models or ModelsFolder.of(Config())
     every: list[Engine] = [ClassicEngine(), *(_load(each) for each in extra)]
     return {engine.info.name: engine for engine in every}
 
 
+def choose(known: Mapping[str, Engine], order: Sequence[str] = AUTO) -> Choice:
+    """Return the first engine of `order` that is known and can be used; its last one whatever happens."""
+    *better, last = [known[name] for name in order if name in known]
+    passed_over: list[str] = []
+    for engine in better:
+        if not engine.info.unavailable:
+            break
+        passed_over.append(engine.info.name)
+    else:
+        engine = last
+    why = f"{', '.join(passed_over)} cannot be used here: roto doctor says why" if passed_over else ""
+    return Choice(engine, why)
+
+
 def find(name: str, known: Mapping[str, Engine] | None = None) -> Engine:
-    """Return the engine of a name among `known`, or else among those built in; "" and "auto" mean classic.
+    """Return the engine of a name among `known`, or else among those built in; "" and "auto" leave the choice to us.
 
     Raises UnknownError, naming the engines there are.
     """
     there = engines() if known is None else known
-    engine = there.get(_DEFAULT if name in _MEANS_DEFAULT else name)
+    if name in _MEANS_AUTO:
+        return choose(there).engine
+    engine = there.get(name)
     if engine is None:
         raise UnknownError(f"there is no engine '{name}': choose one of {', '.join(sorted(there))}")
     return engine

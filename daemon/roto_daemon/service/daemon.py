@@ -69,6 +69,8 @@ class DaemonServicer(daemon_pb2_grpc.DaemonServiceServicer):
                 needs_weights=each["needs_weights"],
                 unavailable=each["unavailable"],
                 is_default=each["is_default"],
+                weights=each["weights"],
+                why_default=each["why_default"],
             )
             for each in await self._sessions.engines()
         ]

@@ -19,6 +19,7 @@ from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from roto_daemon.checkpoints import ModelsFolder
 from roto_daemon.config import Config, split_address
 from roto_daemon.errors import ConfigError
 from roto_daemon.service.daemon import DaemonServicer
@@ -57,12 +58,14 @@ class RunningDaemon:
 async def running_daemon(config: Config) -> AsyncIterator[RunningDaemon]:
     """Run a daemon for the time of the context.
 
-    Raises ConfigError when the address cannot be bound or lies beyond loopback without `allow_remote`.
+    Raises ConfigError when the address cannot be bound or lies beyond loopback without `allow_remote`, and for a
+    policy of the models folder that cannot be followed.
     """
     _require_local(config)
+    ModelsFolder.of(config)  # its policy stops the daemon here, where somebody reads why, and not its workers
     with _state_folder(config) as folder:
-        engine = WorkerProcess("engine", config.step_deadline_s, config.extra_engines)
-        fitter = WorkerProcess("fit", config.step_deadline_s, config.extra_engines)
+        engine = WorkerProcess("engine", config)
+        fitter = WorkerProcess("fit", config)
         sessions = Sessions(config, folder, engine, fitter)
         server = _server(config)
         await _add_services(server, config, sessions)

@@ -47,7 +47,12 @@ class SessionServicer(sessions_pb2_grpc.SessionServiceServicer):
     async def OpenSession(self, request: pb.OpenSessionRequest, context: Context) -> pb.OpenSessionResponse:
         """Start a session."""
         session = await self._sessions.open_session(request.plate_id, request.engine)
-        return pb.OpenSessionResponse(session_id=session.session_id, engine=session.engine)
+        return pb.OpenSessionResponse(
+            session_id=session.session_id,
+            engine=session.engine,
+            weights=session.weights,
+            why_default=session.why_default,
+        )
 
     @answered
     async def CloseSession(self, request: pb.CloseSessionRequest, context: Context) -> pb.CloseSessionResponse:
@@ -143,7 +148,10 @@ class SessionServicer(sessions_pb2_grpc.SessionServiceServicer):
         roto = self._sessions.session(request.session_id).roto()
         roto = roto if request.layers else baked(roto)
         return pb.GetShapesResponse(
-            plate=wire.plate_to_wire(roto.plate), shapes=[wire.shape_to_wire(shape) for shape in roto.shapes]
+            plate=wire.plate_to_wire(roto.plate),
+            shapes=[wire.shape_to_wire(shape) for shape in roto.shapes],
+            engine=roto.made_by.engine if roto.made_by else "",
+            weights=roto.made_by.weights if roto.made_by else "",
         )
 
     @answered

@@ -7,6 +7,7 @@ for rests until the daemon asks for more. The process ends when the daemon is go
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import queue
@@ -16,6 +17,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from roto_daemon.config import load
 from roto_daemon.errors import FrameDamagedError, FrameMissingError, RotoError
 from roto_daemon.workers import pipe
 from roto_daemon.workers.memory import reuse_memory
@@ -103,7 +105,7 @@ def _listen(stream: BinaryIO, inbox: queue.SimpleQueue[pipe.Message]) -> None:
 
 
 def main() -> None:
-    """Run until the daemon closes the pipe. Arguments: further engines as module:factory."""
+    """Run until the daemon closes the pipe. The one argument holds the daemon's settings as JSON."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     reuse_memory()
     outbox = os.fdopen(os.dup(1), "wb")
@@ -111,7 +113,7 @@ def main() -> None:
     inbox: queue.SimpleQueue[pipe.Message] = queue.SimpleQueue()
     listener = threading.Thread(target=_listen, args=(sys.stdin.buffer, inbox), daemon=True)
     listener.start()
-    loop = _Loop(Worker(sys.argv[1:]), inbox, outbox)
+    loop = _Loop(Worker(load(None, {}, json.loads(sys.argv[1])).config), inbox, outbox)
     loop.greet()
     while True:
         loop.turn()

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import json
 import logging
 import os
 import sys
 import time
-from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator
+from dataclasses import asdict, dataclass, field
 
 from roto_daemon import errors
+from roto_daemon.config import Config
 from roto_daemon.errors import RotoError, WorkerError
 from roto_daemon.workers import pipe
 
@@ -50,10 +52,10 @@ class _Call:
 class WorkerProcess:
     """One worker process, kept alive. Use it from one event loop."""
 
-    def __init__(self, name: str, step_deadline_s: float, extra_engines: Sequence[str] = ()) -> None:
+    def __init__(self, name: str, config: Config) -> None:
         self._name = name
-        self._step_deadline_s = step_deadline_s
-        self._command = [sys.executable, "-m", "roto_daemon.workers.child", *extra_engines]
+        self._step_deadline_s = config.step_deadline_s
+        self._command = [sys.executable, "-m", "roto_daemon.workers.child", json.dumps(asdict(config))]
         self._ids = itertools.count(1)
         self._calls: dict[int, _Call] = {}
         self._process: asyncio.subprocess.Process | None = None

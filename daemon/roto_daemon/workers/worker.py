@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import collections
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from roto_daemon.checkpoints import ModelsFolder
+from roto_daemon.config import Config
 from roto_daemon.engines import Direction, EnginePrompt, EngineSession, Matte, TrackedFrame
-from roto_daemon.engines.registry import engines, find
+from roto_daemon.engines.registry import choose, engines, find
 from roto_daemon.errors import UnavailableError
 from roto_daemon.fitting import FitReport, FitResult, fit_shapes, refit_shapes
 from roto_daemon.fitting.raster import coverage
@@ -68,8 +70,8 @@ class _Live:
 class Worker:
     """Carries out orders, one step at a time, in one thread."""
 
-    def __init__(self, extra_engines: Sequence[str] = ()) -> None:
-        self._engines = engines(extra_engines)
+    def __init__(self, config: Config) -> None:
+        self._engines = engines(config.extra_engines, ModelsFolder.of(config))
         self._sessions: collections.OrderedDict[str, _Live] = collections.OrderedDict()
         self._answers: dict[str, Callable[[Message], Message]] = {
             "engines": self._list_engines,
@@ -91,7 +93,7 @@ class Worker:
 
     def _list_engines(self, args: Message) -> Message:
         infos = [engine.info for engine in self._engines.values()]
-        default = find("", self._engines).info.name
+        chosen = choose(self._engines)
         return {
             "engines": [
                 {
@@ -101,7 +103,8 @@ class Worker:
                     "needs_weights": info.needs_weights,
                     "weights": info.weights,
                     "unavailable": info.unavailable,
-                    "is_default": info.name == default,
+                    "is_default": info.name == chosen.engine.info.name,
+                    "why_default": chosen.why if info.name == chosen.engine.info.name else "",
                 }
                 for info in infos
             ]

@@ -24,15 +24,15 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aroto_proto/v1/daemon.proto\x12\x07roto.v1\"*\n\nApiVersion\x12\r\n\x05major\x18\x01 \x01(\r\x12\r\n\x05minor\x18\x02 \x01(\r\"@\n\x0cHelloRequest\x12 \n\x03\x61pi\x18\x01 \x01(\x0b\x32\x13.roto.v1.ApiVersion\x12\x0e\n\x06\x63lient\x18\x02 \x01(\t\"m\n\x06Limits\x12\x15\n\rmessage_bytes\x18\x01 \x01(\x04\x12\x13\n\x0b\x63hunk_bytes\x18\x02 \x01(\x04\x12\x14\n\x0c\x66rame_pixels\x18\x03 \x01(\x04\x12\x10\n\x08sessions\x18\x04 \x01(\r\x12\x0f\n\x07objects\x18\x05 \x01(\r\"\x88\x01\n\rHelloResponse\x12 \n\x03\x61pi\x18\x01 \x01(\x0b\x32\x13.roto.v1.ApiVersion\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x11\n\tdaemon_id\x18\x03 \x01(\t\x12\x1f\n\x06limits\x18\x04 \x01(\x0b\x32\x0f.roto.v1.Limits\x12\x10\n\x08\x66\x65\x61tures\x18\x05 \x03(\t\"\x14\n\x12ListEnginesRequest\"\x8b\x01\n\x06\x45ngine\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12$\n\x07prompts\x18\x03 \x03(\x0e\x32\x13.roto.v1.PromptKind\x12\x15\n\rneeds_weights\x18\x04 \x01(\x08\x12\x13\n\x0bunavailable\x18\x05 \x01(\t\x12\x12\n\nis_default\x18\x06 \x01(\x08\"7\n\x13ListEnginesResponse\x12 \n\x07\x65ngines\x18\x01 \x03(\x0b\x32\x0f.roto.v1.Engine*l\n\nPromptKind\x12\x1b\n\x17PROMPT_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12PROMPT_KIND_POINTS\x10\x01\x12\x13\n\x0fPROMPT_KIND_BOX\x10\x02\x12\x14\n\x10PROMPT_KIND_MASK\x10\x03\x32\x91\x01\n\rDaemonService\x12\x36\n\x05Hello\x12\x15.roto.v1.HelloRequest\x1a\x16.roto.v1.HelloResponse\x12H\n\x0bListEngines\x12\x1b.roto.v1.ListEnginesRequest\x1a\x1c.roto.v1.ListEnginesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aroto_proto/v1/daemon.proto\x12\x07roto.v1\"*\n\nApiVersion\x12\r\n\x05major\x18\x01 \x01(\r\x12\r\n\x05minor\x18\x02 \x01(\r\"@\n\x0cHelloRequest\x12 \n\x03\x61pi\x18\x01 \x01(\x0b\x32\x13.roto.v1.ApiVersion\x12\x0e\n\x06\x63lient\x18\x02 \x01(\t\"m\n\x06Limits\x12\x15\n\rmessage_bytes\x18\x01 \x01(\x04\x12\x13\n\x0b\x63hunk_bytes\x18\x02 \x01(\x04\x12\x14\n\x0c\x66rame_pixels\x18\x03 \x01(\x04\x12\x10\n\x08sessions\x18\x04 \x01(\r\x12\x0f\n\x07objects\x18\x05 \x01(\r\"\x88\x01\n\rHelloResponse\x12 \n\x03\x61pi\x18\x01 \x01(\x0b\x32\x13.roto.v1.ApiVersion\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x11\n\tdaemon_id\x18\x03 \x01(\t\x12\x1f\n\x06limits\x18\x04 \x01(\x0b\x32\x0f.roto.v1.Limits\x12\x10\n\x08\x66\x65\x61tures\x18\x05 \x03(\t\"\x14\n\x12ListEnginesRequest\"\xb1\x01\n\x06\x45ngine\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12$\n\x07prompts\x18\x03 \x03(\x0e\x32\x13.roto.v1.PromptKind\x12\x15\n\rneeds_weights\x18\x04 \x01(\x08\x12\x13\n\x0bunavailable\x18\x05 \x01(\t\x12\x12\n\nis_default\x18\x06 \x01(\x08\x12\x0f\n\x07weights\x18\x07 \x01(\t\x12\x13\n\x0bwhy_default\x18\x08 \x01(\t\"7\n\x13ListEnginesResponse\x12 \n\x07\x65ngines\x18\x01 \x03(\x0b\x32\x0f.roto.v1.Engine*l\n\nPromptKind\x12\x1b\n\x17PROMPT_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12PROMPT_KIND_POINTS\x10\x01\x12\x13\n\x0fPROMPT_KIND_BOX\x10\x02\x12\x14\n\x10PROMPT_KIND_MASK\x10\x03\x32\x91\x01\n\rDaemonService\x12\x36\n\x05Hello\x12\x15.roto.v1.HelloRequest\x1a\x16.roto.v1.HelloResponse\x12H\n\x0bListEngines\x12\x1b.roto.v1.ListEnginesRequest\x1a\x1c.roto.v1.ListEnginesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'roto_proto.v1.daemon_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PROMPTKIND']._serialized_start=620
-  _globals['_PROMPTKIND']._serialized_end=728
+  _globals['_PROMPTKIND']._serialized_start=658
+  _globals['_PROMPTKIND']._serialized_end=766
   _globals['_APIVERSION']._serialized_start=39
   _globals['_APIVERSION']._serialized_end=81
   _globals['_HELLOREQUEST']._serialized_start=83
@@ -44,9 +44,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTENGINESREQUEST']._serialized_start=399
   _globals['_LISTENGINESREQUEST']._serialized_end=419
   _globals['_ENGINE']._serialized_start=422
-  _globals['_ENGINE']._serialized_end=561
-  _globals['_LISTENGINESRESPONSE']._serialized_start=563
-  _globals['_LISTENGINESRESPONSE']._serialized_end=618
-  _globals['_DAEMONSERVICE']._serialized_start=731
-  _globals['_DAEMONSERVICE']._serialized_end=876
+  _globals['_ENGINE']._serialized_end=599
+  _globals['_LISTENGINESRESPONSE']._serialized_start=601
+  _globals['_LISTENGINESRESPONSE']._serialized_end=656
+  _globals['_DAEMONSERVICE']._serialized_start=769
+  _globals['_DAEMONSERVICE']._serialized_end=914
 # @@protoc_insertion_point(module_scope)

@@ -212,6 +212,8 @@ class Engine(_message.Message):
     NEEDS_WEIGHTS_FIELD_NUMBER: _builtins.int
     UNAVAILABLE_FIELD_NUMBER: _builtins.int
     IS_DEFAULT_FIELD_NUMBER: _builtins.int
+    WEIGHTS_FIELD_NUMBER: _builtins.int
+    WHY_DEFAULT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The name to ask for."""
     title: _builtins.str
@@ -222,6 +224,10 @@ class Engine(_message.Message):
     """Why it cannot be used now and what would make it usable; empty when it can."""
     is_default: _builtins.bool
     """Whether it is used when none is asked for."""
+    weights: _builtins.str
+    """Which weights it works with: file, begin of its SHA-256, licence; empty when it has none."""
+    why_default: _builtins.str
+    """Of the default: which engines before it cannot be used here; empty when it is the first choice."""
     @_builtins.property
     def prompts(self) -> _containers.RepeatedScalarFieldContainer[Global___PromptKind.ValueType]:
         """The prompts it understands."""
@@ -235,10 +241,12 @@ class Engine(_message.Message):
         needs_weights: _builtins.bool = ...,
         unavailable: _builtins.str = ...,
         is_default: _builtins.bool = ...,
+        weights: _builtins.str = ...,
+        why_default: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_default", b"is_default", "name", b"name", "needs_weights", b"needs_weights", "prompts", b"prompts", "title", b"title", "unavailable", b"unavailable"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_default", b"is_default", "name", b"name", "needs_weights", b"needs_weights", "prompts", b"prompts", "title", b"title", "unavailable", b"unavailable", "weights", b"weights", "why_default", b"why_default"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

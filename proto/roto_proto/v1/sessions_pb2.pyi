@@ -142,19 +142,27 @@ class OpenSessionResponse(_message.Message):
 
     SESSION_ID_FIELD_NUMBER: _builtins.int
     ENGINE_FIELD_NUMBER: _builtins.int
+    WEIGHTS_FIELD_NUMBER: _builtins.int
+    WHY_DEFAULT_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """How later calls name it."""
     engine: _builtins.str
     """The engine that will work."""
+    weights: _builtins.str
+    """Which weights it works with, as in Engine."""
+    why_default: _builtins.str
+    """Where the choice was left to the daemon: which engines before it cannot be used here; else empty."""
     def __init__(
         self,
         *,
         session_id: _builtins.str = ...,
         engine: _builtins.str = ...,
+        weights: _builtins.str = ...,
+        why_default: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["engine", b"engine", "session_id", b"session_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["engine", b"engine", "session_id", b"session_id", "weights", b"weights", "why_default", b"why_default"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -873,6 +881,12 @@ class GetShapesResponse(_message.Message):
 
     PLATE_FIELD_NUMBER: _builtins.int
     SHAPES_FIELD_NUMBER: _builtins.int
+    ENGINE_FIELD_NUMBER: _builtins.int
+    WEIGHTS_FIELD_NUMBER: _builtins.int
+    engine: _builtins.str
+    """The engine whose mattes they were fitted to."""
+    weights: _builtins.str
+    """The weights that it worked with, as in Engine."""
     @_builtins.property
     def plate(self) -> _values_pb2.Plate:
         """The plate they belong to."""
@@ -886,10 +900,12 @@ class GetShapesResponse(_message.Message):
         *,
         plate: _values_pb2.Plate | None = ...,
         shapes: _abc.Iterable[_values_pb2.Shape] | None = ...,
+        engine: _builtins.str = ...,
+        weights: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["plate", b"plate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["plate", b"plate", "shapes", b"shapes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["engine", b"engine", "plate", b"plate", "shapes", b"shapes", "weights", b"weights"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

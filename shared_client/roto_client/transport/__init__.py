@@ -21,6 +21,7 @@ from roto_client.results import (
     FitOrder,
     Matte,
     OpenedPlate,
+    OpenedSession,
     TrackEvent,
     UploadFrame,
 )
@@ -72,8 +73,8 @@ class Transport(Protocol):
     def close_plate(self, plate_id: str) -> None:
         """Forget a plate."""
 
-    def open_session(self, plate_id: str, engine: str = "") -> tuple[str, str]:
-        """Start a session; return its id and the name of the engine that will work."""
+    def open_session(self, plate_id: str, engine: str = "") -> OpenedSession:
+        """Start a session; return it with the engine that will work."""
 
     def close_session(self, session_id: str) -> None:
         """End a session."""

@@ -32,6 +32,7 @@ from roto_client.results import (
     LookFirst,
     Matte,
     OpenedPlate,
+    OpenedSession,
     Progress,
     TrackEvent,
     UploadFrame,
@@ -51,7 +52,7 @@ from roto_proto.v1 import (
     values_pb2,
 )
 from roto_shapes.prompt import Prompt
-from roto_shapes.shape import Roto, Shape
+from roto_shapes.shape import MadeBy, Roto, Shape
 from roto_shapes.shot import FrameRange, Plate, PlatePath
 
 _OPTIONS_SINCE = (1, 1)
@@ -182,6 +183,8 @@ class GrpcTransport:
                 needs_weights=each.needs_weights,
                 unavailable=each.unavailable,
                 is_default=each.is_default,
+                weights=each.weights,
+                why_default=each.why_default,
             )
             for each in answer.engines
         )
@@ -214,11 +217,11 @@ class GrpcTransport:
         """Forget a plate."""
         self._ask(self._plates.ClosePlate, plates_pb2.ClosePlateRequest(plate_id=plate_id))
 
-    def open_session(self, plate_id: str, engine: str = "") -> tuple[str, str]:
-        """Start a session; return its id and the name of the engine that will work."""
+    def open_session(self, plate_id: str, engine: str = "") -> OpenedSession:
+        """Start a session; return it with the engine that will work."""
         request = sessions_pb2.OpenSessionRequest(plate_id=plate_id, engine=engine)
         answer = self._ask(self._sessions.OpenSession, request)
-        return answer.session_id, answer.engine
+        return OpenedSession(answer.session_id, answer.engine, answer.weights, answer.why_default)
 
     def close_session(self, session_id: str) -> None:
         """End a session."""
@@ -300,7 +303,8 @@ class GrpcTransport:
         """Return the shapes of a session in paint order."""
         answer = self._ask(self._sessions.GetShapes, sessions_pb2.GetShapesRequest(session_id=session_id, layers=True))
         with _readable():
-            return Roto(wire.plate_from_wire(answer.plate), tuple(map(wire.shape_from_wire, answer.shapes)))
+            made_by = MadeBy(answer.engine, answer.weights) if answer.engine else None
+            return Roto(wire.plate_from_wire(answer.plate), tuple(map(wire.shape_from_wire, answer.shapes)), made_by)
 
     def set_shapes(self, session_id: str, object_id: int, shapes: Sequence[Shape]) -> None:
         """Replace the shapes of an object by the artist's."""

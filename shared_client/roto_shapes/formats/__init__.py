@@ -49,13 +49,13 @@ def write_roto(roto: Roto, path: AnyPath) -> tuple[str, ...]:
 
 
 def _export_json(roto: Roto) -> Export:
-    sink = JsonSink(roto.plate)
+    sink = JsonSink(roto.plate, roto.made_by)
     draw(roto, sink)
     return Export(sink.text())
 
 
 def _export_nuke(roto: Roto) -> Export:
-    sink = NukeSink(roto.plate)
+    sink = NukeSink(roto.plate, made_by=roto.made_by)
     draw(roto, sink)
     return Export(sink.text(), sink.notes)
 

@@ -19,7 +19,7 @@ from roto_shapes.curve import Point, distance_outside, flatten, interpolate, nuk
 from roto_shapes.layers import MOST_FRAMES as _MOST_FRAMES
 from roto_shapes.layers import Placement, evaluate_on_plate, placement
 from roto_shapes.rekey import linear_to_smooth
-from roto_shapes.shape import ControlPoint, Interpolation, Layer, LayerKeyframe, Shape, ShapeKeyframe
+from roto_shapes.shape import ControlPoint, Interpolation, Layer, LayerKeyframe, MadeBy, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate
 from roto_shapes.sink import RecordingSink
 
@@ -65,6 +65,9 @@ _EXACT_FRAMES = 2**24
 _LAYER_REACH_PX = 1000.0
 """How far from a layer's pivot its turn and scale keep the bound: half of a 2K plate."""
 
+_LABEL_MARKUP = re.compile(r"[^\w .,:()/+-]", re.ASCII)
+"""What Tcl or Nuke's labels might read as more than a letter."""
+
 _REACH_PX = 1.0
 """How far a hole may reach out before the artist is told: less disappears in the soft edge."""
 
@@ -78,8 +81,9 @@ class NukeSink:
     `end_shape` raises ValueError for an open shape, which makes no matte, and for numbers beyond Nuke's.
     """
 
-    def __init__(self, plate: Plate, node_name: str = "Rotolink1") -> None:
+    def __init__(self, plate: Plate, node_name: str = "Rotolink1", made_by: Optional[MadeBy] = None) -> None:
         self._plate = plate
+        self._made_by = made_by
         self._node_name = node_name
         self._recording = RecordingSink()
         self._elements: list[_Element] = []
@@ -130,6 +134,12 @@ class NukeSink:
         format_name = f"rotolink_{width}x{height}" + ("" if aspect == "1" else f"_{_legal(aspect)}")
         elements = "".join(f"\n{block.text}" for block in reversed(self._blocks()))
         centre = f"{_number(width / 2)} {_number(height / 2)}"
+        # Shown below the node's name and saved with it. Of an engine without weights there is nothing to answer for.
+        label = (
+            f' label "{_LABEL_MARKUP.sub("_", str(self._made_by))}"\n'
+            if self._made_by and self._made_by.weights
+            else ""
+        )
         return (
             "set cut_paste_input [stack 0]\n"
             f"version {SCRIPT_VERSION}\n"
@@ -148,6 +158,7 @@ class NukeSink:
             f"    {{a}}{elements}}}}}}}}}\n"
             f"{NODE_TAIL}\n"
             f" name {_legal(self._node_name)}\n"
+            f"{label}"
             " selected true\n"
             " xpos 0\n"
             " ypos 0\n"

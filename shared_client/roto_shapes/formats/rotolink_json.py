@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, NoReturn, Optional
 
 from roto_shapes.rekey import plain_to_smooth
-from roto_shapes.shape import RGB, ControlPoint, Interpolation, Layer, LayerKeyframe, Roto, Shape, ShapeKeyframe
+from roto_shapes.shape import RGB, ControlPoint, Interpolation, Layer, LayerKeyframe, MadeBy, Roto, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate
 from roto_shapes.sink import RecordingSink
 
@@ -41,8 +41,9 @@ _QUOTE_LENGTH = 40
 class JsonSink:
     """Gathers shapes and gives them as one JSON text."""
 
-    def __init__(self, plate: Plate) -> None:
+    def __init__(self, plate: Plate, made_by: Optional[MadeBy] = None) -> None:
         self._plate = plate
+        self._made_by = made_by
         self._recording = RecordingSink()
 
     def begin_shape(self, shape: Shape) -> None:
@@ -69,6 +70,8 @@ class JsonSink:
         shapes_drawn = self._recording.shapes
         layers = tuple(dict.fromkeys(shape.layer for shape in shapes_drawn if shape.layer is not None))
         head = {**_head(self._plate), **(_layers_head(layers) if layers else {})}
+        if self._made_by is not None:
+            head["made_by"] = {"engine": self._made_by.engine, "weights": self._made_by.weights}
         lines = ["{", *(f'"{key}": {_compact(value)},' for key, value in head.items())]
         shapes = ",\n".join(_shape_text(shape) for shape in self._recording.shapes)
         lines.append(f'"shapes": [\n{shapes}\n]' if shapes else '"shapes": []')
@@ -100,13 +103,13 @@ def read_roto(text: str) -> Roto:
     _require_version(root)
     plate = _read_plate(root)
     items = _list(_need(root, "shapes", ""), "shapes")
-    layers = _read_layers(root)
+    made_by, layers = _read_made_by(root), _read_layers(root)
     shapes = [
         _on_layer(_read_shape(item, f"shapes[{n}]", plate), item, f"shapes[{n}]", layers)
         for n, item in enumerate(items)
     ]
     try:
-        roto = Roto(plate, tuple(shapes))
+        roto = Roto(plate, tuple(shapes), made_by)
     except ValueError as error:
         _refuse("shapes:", str(error))
     return replace(roto, shapes=tuple(_in_paint_order(shapes, root.get("combine", "order"))))
@@ -244,6 +247,14 @@ def _read_frames(root: dict[str, Any], facts: dict[str, Any]) -> FrameRange:
         if key in facts and _frame(facts[key], f"plate.{key}") != frame:
             _refuse(f"plate.{key}", f"is {facts[key]}, and the {key} of 'frames' is {frame}: they must agree")
     return FrameRange(min(frames), max(frames))
+
+
+def _read_made_by(root: dict[str, Any]) -> Optional[MadeBy]:
+    if "made_by" not in root:
+        return None
+    facts = _object(root["made_by"], "made_by")
+    engine, weights = (_text(facts.get(key, ""), f"made_by.{key}") for key in ("engine", "weights"))
+    return MadeBy(engine, weights)
 
 
 def _read_shape(item: object, place: str, plate: Plate) -> Shape:

@@ -36,6 +36,9 @@ class Refusal(NamedTuple):
     name: Optional[str] = None
 
 
+BIG_WEIGHTS = "big.pt 0123456789ab (MIT)"
+
+
 class StandInDaemon(
     daemon_pb2_grpc.DaemonServiceServicer,
     plates_pb2_grpc.PlateServiceServicer,
@@ -57,6 +60,7 @@ class StandInDaemon(
         self.opened: list[plates_pb2.PathSource] = []
         self.sessions: dict[str, str] = {}
         self.prompts: dict[int, Prompt] = {}
+        self.engines: dict[str, tuple[str, str]] = {}
         self.objects: dict[tuple[str, str], int] = {}
         self.shapes: list[Shape] = []
         self.fits: list[sessions_pb2.FitShapesRequest] = []
@@ -87,9 +91,19 @@ class StandInDaemon(
         kinds: Any = [points, from_the_future]
         return daemon_pb2.ListEnginesResponse(
             engines=[
-                daemon_pb2.Engine(name="disc", title="A disc", prompts=kinds, is_default=True),
                 daemon_pb2.Engine(
-                    name="big", title="A model", needs_weights=True, unavailable="Its weights are missing."
+                    name="disc",
+                    title="A disc",
+                    prompts=kinds,
+                    is_default=True,
+                    why_default="big cannot be used here",
+                ),
+                daemon_pb2.Engine(
+                    name="big",
+                    title="A model",
+                    needs_weights=True,
+                    unavailable="Its weights are missing.",
+                    weights=BIG_WEIGHTS,
                 ),
             ]
         )
@@ -156,7 +170,12 @@ class StandInDaemon(
         assert request.plate_id in self.plates
         session_id = f"session-{len(self.calls)}"
         self.sessions[session_id] = request.plate_id
-        return sessions_pb2.OpenSessionResponse(session_id=session_id, engine=request.engine or "disc")
+        if request.engine == "big":
+            self.engines[session_id] = ("big", BIG_WEIGHTS)
+            return sessions_pb2.OpenSessionResponse(session_id=session_id, engine="big", weights=BIG_WEIGHTS)
+        self.engines[session_id] = ("disc", "")
+        why = "" if request.engine else "big cannot be used here"
+        return sessions_pb2.OpenSessionResponse(session_id=session_id, engine="disc", why_default=why)
 
     def CloseSession(
         self, request: sessions_pb2.CloseSessionRequest, context: grpc.ServicerContext
@@ -265,7 +284,10 @@ class StandInDaemon(
     ) -> sessions_pb2.GetShapesResponse:
         self._begin("GetShapes", context)
         shapes = map(wire.shape_to_wire, self.shapes)
-        return sessions_pb2.GetShapesResponse(plate=wire.plate_to_wire(self.plate), shapes=shapes)
+        engine, weights = self.engines[request.session_id]
+        return sessions_pb2.GetShapesResponse(
+            plate=wire.plate_to_wire(self.plate), shapes=shapes, engine=engine, weights=weights
+        )
 
     def SetShapes(
         self, request: sessions_pb2.SetShapesRequest, context: grpc.ServicerContext
