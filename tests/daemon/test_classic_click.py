@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from roto_daemon.engines import EnginePrompt, Matte, Picture
 from roto_daemon.engines.classic import ClassicEngine
-from roto_daemon.engines.classic.track import Packed
 from roto_daemon.engines.classic.working import Scale
+from roto_daemon.engines.track import Packed
 from roto_daemon.errors import PromptError
 from roto_shapes.shot import FrameRange
 

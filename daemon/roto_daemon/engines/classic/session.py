@@ -13,9 +13,10 @@ from roto_daemon.engines.classic.alpha import matte_of
 from roto_daemon.engines.classic.click import Seed, corrected, object_at, object_in
 from roto_daemon.engines.classic.cut import EDGE, signed_distance, soften
 from roto_daemon.engines.classic.motion import Motion, Step
-from roto_daemon.engines.classic.prompts import box_of, checked_mask, is_empty, seeds_of
-from roto_daemon.engines.classic.track import Known, Packed, Prompted, Stated, Track
+from roto_daemon.engines.classic.stated import Prompted, Stated
 from roto_daemon.engines.classic.working import Field, Scale, View
+from roto_daemon.engines.prompts import check_points, checked_mask, clipped_box, is_empty, require_frame
+from roto_daemon.engines.track import Known, Packed, Track
 from roto_daemon.errors import PromptError
 from roto_shapes.shot import FrameRange
 
@@ -32,7 +33,7 @@ class ClassicSession:
     def __init__(self, source: FrameSource) -> None:
         self._source = source
         self._scale = Scale(*source.size)
-        self._tracks: dict[int, Track] = {}
+        self._tracks: dict[int, Track[Prompted]] = {}
 
     def set_prompt(self, object_id: int, frame: int, prompt: EnginePrompt) -> TrackedFrame:
         """Replace all that is pointed at for an object on a frame, and return the object there.
@@ -40,7 +41,7 @@ class ClassicSession:
         Clicks count in their order. A mask is taken as it is, a box beside it is ignored; without either the
         clicks correct what was tracked there, or else the first click on the object finds it.
         """
-        self._require(frame)
+        require_frame(frame, self._source.frames)
         track = self._tracks.get(object_id) or Track()
         if is_empty(prompt):
             if track.prompted.pop(frame, None):
@@ -55,18 +56,14 @@ class ClassicSession:
         self, object_id: int, frames: FrameRange, direction: Direction
     ) -> Generator[TrackedFrame, None, None]:
         """Follow an object through a range, one frame at a time; closing the iterator cancels cleanly."""
-        self._require(frames.first)
-        self._require(frames.last)
-        first, last = (frames.first, frames.last)[:: direction.value]
-        track = self._tracks.get(object_id)
-        start = track.start(first, last, direction) if track else None
-        if track is None or start is None:
-            raise PromptError(f"nothing to follow from frame {first} to {last}: click the object on one of them first")
-        return self._run(track, start, (first, last), direction)
+        require_frame(frames.first, self._source.frames)
+        require_frame(frames.last, self._source.frames)
+        track = self._tracks.get(object_id) or Track()
+        return self._run(track, track.start(frames, direction), frames, direction)
 
     def recall(self, object_id: int, tracked: TrackedFrame) -> None:
         """Restore a frame tracked earlier; a prompt on that frame goes before it."""
-        self._require(tracked.frame)
+        require_frame(tracked.frame, self._source.frames)
         soft = Packed.of(self._scale.shrink(tracked.matte))
         self._tracks.setdefault(object_id, Track()).keep(tracked.frame, Known(soft, tracked.confidence))
 
@@ -78,14 +75,10 @@ class ClassicSession:
         """Free what the session holds."""
         self._tracks.clear()
 
-    def _require(self, frame: int) -> None:
-        if frame not in self._source.frames:
-            raise PromptError(f"frame {frame} is not on the plate: choose one of {self._source.frames}")
-
     def _view(self, frame: int) -> View:
         return self._scale.view(self._source.picture(frame))
 
-    def _shown(self, track: Track, frame: int, picture: Picture | None = None) -> TrackedFrame:
+    def _shown(self, track: Track[Prompted], frame: int, picture: Picture | None = None) -> TrackedFrame:
         """Return a frame as it is known; empty where nothing is. `picture` saves reading it again."""
         known = track.known(frame)
         if known is None:
@@ -99,16 +92,16 @@ class ClassicSession:
             matte = np.where(altered, matte, prompted.stated.full.unpack())
         return TrackedFrame(frame, matte, known.confidence)
 
-    def _answer(self, track: Track, frame: int, prompt: EnginePrompt) -> Prompted:
+    def _answer(self, track: Track[Prompted], frame: int, prompt: EnginePrompt) -> Prompted:
         """Return what a prompt selects; raises PromptError when that is nothing."""
-        seeds = seeds_of(prompt, self._scale)
+        seeds = self._seeds(prompt)
         view = self._view(frame)
         stated, rest = None, seeds
         if prompt.mask is not None:
-            stated = Stated.of(checked_mask(prompt.mask, self._scale), self._scale)
+            stated = Stated.of(checked_mask(prompt.mask, self._source.size, self._scale.shrink), self._scale)
             soft = stated.soft.unpack()
         elif prompt.box is not None:
-            soft = soften(object_in(view, box_of(prompt, self._scale)))
+            soft = soften(object_in(view, self._scale.box(clipped_box(prompt.box, self._source.size))))
         elif frame in track.tracked:
             soft = track.tracked[frame].soft.unpack()
         else:
@@ -119,15 +112,21 @@ class ClassicSession:
             raise PromptError(f"nothing is left of the object on frame {frame}: click on the object as well")
         return Prompted(Known(Packed.of(soft), 1.0), stated)
 
+    def _seeds(self, prompt: EnginePrompt) -> list[Seed]:
+        check_points(prompt, self._source.size, self._scale.factor)
+        places = zip(prompt.points, prompt.foreground, strict=True)
+        return [Seed(*self._scale.place(float(x), float(y)), bool(inside)) for (x, y), inside in places]
+
     def _run(
-        self, track: Track, start: int, ends: tuple[int, int], direction: Direction
+        self, track: Track[Prompted], start: int, frames: FrameRange, direction: Direction
     ) -> Generator[TrackedFrame, None, None]:
-        """Yield the frames from `start` on that lie within the ends, both in travelling order."""
+        """Yield the frames of a range, coming from `start`, in travelling order."""
         step = direction.value
+        first, last = (frames.first, frames.last)[::step]
         motion, ahead = Motion(), dict[int, _Ahead]()
         view, soft = View(np.zeros((*self._scale.shape, 3), np.uint8)), np.zeros(self._scale.shape, np.float32)
-        for frame in range(start, ends[1] + step, step):
-            asked = (frame - ends[0]) * step >= 0
+        for frame in range(start, last + step, step):
+            asked = (frame - first) * step >= 0
             picture = self._source.picture(frame)
             new = self._scale.view(picture)
             known = track.known(frame) if frame == start or frame in track.prompted else None
@@ -143,7 +142,7 @@ class ClassicSession:
                 track.keep(frame, _known(_blended(taken, ahead.pop(frame, None))))
                 yield self._shown(track, frame, picture)
 
-    def _ahead(self, track: Track, frame: int, direction: Direction) -> dict[int, _Ahead]:
+    def _ahead(self, track: Track[Prompted], frame: int, direction: Direction) -> dict[int, _Ahead]:
         """Follow the prompt ahead back to a frame, once the run is near enough; else nothing."""
         prompt = track.next_prompt(frame, direction)
         if prompt is None or abs(prompt - frame) > _BLEND_FRAMES:

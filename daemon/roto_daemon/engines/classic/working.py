@@ -71,6 +71,12 @@ class Scale:
         rows, columns = self.shape
         return min(int(x / self.factor), columns - 1), min(int(y / self.factor), rows - 1)
 
+    def box(self, box: tuple[float, float, float, float]) -> tuple[int, int, int, int]:
+        """Return a box of left, top, right, bottom in working pixels, the last two excluded."""
+        left, top, right, bottom = box
+        k = self.factor
+        return int(left // k), int(top // k), int(-(-right // k)), int(-(-bottom // k))
+
     def _shrink(self, image: NDArray[_Number]) -> NDArray[_Number]:
         rows, columns = self.shape
         below, beside = rows * self.factor - self.height, columns * self.factor - self.width

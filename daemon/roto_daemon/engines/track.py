@@ -1,14 +1,17 @@
-"""What is known of one object: its prompted and its tracked frames, kept compactly."""
+"""What is known of one object: its prompted and its tracked frames, kept compactly. Every engine keeps it so."""
 
 from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from roto_daemon.engines import Direction, Matte
-from roto_daemon.engines.classic.working import Field, Scale
+from roto_daemon.engines import Direction
+from roto_daemon.errors import PromptError
+from roto_shapes.shot import FrameRange
 
 # Mattes are flat: the quickest setting already packs them a hundredfold.
 _PACKING_LEVEL = 1
@@ -22,12 +25,16 @@ class Packed:
     data: bytes
 
     @classmethod
-    def of(cls, coverage: Field) -> Packed:
-        """Pack coverage 0 to 1."""
-        steps = np.rint(np.clip(coverage, 0, 1) * 255).astype(np.uint8)
+    def of(cls, coverage: NDArray[np.float32]) -> Packed:
+        """Pack coverage 0 to 1; half and more stays half and more, so that a mask survives."""
+        return cls.of_steps(np.rint(np.clip(coverage, 0, 1) * 255).astype(np.uint8))
+
+    @classmethod
+    def of_steps(cls, steps: NDArray[np.uint8]) -> Packed:
+        """Pack coverage that is given in 1/255 steps."""
         return cls((steps.shape[0], steps.shape[1]), zlib.compress(steps.tobytes(), _PACKING_LEVEL))
 
-    def unpack(self) -> Field:
+    def unpack(self) -> NDArray[np.float32]:
         """Return the coverage."""
         steps = np.frombuffer(zlib.decompress(self.data), np.uint8).reshape(self.shape)
         return steps.astype(np.float32) / np.float32(255)
@@ -35,40 +42,28 @@ class Packed:
 
 @dataclass(frozen=True)
 class Known:
-    """The object on one frame at working size."""
+    """The object on one frame, at the size that the engine keeps."""
 
     soft: Packed
     confidence: float
 
 
-@dataclass(frozen=True)
-class Stated:
-    """A mask that the artist gave: where the object still equals it, the mask itself is the matte."""
+class Answered(Protocol):
+    """What came of the artist's prompt on a frame; an engine adds what it needs to go on from there."""
 
-    full: Packed
-    soft: Packed
-    """The same at working size."""
-
-    @classmethod
-    def of(cls, mask: Matte, scale: Scale) -> Stated:
-        """Keep a mask of the plate's size."""
-        full = Packed.of(mask)
-        return cls(full, Packed.of(scale.shrink(full.unpack())))
+    @property
+    def known(self) -> Known:
+        """Return the object on that frame."""
 
 
-@dataclass(frozen=True)
-class Prompted:
-    """What came of the artist's prompt on a frame."""
-
-    known: Known
-    stated: Stated | None
+AnAnswer = TypeVar("AnAnswer", bound=Answered)
 
 
 @dataclass
-class Track:
+class Track(Generic[AnAnswer]):
     """One object's frames."""
 
-    prompted: dict[int, Prompted] = field(default_factory=dict)
+    prompted: dict[int, AnAnswer] = field(default_factory=dict)
     tracked: dict[int, Known] = field(default_factory=dict)
     stale: set[int] = field(default_factory=set)
     """Tracked frames beside a prompt that changed since: no run starts there if it can start elsewhere."""
@@ -91,15 +86,18 @@ class Track:
             if (before is None or each > before) and (after is None or each < after):
                 self.stale.add(each)
 
-    def start(self, first: int, last: int, direction: Direction) -> int | None:
-        """Return the frame that a run from `first` to `last`, in travelling order, starts from."""
+    def start(self, frames: FrameRange, direction: Direction) -> int:
+        """Return the frame that a run through a range starts from; raises PromptError when there is none."""
         step = direction.value
+        first, last = (frames.first, frames.last)[::step]
         behind = [each for each in self.prompted.keys() | self.tracked.keys() if (first - each) * step >= 0]
         fresh = [each for each in behind if each in self.prompted or each not in self.stale]
         if behind:
             return max(fresh or behind, key=lambda each: each * step)
         ahead = [each for each in self.prompted if (last - each) * step >= 0]
-        return min(ahead, key=lambda each: each * step, default=None)
+        if not ahead:
+            raise PromptError(f"nothing to follow from frame {first} to {last}: click the object on one of them first")
+        return min(ahead, key=lambda each: each * step)
 
     def next_prompt(self, frame: int, direction: Direction) -> int | None:
         """Return the nearest prompted frame beyond a frame, as the run travels."""
