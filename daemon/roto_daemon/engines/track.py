@@ -36,8 +36,11 @@ class Packed:
 
     def unpack(self) -> NDArray[np.float32]:
         """Return the coverage."""
-        steps = np.frombuffer(zlib.decompress(self.data), np.uint8).reshape(self.shape)
-        return steps.astype(np.float32) / np.float32(255)
+        return self.unpack_steps().astype(np.float32) / np.float32(255)
+
+    def unpack_steps(self) -> NDArray[np.uint8]:
+        """Return the coverage in 1/255 steps."""
+        return np.frombuffer(zlib.decompress(self.data), np.uint8).reshape(self.shape)
 
 
 @dataclass(frozen=True)

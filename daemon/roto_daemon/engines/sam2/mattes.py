@@ -1,0 +1,126 @@
+"""Between the network's logits, at a quarter of its side, and mattes of the plate's size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from roto_daemon.engines import Matte
+
+# Smaller holes than this, in cells of the logits, are filled: the package's own figure.
+_HOLE_CELLS = 8
+# The value of a filled hole, as the package has it: just on the object.
+_FILLED = 0.1
+# The strength of what is stated and not guessed: as the package encodes a mask that is given.
+STATED = 10.0
+# Radius of the ground that a click always gets, in plate pixels.
+_CLICK_PX = 2
+# A soft edge reaches this many cells beyond the part that changed.
+_SEAM_CELLS = 2
+
+Steps = NDArray[np.uint8]
+"""Coverage of each plate pixel in 1/255: (height, width)."""
+
+
+@dataclass(frozen=True)
+class Click:
+    """A click, in plate pixels, and whether it is on the object."""
+
+    x: float
+    y: float
+    foreground: bool
+
+    def pixel(self, shape: tuple[int, ...]) -> tuple[int, int]:
+        """Return row and column of the pixel under it, of an array over the whole plate that has such a shape."""
+        return min(int(self.y), shape[0] - 1), min(int(self.x), shape[1] - 1)
+
+
+@dataclass(frozen=True)
+class Picked:
+    """The object on a prompted frame, at the plate's size and in the network's terms."""
+
+    steps: Steps
+    logits: NDArray[np.float32]
+
+
+def steps_of(logits: torch.Tensor, size: tuple[int, int]) -> Steps:
+    """Return the coverage of a plate of `size` (width, height) that logits (1, 1, h, w) mean.
+
+    Half coverage lies where the enlarged logits are 0: pixels are on the object exactly where the package says so,
+    and the outline between them is good to a fraction of a pixel. Nothing is left of an object without a pixel of
+    half coverage.
+    """
+    whole = _filled(logits.float())
+    large = functional.interpolate(whole, size[::-1], mode="bilinear", align_corners=False)[0, 0]
+    inside = large > 0
+    steps = large.sigmoid().mul_(255).round_()
+    steps = torch.where(inside, steps.clamp(min=128), steps.clamp(max=127)) * inside.any()
+    return np.asarray(steps.to(torch.uint8).cpu().numpy(), np.uint8)
+
+
+def steps_in(matte: Matte) -> Steps:
+    """Return the coverage of a matte; half stays half and more."""
+    return np.rint(np.clip(matte, 0, 1) * 255).astype(np.uint8)
+
+
+def corrected(before: Picked, guess: Picked, click: Click, others: list[Click]) -> Picked:
+    """Return the object after one more click: the part of the guess that it touches is taken over, all else stays.
+
+    That part is the connected one under the click whose pixels change to the click's kind. `others` are the clicks
+    of the other kind; they keep the ground they stand on.
+    """
+    was, now = before.steps > 127, guess.steps > 127  # noqa: PLR2004 - half coverage
+    shape = was.shape
+    changed = ((was != now) & (now == click.foreground)).astype(np.uint8)
+    for other in others:
+        changed[_dot(other, shape)] = 0
+    _, labels = cv2.connectedComponents(changed, connectivity=8)
+    label = labels[click.pixel(shape)]
+    part = (labels == label) & (label > 0)
+    dot = _dot(click, shape)
+    reach = _grown(part, max(1, round(_SEAM_CELLS * shape[1] / before.logits.shape[1])))
+    reach &= part | (changed == 0)
+    for other in others:
+        reach &= ~_dot(other, shape)
+    towards = np.maximum if click.foreground else np.minimum
+    steps = np.where(reach, towards(before.steps, guess.steps), before.steps)
+    steps[dot & ((steps > 127) != click.foreground)] = 255 * click.foreground  # noqa: PLR2004 - half coverage
+    return Picked(steps, _corrected_logits(before, guess, (part, dot), click))
+
+
+def _corrected_logits(
+    before: Picked, guess: Picked, where: tuple[NDArray[np.bool_], NDArray[np.bool_]], click: Click
+) -> NDArray[np.float32]:
+    """Return the same correction in the network's terms."""
+    rows, columns = before.logits.shape
+    part, dot = (cv2.resize(each.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA) for each in where)
+    towards = np.maximum if click.foreground else np.minimum
+    logits = np.where(part > 0, towards(before.logits, guess.logits), before.logits)
+    stated = (dot > 0) & ((logits > 0) != click.foreground)
+    return np.asarray(np.where(stated, STATED if click.foreground else -STATED, logits), np.float32)
+
+
+def _dot(click: Click, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    rows, columns = np.ogrid[: shape[0], : shape[1]]
+    row, column = click.pixel(shape)
+    return np.asarray(np.hypot(columns - column, rows - row) <= _CLICK_PX, bool)
+
+
+def _grown(mask: NDArray[np.bool_], by_px: int) -> NDArray[np.bool_]:
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * by_px + 1, 2 * by_px + 1))
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), kernel) > 0, bool)
+
+
+def _filled(logits: torch.Tensor) -> torch.Tensor:
+    outside = (logits[0, 0] <= 0).to(torch.uint8).cpu().numpy()
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(outside, connectivity=8)
+    holes = [each for each in range(1, count) if stats[each, cv2.CC_STAT_AREA] <= _HOLE_CELLS]
+    if not holes:
+        return logits
+    where = torch.from_numpy(np.isin(labels, holes))[None, None].to(logits.device)
+    return torch.where(where, torch.tensor(_FILLED, device=logits.device), logits)
