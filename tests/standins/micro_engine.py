@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from roto_daemon.engines.sam2 import Sam2Engine
+from roto_daemon.engines.sam2 import OwnFile, Sam2Engine
 
 MICRO = Path(__file__).parents[1] / "micro_sam2"
 
@@ -12,5 +12,5 @@ MICRO = Path(__file__).parents[1] / "micro_sam2"
 def MicroEngine() -> Sam2Engine:  # noqa: N802 - stands where engines' classes stand
     """Return the engine with the weights that the repository keeps."""
     return Sam2Engine(
-        "sam2-micro", "SAM 2 (micro, for tests)", MICRO / "micro.safetensors", MICRO / "micro.yaml", "cpu"
+        "sam2-micro", "SAM 2 (micro, for tests)", OwnFile(MICRO / "micro.safetensors"), MICRO / "micro.yaml", "cpu"
     )

@@ -15,10 +15,10 @@ from typing import Any
 import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
-from safetensors.torch import load_file
 from sam2.sam2_video_predictor import SAM2VideoPredictor, SAM2VideoPredictorVOS
 from torch.nn import functional
 
+from roto_daemon.engines.weights import fit_state, load_state
 from roto_daemon.errors import UnavailableError
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ _OVERRIDES = {
 }
 
 
-class Predictor(SAM2VideoPredictor):  # type: ignore[misc] # sam2 has no types
+class Predictor(SAM2VideoPredictor):
     """The package's predictor, for states that name their `features` and keep their objects apart."""
 
     predicted_iou: torch.Tensor
@@ -93,7 +93,7 @@ class Predictor(SAM2VideoPredictor):  # type: ignore[misc] # sam2 has no types
         return step
 
 
-class CompiledPredictor(Predictor, SAM2VideoPredictorVOS):  # type: ignore[misc] # the same
+class CompiledPredictor(Predictor, SAM2VideoPredictorVOS):
     """The same, compiled by torch: for CUDA."""
 
 
@@ -105,7 +105,7 @@ def load(config: Path | str, weights: Path, device: str, *, compiled: bool = Fal
     """
     place = _place(device)
     predictor = build(config, compiled=compiled and place.type == "cuda")
-    _fill(predictor, weights)
+    fit_state(predictor, load_state(weights), weights)
     if place.type == "cuda" and torch.cuda.get_device_capability(place)[0] >= _AMPERE:
         torch.set_float32_matmul_precision("high")
         torch.backends.cudnn.allow_tf32 = True
@@ -138,12 +138,6 @@ def _place(device: str) -> torch.device:
         usable = ", ".join(name for name, works in there.items() if works)
         raise UnavailableError(f"There is no device '{device}' here: set the device to auto or one of {usable}.")
     return torch.device(device)
-
-
-def _fill(predictor: Predictor, weights: Path) -> None:
-    is_plain = weights.suffix == ".safetensors"
-    state = load_file(weights) if is_plain else torch.load(weights, map_location="cpu", weights_only=True)["model"]
-    predictor.load_state_dict(state)
 
 
 def _as_the_weights(
