@@ -19,7 +19,7 @@ import typer.core
 import typer.main
 from rich.console import Console
 
-from roto_client import arguments, plug_ins, shots_command
+from roto_client import arguments, convert_command, plug_ins, shots_command
 from roto_client.errors import BadInputError, ClientError, FramesUnreadableError
 from roto_client.options import (
     OBJECT,
@@ -32,7 +32,6 @@ from roto_client.options import (
     print_json,
     where,
 )
-from roto_client.outputs import require_place, write_shapes
 from roto_client.prompts_file import read_objects
 from roto_client.report import (
     ProgressBars,
@@ -44,8 +43,7 @@ from roto_client.session import connect
 from roto_client.tracking import ObjectPrompts, TrackOrder, require_outputs
 from roto_client.tracking import track as run_track
 from roto_shapes.fit_options import FitOptions
-from roto_shapes.formats.rotolink_json import MAX_CHARACTERS, read_roto
-from roto_shapes.shape import Interpolation, Roto
+from roto_shapes.shape import Interpolation
 from roto_shapes.shot import FrameRange, PlatePath
 
 _EXIT_CODES = (
@@ -61,11 +59,6 @@ Point at the object on any frame with --click or --box. It is followed from ther
 their start. A daemon must run: roto-daemon serve. Folders for results are made when they are missing.
 
 Example: roto track plate.####.exr --click 1001:640,400 --out hero.nk
-"""
-_EXPORT_HELP = """\
-Write shapes in other formats. No daemon is needed.
-
-Example: roto export hero.json --out hero.nk
 """
 _DOCTOR_HELP = """\
 Say what is installed, which daemon answers, and what it can do.
@@ -488,22 +481,7 @@ def track(  # noqa: PLR0913 - each is an option of the command
 app.command("shots", epilog=_EXIT_CODES, help=shots_command.HELP)(_sentences(shots_command.shots))
 
 
-@app.command(epilog=_EXIT_CODES, help=_EXPORT_HELP)
-@_sentences
-def export(
-    *,
-    shapes: Annotated[str, typer.Argument(metavar="SHAPES.json", help="Shapes in the public JSON.")],
-    out: OutOption,
-    as_json: JsonOption = False,
-) -> None:
-    """Write shapes in other formats."""
-    for path in out:
-        require_place(path)
-    notes = write_shapes(_read_shapes(Path(shapes)), out)
-    if as_json:
-        print_json({"files": out, "notes": notes})
-    else:
-        print_files(out, notes)
+app.command("convert", epilog=_EXIT_CODES, help=convert_command.HELP)(_sentences(convert_command.convert))
 
 
 @app.command(epilog=_EXIT_CODES, help=_DOCTOR_HELP)
@@ -565,14 +543,3 @@ def main() -> None:
             err=True,
         )
         sys.exit(1)
-
-
-def _read_shapes(path: Path) -> Roto:
-    try:
-        if path.stat().st_size > MAX_CHARACTERS:
-            raise BadInputError(f"'{path}' is larger than a file of shapes may be ({MAX_CHARACTERS >> 20} MiB).")
-        return read_roto(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadInputError(f"'{path}' cannot be read: {error.strerror or error}.") from error
-    except ValueError as error:
-        raise BadInputError(f"'{path}' holds no shapes that can be read: {error}.") from error

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from roto_shapes.curve import Point, Segment, evaluate, interpolate, point_on, segments, split
-from roto_shapes.shape import ControlPoint, Layer, Roto, Shape, ShapeKeyframe
+from roto_shapes.shape import ControlPoint, Interpolation, Layer, Roto, Shape, ShapeKeyframe
 
 BAKING_TOLERANCE_PX = 0.05
 """How closely shapes without a layer follow those on one: a tenth of the default fitting bound, unseen in a matte."""
@@ -142,25 +142,51 @@ def bake(shape: Shape, tolerance_px: float = BAKING_TOLERANCE_PX) -> Shape:
         message = f"a layer cannot be baked to a tolerance of {tolerance_px} px: give one above zero"
         raise ValueError(message)
     frames = sorted({key.frame for key in shape.keyframes} | {key.frame for key in layer.keyframes})
-    if frames[-1] - frames[0] > MOST_FRAMES:
-        message = f"shape '{shape.name}' moves over more than {MOST_FRAMES} frames: it cannot be baked"
-        raise ValueError(message)
+    _require_length(shape, frames)
     every = {frame: evaluate(shape, frame) for frame in range(frames[0], frames[-1] + 1)}
     places = {frame: placement(layer, frame) for frame in every}
     if layer.has_perspective:
         tolerance_px /= 2
         every = _subdivided(every, places, tolerance_px, closed=shape.closed)
     truth = {frame: tuple(map(places[frame].point, points)) for frame, points in every.items()}
+    return with_keyframes(replace(shape, layer=None), truth, frames, tolerance_px)
+
+
+def straightened(shape: Shape, tolerance_px: float = BAKING_TOLERANCE_PX) -> Shape:
+    """Return a LINEAR shape without a layer that keeps a motion within a tolerance on every whole frame.
+
+    For hosts that join keyframes by straight lines. All else is as for `bake`.
+    """
+    plain = bake(shape, tolerance_px / 2 if shape.layer is not None else tolerance_px)
+    if plain.interpolation is Interpolation.LINEAR:
+        return plain
+    frames = [key.frame for key in plain.keyframes]
+    _require_length(shape, frames)
+    truth = {frame: evaluate(plain, frame) for frame in range(frames[0], frames[-1] + 1)}
+    allowed_px = tolerance_px / 2 if shape.layer is not None else tolerance_px
+    return with_keyframes(replace(plain, interpolation=Interpolation.LINEAR), truth, frames, allowed_px)
+
+
+def with_keyframes(
+    shape: Shape, truth: Mapping[int, tuple[ControlPoint, ...]], frames: Sequence[int], tolerance_px: float
+) -> Shape:
+    """Return a shape with keyframes on `frames` and wherever its interpolation would stray from the truth by more."""
     locked = {key.frame for key in shape.keyframes if key.locked}
     while True:
         keyframes = tuple(ShapeKeyframe(frame, truth[frame], frame in locked) for frame in frames)
-        plain = replace(shape, keyframes=keyframes, layer=None)
+        plain = replace(shape, keyframes=keyframes)
         strays = {frame: _distance(evaluate(plain, frame), points) for frame, points in truth.items()}
         worst = [max(range(a + 1, b), key=strays.__getitem__) for a, b in zip(frames, frames[1:]) if b - a > 1]
         more = [frame for frame in worst if strays[frame] > tolerance_px]
         if not more:
             return plain
         frames = sorted([*frames, *more])
+
+
+def _require_length(shape: Shape, frames: Sequence[int]) -> None:
+    if frames[-1] - frames[0] > MOST_FRAMES:
+        message = f"shape '{shape.name}' moves over more than {MOST_FRAMES} frames: it cannot be keyed anew"
+        raise ValueError(message)
 
 
 def baked(roto: Roto, tolerance_px: float = BAKING_TOLERANCE_PX) -> Roto:

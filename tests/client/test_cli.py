@@ -307,18 +307,50 @@ def test_what_the_daemon_refuses_is_one_sentence_and_an_exit_code(
 def test_shapes_are_written_in_another_format(tmp_path: Path) -> None:
     source = tmp_path / "hero.json"
     source.write_text(encode(ROTO, ".json"))
-    done = roto("export", str(source), "--out", str(tmp_path / "new" / "hero.nk"))
+    done = roto("convert", str(source), str(tmp_path / "new" / "hero.nk"), str(tmp_path / "hero.lottie.json"))
     assert done.exit_code == 0, done.output
     assert (tmp_path / "new" / "hero.nk").read_text() == encode(ROTO, ".nk")
-    listed = roto("export", str(source), "-o", str(tmp_path / "again.json"), "--json")
-    assert json.loads(listed.stdout) == {"files": [str(tmp_path / "again.json")], "notes": []}
+    assert (tmp_path / "hero.lottie.json").read_text() == encode(ROTO, ".lottie.json")
+
+
+def test_a_conversion_tells_how_far_its_result_lies_from_the_source(tmp_path: Path) -> None:
+    source, target, report = tmp_path / "hero.json", tmp_path / "hero.lottie.json", tmp_path / "difference.json"
+    odd = tuple(point._replace(x=point.x + 0.0004) for point in OUTLINE)
+    source.write_text(
+        encode(Roto(ROTO.plate, (Shape("a", (ShapeKeyframe(1001, odd),), FrameRange(1001, 1002)),)), ".json")
+    )
+    done = roto("convert", str(source), str(target), "--report", str(report), "--json")
+    assert done.exit_code == 0, done.output
+    told = json.loads(report.read_text())
+    assert told == json.loads(done.stdout)
+    difference = told["targets"][str(target)]["difference"]
+    assert difference["largest_px"] == pytest.approx(0.0004)
+    assert difference["shapes"][0]["missing"] == []
+    assert "at most 0.0004 px off, in 'a' on frame 1001" in roto("convert", str(source), str(target)).stdout
+
+
+def test_a_conversion_keeps_the_frames_asked_for(tmp_path: Path) -> None:
+    source, target = tmp_path / "hero.json", tmp_path / "cut.json"
+    source.write_text(encode(ROTO, ".json"))
+    done = roto("convert", str(source), str(target), "--frames", "1002-1002")
+    assert done.exit_code == 0, done.output
+    cut = read_roto(target.read_text())
+    assert cut.plate.frames == FrameRange(1002, 1002)
+    assert [shape.lifetime for shape in cut.shapes] == [FrameRange(1002, 1002)]
+
+
+@pytest.mark.parametrize("size", ["12", "0x5", "axb"])
+def test_a_size_that_is_none_is_refused(size: str, tmp_path: Path) -> None:
+    done = roto("convert", "a.json", str(tmp_path / "a.nk"), "--format-size", size)
+    assert done.exit_code == 2
+    assert "1920x1080" in plain(done.stderr)
 
 
 def test_what_a_format_cannot_hold_is_told(tmp_path: Path) -> None:
     source = tmp_path / "odd.json"
     odd = Shape("hole", (ShapeKeyframe(1001, OUTLINE),), FrameRange(1001, 1002), invert=True)
     source.write_text(encode(Roto(ROTO.plate, (odd,)), ".json"))
-    done = roto("export", str(source), "--out", str(tmp_path / "odd.nk"))
+    done = roto("convert", str(source), str(tmp_path / "odd.nk"))
     assert done.exit_code == 0
     assert "Note: " in done.stderr
 
@@ -327,15 +359,15 @@ def test_what_a_format_cannot_hold_is_told(tmp_path: Path) -> None:
     ("content", "why"),
     [
         (None, "cannot be read: No such file"),
-        (b"{", "holds no shapes"),
-        (b"\xff\xfe\x00", "holds no shapes"),
+        (b"{", "not whole JSON text"),
+        (b"\xff\xfe\x00", "no text in UTF-8"),
     ],
 )
 def test_shapes_that_cannot_be_read_end_with_3(content: bytes | None, why: str, tmp_path: Path) -> None:
     source = tmp_path / "hero.json"
     if content is not None:
         source.write_bytes(content)
-    done = roto("export", str(source), "--out", str(tmp_path / "hero.nk"))
+    done = roto("convert", str(source), str(tmp_path / "hero.nk"))
     assert done.exit_code == 3
     assert why in done.stderr
     assert not (tmp_path / "hero.nk").exists()
@@ -345,7 +377,7 @@ def test_a_file_too_large_to_be_shapes_is_not_read(tmp_path: Path) -> None:
     source = tmp_path / "hero.json"
     with source.open("wb") as file:
         file.truncate(1 << 40)
-    done = roto("export", str(source), "--out", str(tmp_path / "hero.nk"))
+    done = roto("convert", str(source), str(tmp_path / "hero.nk"))
     assert done.exit_code == 3
     assert "larger than" in done.stderr
 
@@ -373,7 +405,7 @@ def test_the_doctor_tells_what_is_here_even_when_no_daemon_answers() -> None:
     assert address in facts["error"]
 
 
-@pytest.mark.parametrize("command", ["track", "export", "doctor", "fit", "shots"])
+@pytest.mark.parametrize("command", ["track", "convert", "doctor", "fit", "shots"])
 def test_every_command_explains_itself_and_its_exit_codes(command: str) -> None:
     assert command in plain(roto("--help").stdout)
     done = roto(command, "--help")
@@ -382,7 +414,7 @@ def test_every_command_explains_itself_and_its_exit_codes(command: str) -> None:
         assert "130 interrupted" in plain(done.stdout)
 
 
-@pytest.mark.parametrize("command", ["track", "export", "doctor", "shots"])
+@pytest.mark.parametrize("command", ["track", "convert", "doctor", "shots"])
 def test_the_reference_tells_of_every_option(command: str) -> None:
     section = REFERENCE.read_text(encoding="utf-8").split(f"## roto {command}\n")[1].split("\n## ")[0]
     listed = re.findall(r" (--[a-z][a-z-]+)", plain(roto(command, "--help").stdout))

@@ -77,7 +77,7 @@ def test_an_output_where_a_file_stands_in_the_way(roto: Roto, plate: str) -> Non
 def test_shapes_that_are_no_shapes(roto: Roto, tmp_path: Path) -> None:
     file = tmp_path / "broken.json"
     file.write_text('{"shapes": [')
-    refused(roto("export", str(file), "--out", "b.nk"), BAD_INPUT, "broken.json")
+    refused(roto("convert", str(file), "b.nk"), BAD_INPUT, "broken.json")
 
 
 def test_masks_that_are_empty(roto: Roto, tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_masks_that_are_missing(roto: Roto, plate: str) -> None:
 
 
 def test_every_command_tells_its_exit_codes(roto: Roto) -> None:
-    for command in ("track", "fit", "export", "doctor"):
+    for command in ("track", "fit", "convert", "doctor"):
         done = roto(command, "--help")
         assert done.returncode == 0
         assert "Exit codes: 0 done" in done.stdout

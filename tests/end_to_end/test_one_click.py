@@ -134,7 +134,7 @@ def test_nuke_files_count_frames_as_the_shot_does_and_have_y_up(roto: Roto, plat
     x, y = centre(FIRST)
     done = roto("track", plate, "--click", f"{FIRST}:{x:g},{y:g}", "--engine", "disc", "--out", "a.json")
     assert done.returncode == 0, done.stderr
-    done = roto("export", "a.json", "--out", "b.nk")
+    done = roto("convert", "a.json", "b.nk")
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "work" / "b.nk").read_text()
     first_frame = struct.pack(">f", float(FIRST)).hex()

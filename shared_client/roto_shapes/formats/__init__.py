@@ -1,14 +1,18 @@
-"""Text formats of shapes, one sink each, chosen by the ending of a file's name."""
+"""File formats of shapes, chosen by the ending of a file's name: a sink writes each, and most have a reader."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Callable, NamedTuple
+from typing import Callable, NamedTuple, Optional
 
 from roto_shapes.files import AnyPath, write_whole
+from roto_shapes.formats.lottie import LottieForm, LottieSink
+from roto_shapes.formats.lottie_reading import looks_like_lottie, read_lottie
 from roto_shapes.formats.nuke import NukeSink
-from roto_shapes.formats.rotolink_json import JsonSink
+from roto_shapes.formats.rotolink_json import JsonSink, read_roto
+from roto_shapes.reading import NOTHING_GIVEN, Given, Reading
 from roto_shapes.shape import Roto
 from roto_shapes.sink import draw
 
@@ -20,17 +24,20 @@ class Export(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
+class Format(NamedTuple):
+    """One format of files."""
+
+    title: str
+    write: Callable[[Roto], Export]
+    read: Optional[Callable[[str, Given], Reading]] = None
+
+
 def export(roto: Roto, path_or_ending: AnyPath) -> Export:
     """Return a roto in the format that a path ends in, or that a bare ending such as `.nk` names.
 
     Raises ValueError for an ending that is not known, and for shapes that the format cannot hold.
     """
-    name = Path(path_or_ending).name.lower()
-    ending = "." + name.rpartition(".")[2]
-    if "." not in name or ending not in _WRITERS:
-        message = f"'{os.fspath(path_or_ending)}' is no file of shapes: end its name in {' or '.join(ENDINGS)}"
-        raise ValueError(message)
-    return _WRITERS[ending](roto)
+    return FORMATS[format_ending(path_or_ending)].write(roto)
 
 
 def encode(roto: Roto, path_or_ending: AnyPath) -> str:
@@ -48,19 +55,68 @@ def write_roto(roto: Roto, path: AnyPath) -> tuple[str, ...]:
     return notes
 
 
-def _export_json(roto: Roto) -> Export:
+def read_shapes(text: str, path_or_ending: AnyPath, given: Given = NOTHING_GIVEN) -> Reading:
+    """Return the shapes of a text in the format that a path ends in, or that a bare ending names.
+
+    Raises ValueError for an ending that cannot be read, and for a text that is damaged or holds what shapes cannot.
+    """
+    read = FORMATS[format_ending(path_or_ending)].read
+    if read is None:
+        message = f"'{os.fspath(path_or_ending)}' is written but not read: give {_either(READ_ENDINGS)}"
+        raise ValueError(message)
+    return read(text, given)
+
+
+def format_ending(path_or_ending: AnyPath) -> str:
+    """Return the ending that tells a path's format, the longest that fits. Raises ValueError for none."""
+    name = Path(path_or_ending).name.lower()
+    for ending in sorted(ENDINGS, key=len, reverse=True):
+        if name.endswith(ending):
+            return ending
+    message = f"'{os.fspath(path_or_ending)}' is no file of shapes: end its name in {_either(ENDINGS)}"
+    raise ValueError(message)
+
+
+def _either(endings: Sequence[str]) -> str:
+    *most, last = endings
+    return f"{', '.join(most)} or {last}"
+
+
+def _write_json(roto: Roto) -> Export:
     sink = JsonSink(roto.plate, roto.made_by)
     draw(roto, sink)
     return Export(sink.text())
 
 
-def _export_nuke(roto: Roto) -> Export:
+def _read_json(text: str, given: Given) -> Reading:
+    return read_lottie(text, given) if looks_like_lottie(text) else Reading(read_roto(text))
+
+
+def _write_nuke(roto: Roto) -> Export:
     sink = NukeSink(roto.plate, made_by=roto.made_by)
     draw(roto, sink)
     return Export(sink.text(), sink.notes)
 
 
-_WRITERS: dict[str, Callable[[Roto], Export]] = {".json": _export_json, ".nk": _export_nuke}
+def _lottie_writer(form: LottieForm) -> Callable[[Roto], Export]:
+    def write(roto: Roto) -> Export:
+        sink = LottieSink(roto.plate, form, roto.made_by)
+        draw(roto, sink)
+        return Export(sink.text(), sink.notes)
 
-ENDINGS = tuple(_WRITERS)
+    return write
+
+
+FORMATS: dict[str, Format] = {
+    ".json": Format("Rotolink's own JSON", _write_json, _read_json),
+    ".nk": Format("Nuke Roto node", _write_nuke),
+    ".lottie.json": Format("Lottie, a shape layer each", _lottie_writer(LottieForm.LAYERS), read_lottie),
+    ".bodymovin.json": Format("Bodymovin, masks of one solid", _lottie_writer(LottieForm.MASKS), read_lottie),
+}
+"""Every format by the ending of its files."""
+
+ENDINGS = tuple(FORMATS)
 """The endings that `export` knows."""
+
+READ_ENDINGS = tuple(ending for ending, form in FORMATS.items() if form.read is not None)
+"""The endings that `read_shapes` knows."""

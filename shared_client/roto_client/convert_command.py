@@ -1,0 +1,170 @@
+# ruff: noqa: FA100 - on Python 3.9 typer reads annotations only where they are no strings
+"""The command `roto convert`: shapes from any format that can be read into any that can be written."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple, Optional
+
+import typer
+
+from roto_client import arguments
+from roto_client.errors import BadInputError
+from roto_client.options import RESULTS, JsonOption, print_files, print_json
+from roto_client.outputs import require_place, write_pieces
+from roto_shapes.difference import Distance, distances
+from roto_shapes.formats import FORMATS, READ_ENDINGS, export, format_ending, read_shapes
+from roto_shapes.reading import Given
+from roto_shapes.shape import Roto
+from roto_shapes.shot import FrameRange
+
+MAX_BYTES = 200_000_000
+"""Longest file that is read: parsed, it takes several gigabytes."""
+
+HELP = f"""\
+Convert shapes: from any format that is read ({", ".join(READ_ENDINGS)}) into others. No daemon is needed.
+
+What was written is read back and compared with the source, where the format can be read. What a format cannot hold is \
+said, and where a host moves points in another way, keyframes are added until it agrees.
+
+Example: roto convert hero.nk hero.fxs hero.lottie.json --report differences.json
+"""
+
+_SIZE = re.compile(r"(\d+)x(\d+)")
+_PLATE = "The plate, where a file does not say"
+
+
+def convert(  # noqa: PLR0913 - each is an option of the command
+    *,
+    source: Annotated[str, typer.Argument(metavar="IN", help="A file of shapes.")],
+    targets: Annotated[
+        list[str],
+        typer.Argument(metavar="OUT...", parser=arguments.shapes_file, help="Files to write, by their endings."),
+    ],
+    frames: Annotated[
+        Optional[FrameRange],
+        typer.Option(
+            metavar="A-B",
+            parser=arguments.frame_range,
+            rich_help_panel=_PLATE,
+            help="The frames to keep of shapes.",
+        ),
+    ] = None,
+    fps: Annotated[
+        Optional[float],
+        typer.Option(metavar="RATE", min=0.001, max=1000, rich_help_panel=_PLATE, help="Its frame rate."),
+    ] = None,
+    format_size: Annotated[
+        str, typer.Option(metavar="WxH", rich_help_panel=_PLATE, help="Width and height in pixels, as 1920x1080.")
+    ] = "",
+    pixel_aspect: Annotated[
+        Optional[float],
+        typer.Option(metavar="RATIO", min=0.01, max=100, rich_help_panel=_PLATE, help="A pixel's width by its height."),
+    ] = None,
+    report: Annotated[
+        str, typer.Option(metavar="FILE.json", rich_help_panel=RESULTS, help="Write all differences in numbers.")
+    ] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Convert shapes."""
+    for place in [*targets, *([report] if report else [])]:
+        require_place(place)
+    given = Given(_size(format_size) if format_size else None, frames, fps, pixel_aspect)
+    made = {target: converted(Path(source), target, given) for target in targets}
+    facts = {target: each.report() for target, each in made.items()}
+    for target, each in made.items():
+        write_pieces(target, [each.text.encode()])
+    if report:
+        write_pieces(report, [json.dumps({"source": source, "targets": facts}, indent=2).encode()])
+    if as_json:
+        print_json({"source": source, "targets": facts})
+        return
+    several = len(made) > 1
+    notes = [f"{target}: {note}" if several else note for target, each in made.items() for note in each.notes]
+    print_files([*targets, *([report] if report else [])], list(dict.fromkeys(notes)))
+    for target, each in made.items():
+        typer.echo(each.sentence(target))
+
+
+class Conversion(NamedTuple):
+    """What a conversion makes, and what the artist should know of it."""
+
+    text: str
+    source: Roto
+    notes: tuple[str, ...]
+    """Of reading and of writing, a sentence each."""
+    distances: Optional[list[Distance]]
+    """How far what was written lies from what was read; None for a format that cannot be read back."""
+
+    def report(self) -> dict[str, Any]:
+        """Return what a report file holds."""
+        found = self.distances
+        measured = None
+        if found is not None:
+            measured = {
+                "largest_px": max((each.px for each in found), default=0.0),
+                "largest_between_frames_px": max((each.between_px for each in found), default=0.0),
+                "shapes": [each._asdict() for each in found],
+            }
+        return {"shapes": len(self.source.shapes), "notes": list(self.notes), "difference": measured}
+
+    def sentence(self, target: str) -> str:
+        """Return the difference in one sentence."""
+        if self.distances is None:
+            return f"{target}: this format is not read back, so the difference was not measured."
+        if not self.distances:
+            return f"{target}: no shapes."
+        worst = max(self.distances, key=lambda each: each.px)
+        lost = sum(len(each.missing) for each in self.distances)
+        gone = f"; on {lost} frames a shape has nothing in its place" if lost else ""
+        return f"{target}: at most {worst.px:.3g} px off, in '{worst.name}' on frame {worst.frame}{gone}."
+
+
+def converted(path: Path, target: str, given: Given) -> Conversion:
+    """Return the shapes of a file in the format that `target` ends in, and how far they lie from those of the file.
+
+    With `given.frames`, shapes end and begin where these do. Raises BadInputError.
+    """
+    text = read_text(path)
+    try:
+        roto, read_notes = read_shapes(text, path, given)
+        source = cut_to(roto, given.frames) if given.frames is not None else roto
+        made = export(source, target)
+        back = None
+        if FORMATS[format_ending(target)].read is not None:
+            plate = source.plate
+            known = Given((plate.width, plate.height), plate.frames, plate.frame_rate, plate.pixel_aspect)
+            back = distances(source, read_shapes(made.text, target, known).roto)
+    except ValueError as error:
+        raise BadInputError(f"{path}: {error}.") from error
+    return Conversion(made.text, source, (*read_notes, *made.notes), back)
+
+
+def read_text(path: Path) -> str:
+    """Return a text file; raises BadInputError with a sentence."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise BadInputError(f"'{path}' is larger than {MAX_BYTES // 1_000_000} MB: give a file with fewer shapes.")
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadInputError(f"'{path}' is no text in UTF-8 (byte {error.start}): save it again as one.") from error
+    except OSError as error:
+        raise BadInputError(f"'{path}' cannot be read: {error.strerror}.") from error
+
+
+def cut_to(roto: Roto, frames: FrameRange) -> Roto:
+    """Return a roto whose shapes live on some frames alone; those with nothing to show there are left out."""
+    shapes = []
+    for shape in roto.shapes:
+        first, last = max(shape.lifetime.first, frames.first), min(shape.lifetime.last, frames.last)
+        if first <= last:
+            shapes.append(replace(shape, lifetime=FrameRange(first, last)))
+    return replace(roto, plate=replace(roto.plate, frames=frames), shapes=tuple(shapes))
+
+
+def _size(text: str) -> tuple[int, int]:
+    found = _SIZE.fullmatch(text.strip())
+    if found is None or not all(int(part) for part in found.groups()):
+        raise typer.BadParameter(f"'{text}' is no size: write WIDTHxHEIGHT, for example 1920x1080.")
+    return int(found[1]), int(found[2])

@@ -1,0 +1,224 @@
+"""Shapes as Bodymovin writes them (Lottie JSON, https://lottie.github.io/lottie-spec): on shape layers, or as masks.
+
+Both forms draw the same. On shape layers every shape is a layer of its own, with its colour and its lifetime, and what
+cuts is a mask of the layers below it. As masks all shapes lie on one white solid, as a matte in After Effects does.
+Positions are plate pixels as ours; frames count from 0. What Lottie has no place for, the plate's first frame, its
+pixel aspect and what made the mattes, stands under a key of our own that players pass over.
+"""
+
+from __future__ import annotations
+
+import json
+from enum import Enum
+from typing import Any, Optional
+
+from roto_shapes.formats.straight import straight, unique_names
+from roto_shapes.shape import ControlPoint, MadeBy, Shape, ShapeKeyframe
+from roto_shapes.shot import FrameRange, Plate
+from roto_shapes.sink import RecordingSink
+
+VERSION = "5.12.2"
+"""Of the Bodymovin whose files look like ours; players read those before 4.4.18 in another way."""
+
+OWN_KEY = "rotolink"
+"""Where what Lottie has no place for is kept."""
+
+DECIMALS = 3
+"""Of positions: a thousandth of a pixel, as Bodymovin writes them."""
+
+_LINEAR = {"i": {"x": 0.833, "y": 0.833}, "o": {"x": 0.167, "y": 0.167}}
+_SOLID, _SHAPES = 1, 4
+_HOST = "Lottie"
+
+
+class LottieForm(Enum):
+    """How shapes lie in the file."""
+
+    LAYERS = "layers"
+    MASKS = "masks"
+
+
+class LottieSink:
+    """Gathers shapes and gives them as one Lottie file.
+
+    `end_shape` raises ValueError for an open shape among masks, and for motions too long to be keyed anew.
+    """
+
+    def __init__(
+        self, plate: Plate, form: LottieForm = LottieForm.LAYERS, made_by: Optional[MadeBy] = None
+    ) -> None:
+        self._plate = plate
+        self._made_by = made_by
+        self._form = form
+        self._recording = RecordingSink()
+        self._shapes: list[Shape] = []
+        self._notes: list[str] = []
+        if plate.pixel_aspect != 1:
+            self._notes.append(
+                f"The plate's pixels are {plate.pixel_aspect:g} times as wide as high and {_HOST}'s are square: "
+                "positions are kept, so that players show the picture narrower."
+            )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what the artist should know about shapes that Lottie holds in another form, a sentence each."""
+        return tuple(self._notes)
+
+    def begin_shape(self, shape: Shape) -> None:
+        """Start a shape."""
+        self._recording.begin_shape(shape)
+
+    def add_keyframe(self, keyframe: ShapeKeyframe) -> None:
+        """Add the next keyframe of the shape that was begun."""
+        self._recording.add_keyframe(keyframe)
+
+    def end_shape(self) -> None:
+        """Finish the shape that was begun."""
+        self._recording.end_shape()
+        shape = self._recording.shapes[-1]
+        if not shape.closed and (self._form is LottieForm.MASKS or shape.invert):
+            message = f"shape '{shape.name}' is open, and an open outline is no mask: close it or leave it out"
+            raise ValueError(message)
+        made, notes = straight(shape, _HOST)
+        self._notes += notes
+        self._shapes.append(made)
+
+    def text(self) -> str:
+        """Return the file: ASCII, a layer or a mask a line, the same for the same shapes."""
+        plate = self._plate
+        layers = self._shape_layers() if self._form is LottieForm.LAYERS else [self._masked_solid()]
+        head: dict[str, Any] = {
+            "v": VERSION,
+            "fr": plate.frame_rate,
+            "ip": 0,
+            "op": len(plate.frames),
+            "w": plate.width,
+            "h": plate.height,
+            "nm": plate.name,
+            "ddd": 0,
+            "assets": [],
+            "markers": [],
+            OWN_KEY: {"first_frame": plate.frames.first, "pixel_aspect": plate.pixel_aspect},
+        }
+        if self._made_by is not None:
+            head[OWN_KEY]["made_by"] = {"engine": self._made_by.engine, "weights": self._made_by.weights}
+        lines = [f"{json.dumps(key)}:{_compact(value)}," for key, value in head.items()]
+        body = ",\n".join(map(_compact, layers))
+        return "\n".join(["{", *lines, '"layers":[', body, "]}", ""])
+
+    def _shape_layers(self) -> list[dict[str, Any]]:
+        """Return a layer a shape that paints, the topmost first, each cut by those that cut above it."""
+        names = unique_names([shape.name for shape in self._shapes])
+        layers = []
+        for at, (name, shape) in enumerate(zip(names, self._shapes)):
+            if shape.invert:
+                continue
+            above = [
+                self._mask(other_name, other)
+                for other_name, other in zip(names[at + 1 :], self._shapes[at + 1 :])
+                if other.invert and _meet(shape.lifetime, other.lifetime)
+            ]
+            masks = {"hasMask": True, "masksProperties": above} if above else {}
+            layers.append({**self._layer(name, shape.lifetime, _SHAPES), **masks, "shapes": [self._group(name, shape)]})
+        if self._shapes and not layers:
+            self._notes.append("All shapes cut and there is nothing to cut: the file shows nothing.")
+        layers.reverse()
+        for index, layer in enumerate(layers):
+            layer["ind"] = index + 1
+        return layers
+
+    def _masked_solid(self) -> dict[str, Any]:
+        """Return the solid with all shapes as masks in their order of painting."""
+        painting = [shape for shape in self._shapes if not shape.invert]
+        first = self._shapes.index(painting[0]) if painting else len(self._shapes)
+        masks = [self._mask(shape.name, shape) for shape in self._shapes[first:]]
+        for shape in self._shapes[:first]:
+            self._notes.append(f"Shape '{shape.name}' cuts where there is nothing to cut: it is left out.")
+        solid = {"sw": self._plate.width, "sh": self._plate.height, "sc": "#ffffff"}
+        shown = {} if masks else {"hd": True}
+        layer = self._layer("matte", self._plate.frames, _SOLID)
+        return {**layer, "ind": 1, **shown, **solid, "hasMask": bool(masks), "masksProperties": masks}
+
+    def _layer(self, name: str, lifetime: FrameRange, kind: int) -> dict[str, Any]:
+        still = {"o": 100, "r": 0, "p": [0, 0, 0], "a": [0, 0, 0], "s": [100, 100, 100]}
+        return {
+            "ddd": 0,
+            "ind": 0,
+            "ty": kind,
+            "nm": name,
+            "sr": 1,
+            "ks": {key: {"a": 0, "k": value} for key, value in still.items()},
+            "ao": 0,
+            "ip": self._time(lifetime.first),
+            "op": self._time(lifetime.last) + 1,
+            "st": 0,
+            "bm": 0,
+        }
+
+    def _group(self, name: str, shape: Shape) -> dict[str, Any]:
+        colour = {"a": 0, "k": [*(round(part, 6) for part in shape.colour), 1]}
+        whole = {"a": 0, "k": 100}
+        path = {"ty": "sh", "ind": 0, "nm": name, "hd": False, "ks": self._path(shape)}
+        paint: dict[str, Any] = {"ty": "fl", "c": colour, "o": whole, "r": 1}
+        if not shape.closed:
+            paint = {"ty": "st", "c": colour, "o": whole, "w": {"a": 0, "k": 1}, "lc": 1, "lj": 1, "ml": 4}
+        still = {"p": [0, 0], "a": [0, 0], "s": [100, 100], "r": 0, "o": 100, "sk": 0, "sa": 0}
+        place = {"ty": "tr", **{key: {"a": 0, "k": value} for key, value in still.items()}}
+        return {"ty": "gr", "nm": name, "np": 2, "it": [path, paint, place]}
+
+    def _mask(self, name: str, shape: Shape) -> dict[str, Any]:
+        return {
+            "inv": False,
+            "mode": "s" if shape.invert else "a",
+            "pt": self._path(shape),
+            "o": self._shown(shape.lifetime),
+            "x": {"a": 0, "k": 0},
+            "nm": name,
+        }
+
+    def _shown(self, lifetime: FrameRange) -> dict[str, Any]:
+        """Return an opacity that is whole in a lifetime and nothing outside it, by held keys."""
+        keys = []
+        first, last = max(lifetime.first, self._plate.frames.first), self._plate.frames.last
+        if first > self._plate.frames.first:
+            keys.append({"t": 0, "s": [0], "h": 1})
+        keys.append({"t": self._time(first), "s": [100], "h": 1})
+        if lifetime.last < last:
+            keys.append({"t": self._time(lifetime.last) + 1, "s": [0], "h": 1})
+        return {"a": 0, "k": 100} if len(keys) == 1 else {"a": 1, "k": keys}
+
+    def _path(self, shape: Shape) -> dict[str, Any]:
+        curves = [_bezier(key.points, closed=shape.closed) for key in shape.keyframes]
+        if len(curves) == 1:
+            return {"a": 0, "k": curves[0]}
+        keys = [
+            {"t": self._time(key.frame), "s": [curve], **(_LINEAR if key is not shape.keyframes[-1] else {})}
+            for key, curve in zip(shape.keyframes, curves)
+        ]
+        return {"a": 1, "k": keys}
+
+    def _time(self, frame: int) -> int:
+        return frame - self._plate.frames.first
+
+
+def _bezier(points: tuple[ControlPoint, ...], *, closed: bool) -> dict[str, Any]:
+    return {
+        "c": closed,
+        "v": [[_rounded(p.x), _rounded(p.y)] for p in points],
+        "i": [[_rounded(p.in_x), _rounded(p.in_y)] for p in points],
+        "o": [[_rounded(p.out_x), _rounded(p.out_y)] for p in points],
+    }
+
+
+def _rounded(number: float) -> float:
+    """Return a number of few decimals, whole where it is, never a negative zero."""
+    short = round(number, DECIMALS) + 0.0
+    return int(short) if short == int(short) else short
+
+
+def _meet(one: FrameRange, other: FrameRange) -> bool:
+    return one.first <= other.last and other.first <= one.last
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
