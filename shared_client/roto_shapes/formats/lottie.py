@@ -44,9 +44,7 @@ class LottieSink:
     `end_shape` raises ValueError for an open shape among masks, and for motions too long to be keyed anew.
     """
 
-    def __init__(
-        self, plate: Plate, form: LottieForm = LottieForm.LAYERS, made_by: Optional[MadeBy] = None
-    ) -> None:
+    def __init__(self, plate: Plate, form: LottieForm = LottieForm.LAYERS, made_by: Optional[MadeBy] = None) -> None:
         self._plate = plate
         self._made_by = made_by
         self._form = form
