@@ -1,4 +1,4 @@
-"""The command `roto-daemon`: serve, doctor."""
+"""The command `roto-daemon`: serve, doctor, models."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from rich.table import Table
 from roto_daemon import config as settings
 from roto_daemon.checkpoints import ModelsFolder
 from roto_daemon.errors import ConfigError, RotoError
+from roto_daemon.models_command import models
 from roto_daemon.service.server import running_daemon
 from roto_daemon.workers.memory import reuse_memory
 from roto_daemon.workers.process import WorkerProcess
@@ -38,6 +39,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     epilog=_EXIT_CODES,
 )
+
+app.add_typer(models, name="models")
 
 Listen = Annotated[
     str | None, typer.Option(metavar="HOST:PORT", help=f"Where to listen (default: {settings.DEFAULT_LISTEN}).")

@@ -50,7 +50,9 @@ class Config:
     models_dir: str = _setting(
         "", "Where checkpoints lie; empty for `models` in Rotolink's folder of this user's data."
     )
-    models_mirror: str = _setting("", "URL of a folder to fetch checkpoints from, by their file names, first.")
+    models_mirror: str = _setting(
+        "", "URL of a folder to fetch checkpoints from, by file name, and not from publishers."
+    )
     policy: str = _setting("commercial", "`commercial` refuses weights for non-commercial use only; or `research`.")
     forbid_licences: tuple[str, ...] = _setting((), "Licences whose weights are refused, by SPDX names.")
 

@@ -7,6 +7,7 @@
     ├── PromptError             a prompt that cannot be followed
     ├── UnknownError            a plate, session, object or engine that does not exist
     ├── UnavailableError        an engine that exists and cannot be used here and now
+    │   ├── FetchError          a checkpoint that does not come
     │   └── WeightsError        a file of weights that is damaged, changed, unsafe or made for another network
     ├── ConflictError           the call does not fit the present state: another run is under way, no matte yet
     ├── FitError                mattes that cannot become shapes
@@ -62,6 +63,10 @@ class UnknownError(RotoError):
 
 class UnavailableError(RotoError):
     """An engine that exists and cannot be used here and now."""
+
+
+class FetchError(UnavailableError):
+    """A checkpoint that does not come."""
 
 
 class WeightsError(UnavailableError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -54,10 +55,15 @@ def test_every_error_of_the_client_is_described_with_its_exit_code() -> None:
 
 @pytest.mark.parametrize(("program", "name"), [(client_cli.app, "roto"), (daemon_cli.app, "roto-daemon")])
 def test_every_command_and_option_is_described(program: typer.Typer, name: str) -> None:
-    text = page("cli.md")
-    group = typer.main.get_command(program)
-    for command_name, command in group.commands.items():  # type: ignore[attr-defined]
-        assert f"{name} {command_name}" in text
+    require_described(typer.main.get_command(program), name, page("cli.md"))
+
+
+def require_described(group: Any, name: str, text: str) -> None:  # noqa: ANN401 - typer's groups have no common type
+    for command_name, command in group.commands.items():
+        full_name = f"{name} {command_name}"
+        assert full_name in text
         for parameter in command.params:
             for option in parameter.opts:
-                assert not option.startswith("--") or option in text, f"{name} {command_name} {option}"
+                assert not option.startswith("--") or option in text, f"{full_name} {option}"
+        if hasattr(command, "commands"):
+            require_described(command, full_name, text)

@@ -45,6 +45,7 @@ def serving(folder: Path) -> Iterator[Daemon]:
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(STANDINS), *filter(None, [os.environ.get("PYTHONPATH")])]),
+        "ROTO_MODELS_DIR": str(folder / "models"),
         "ROTO_EXTRA_ENGINES": "disc_engine:DiscEngine",
     }
     command = [sys.executable, "-m", "roto_daemon", "serve", "--listen", "127.0.0.1:0", "--address-file", str(address)]

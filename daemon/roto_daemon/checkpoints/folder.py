@@ -7,17 +7,23 @@ for a published sum where there is none, so that a file that changes later is no
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from roto_daemon.checkpoints.policy import Policy, read_policy
 from roto_daemon.checkpoints.table import Checkpoint, Commercial, checkpoint
 from roto_daemon.config import Config
-from roto_daemon.errors import UnavailableError, WeightsError, writing
+from roto_daemon.errors import ConflictError, UnavailableError, WeightsError, writing
 from roto_shapes.files import write_whole
 
 SUMS_FILE = "SHA256SUMS"
+_LOCK_FILE = ".lock"
 _SUM_LINE = re.compile(r"(?P<sum>[0-9a-f]{64}) [ *](?P<file>[^/\\\n]+)")
 _SHORT_SUM = 12
 """Digits of a sum that name weights in exports: enough to tell files apart, short enough for a header."""
@@ -93,15 +99,46 @@ class ModelsFolder:
 
     def require_intact(self, wanted: Checkpoint) -> str:
         """Return the sha256 of a checkpoint that lies here; raises WeightsError when it should be another."""
-        file = self.file(wanted)
-        actual = self._sum_of(file)
-        expected = wanted.sha256 or self.sums().get(wanted.file, "") or actual
-        if actual != expected:
-            raise WeightsError(
-                f"'{file}' is not the file that was published: its sha256 is {actual}, not {expected}. "
-                f"Fetch it again with: roto-daemon models pull {wanted.name}"
-            )
-        return actual
+        return self.judge(wanted, self.file(wanted))[0]
+
+    def settle(self, wanted: Checkpoint, file: Path) -> str:
+        """Verify a file, put it in its place, note its sum, and return in words how far it was verified.
+
+        The caller holds the lock. Raises WeightsError, leaving the file where it is, and OutputError.
+        """
+        sha256, words = self.judge(wanted, file)
+        place = self.file(wanted)
+        if file != place:
+            with writing(place):
+                with file.open("rb+") as stream:
+                    os.fsync(stream.fileno())
+                file.replace(place)
+        if self.sums().get(wanted.file) != sha256:
+            self._record(wanted, sha256)
+        return words
+
+    def set_aside(self, wanted: Checkpoint, file: Path) -> Path:
+        """Rename a file that is not what it should be, so that nothing takes it for weights; return its new name."""
+        kept = self.path / f"{wanted.file}.refused"
+        with writing(kept):
+            file.replace(kept)
+        return kept
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Make the folder and keep others from changing it; raises ConflictError at once while another one does."""
+        lock = FileLock(self.path / _LOCK_FILE)
+        with writing(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                message = f"Another roto-daemon changes '{self.path}' just now: wait for it to end, then try again."
+                raise ConflictError(message) from None
+        try:
+            yield
+        finally:
+            lock.release()
 
     def sums(self) -> dict[str, str]:
         """Return the sums of files that were verified, by their names."""
@@ -112,12 +149,30 @@ class ModelsFolder:
         lines = filter(None, map(_SUM_LINE.fullmatch, text.splitlines()))
         return {line["file"]: line["sum"] for line in lines}
 
-    def record(self, wanted: Checkpoint, sha256: str) -> None:
-        """Note that a file was verified; the caller holds the folder's lock. Raises OutputError."""
+    def _record(self, wanted: Checkpoint, sha256: str) -> None:
         sums = {**self.sums(), wanted.file: sha256}
         text = "".join(f"{each}  {file}\n" for file, each in sorted(sums.items()))
         with writing(self.path / SUMS_FILE):
             write_whole(self.path / SUMS_FILE, text.encode())
+
+    def judge(self, wanted: Checkpoint, file: Path) -> tuple[str, str]:
+        """Return the sha256 of a file and in words how far it is verified, wherever it lies.
+
+        Raises WeightsError for a file that is not the one that was published, or not the one noted here.
+        """
+        actual, noted = self._sum_of(file), self.sums().get(wanted.file, "")
+        again = f"Fetch it again with: roto-daemon models pull {wanted.name}."
+        if wanted.sha256:
+            _require("is not the file that was published", file, (actual, wanted.sha256), again)
+            return actual, "its sha256 is the published one"
+        if noted:
+            hint = f"Where that is right, take its line out of {SUMS_FILE}; else fetch it again."
+            _require(f"is another file than the one noted in {SUMS_FILE}", file, (actual, noted), hint)
+        if wanted.md5:
+            _require("is not the file that was published", file, (digest(file, "md5"), wanted.md5), again)
+            return actual, "its md5 is the published one; nobody publishes a sha256"
+        known = f"unverified: nobody publishes a checksum. Its sha256 is {actual}"
+        return actual, f"{known}, as when it was first noted" if noted else f"{known}, noted in {SUMS_FILE}"
 
     def _label(self, wanted: Checkpoint) -> str:
         known = wanted.sha256 or self.sums().get(wanted.file, "")
@@ -143,3 +198,9 @@ def digest(file: Path, kind: str) -> str:
     """Return the `sha256` or `md5` of a file in lower-case hexadecimal; raises OSError."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, lambda: hashlib.new(kind, usedforsecurity=False)).hexdigest()
+
+
+def _require(fault: str, file: Path, sums: tuple[str, str], hint: str) -> None:
+    actual, expected = sums
+    if actual != expected:
+        raise WeightsError(f"'{file}' {fault}: its checksum is {actual}, not {expected}. {hint}")

@@ -10,10 +10,14 @@ from roto_daemon.checkpoints import ModelsFolder
 from roto_daemon.config import Config
 from roto_daemon.engines import Engine
 from roto_daemon.engines.classic import ClassicEngine
+from roto_daemon.engines.sam2 import sam2_engines
 from roto_daemon.errors import ConfigError, UnknownError
 
-AUTO = ("classic",)
-"""The engines that "auto" takes, the first that can be used; the last needs nothing and always can."""
+AUTO = ("sam2-base-plus", "sam2-large", "sam2-small", "sam2-tiny", "classic")
+"""The engines that "auto" takes, the first that can be used; the last needs nothing and always can.
+
+SAM 2.1 base+ stands before large: it follows nearly as well (78.2 against 79.5 J&F on SA-V, as published) at 1.6 times
+the speed."""
 _MEANS_AUTO = ("", "auto")
 
 
@@ -33,7 +37,7 @@ def engines(extra: Sequence[str] = (), models: ModelsFolder | None = None) -> di
     folder. Raises ConfigError for an extra that does not name a factory of an engine.
     """
     models = models or ModelsFolder.of(Config())
-    every: list[Engine] = [ClassicEngine(), *(_load(each) for each in extra)]
+    every: list[Engine] = [ClassicEngine(), *sam2_engines(models), *(_load(each) for each in extra)]
     return {engine.info.name: engine for engine in every}
 
 
