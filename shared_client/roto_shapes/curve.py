@@ -20,6 +20,9 @@ SlopeRule = Callable[[Sequence[float], Sequence[float], int], float]
 _MAX_PIECES = 1_000_000
 """Most straight pieces that one segment is flattened into; more means a tolerance below any use."""
 
+_STRAIGHT = 0.02
+"""Sine of the largest angle between tangents that count as one line: rounding of files turns short ones so much."""
+
 _AREA_WEIGHTS = ((0, 1, 6), (0, 2, 3), (0, 3, 1), (1, 2, 3), (1, 3, 3), (2, 3, 6))
 """Integral of (x dy - y dx) / 2 over a cubic: weights, in twentieths, of the cross products of its points."""
 
@@ -115,6 +118,16 @@ def segments(points: Sequence[ControlPoint], *, closed: bool = True) -> list[Seg
         )
         for here, there in zip(points, followers)
     ]
+
+
+def is_smooth(arrive: Point, leave: Point) -> bool:
+    """Say whether two tangents of a point lie on one line to either side of it, to a degree or so.
+
+    What formats without a flag for corners say of them. A point with a tangent of no length is a corner.
+    """
+    length = math.hypot(*arrive) * math.hypot(*leave)
+    dot, cross = arrive[0] * leave[0] + arrive[1] * leave[1], arrive[0] * leave[1] - arrive[1] * leave[0]
+    return length > 0 and dot < 0 and abs(cross) <= _STRAIGHT * length
 
 
 def point_on(segment: Segment, u: float) -> Point:

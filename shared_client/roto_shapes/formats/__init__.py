@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Callable, NamedTuple, Optional
 
 from roto_shapes.files import AnyPath, write_whole
+from roto_shapes.formats.fusion import FusionForm, FusionSink
+from roto_shapes.formats.fusion_reading import read_fusion
 from roto_shapes.formats.lottie import LottieForm, LottieSink
 from roto_shapes.formats.lottie_reading import looks_like_lottie, read_lottie
 from roto_shapes.formats.nuke import NukeSink
@@ -107,9 +109,20 @@ def _lottie_writer(form: LottieForm) -> Callable[[Roto], Export]:
     return write
 
 
+def _fusion_writer(form: FusionForm) -> Callable[[Roto], Export]:
+    def write(roto: Roto) -> Export:
+        sink = FusionSink(roto.plate, form, roto.made_by)
+        draw(roto, sink)
+        return Export(sink.text(), sink.notes)
+
+    return write
+
+
 FORMATS: dict[str, Format] = {
     ".json": Format("Rotolink's own JSON", _write_json, _read_json),
     ".nk": Format("Nuke Roto node", _write_nuke),
+    ".setting": Format("Fusion polygon masks, to be pasted", _fusion_writer(FusionForm.SETTING), read_fusion),
+    ".comp": Format("Fusion composition", _fusion_writer(FusionForm.COMPOSITION), read_fusion),
     ".lottie.json": Format("Lottie, a shape layer each", _lottie_writer(LottieForm.LAYERS), read_lottie),
     ".bodymovin.json": Format("Bodymovin, masks of one solid", _lottie_writer(LottieForm.MASKS), read_lottie),
 }

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn, Optional
 
+from roto_shapes.curve import is_smooth
 from roto_shapes.formats.lottie import OWN_KEY
 from roto_shapes.formats.straight import unique_names
 from roto_shapes.formats.timeline import MOST_FRAMES, Ease, Key, bezier_ease, on_whole_frames, shown_spans
@@ -333,16 +334,9 @@ def _outline(
         _refuse(f"path '{name}' has {len(points)} points but {len(into)} and {len(out)} tangents")
     made = []
     for (x, y), arrive, leave in zip(points, into, out):
-        corner = _is_corner(arrive, leave)
+        corner = not is_smooth(arrive, leave)
         made.append(ControlPoint(*place.point(x, y), *place.vector(*arrive), *place.vector(*leave), corner))
     return tuple(made), bool(value.get("c", closed))
-
-
-def _is_corner(arrive: tuple[float, float], leave: tuple[float, float]) -> bool:
-    """Say whether tangents do not lie on one line, to a degree or so: files hold no flag."""
-    (ax, ay), (bx, by) = arrive, leave
-    length = math.hypot(ax, ay) * math.hypot(bx, by)
-    return length == 0 or ax * bx + ay * by > 0 or abs(ax * by - ay * bx) > 0.02 * length
 
 
 def _reversed(points: Sequence[ControlPoint]) -> tuple[ControlPoint, ...]:
