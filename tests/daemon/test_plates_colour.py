@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 from av.video.frame import VideoFrame
+from av.video.reformatter import ColorPrimaries, Colorspace, ColorTrc
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 from OpenImageIO import FLOAT, ImageBuf, ImageBufAlgo
@@ -94,6 +95,8 @@ def to_xyz(primaries: tuple[float, ...]) -> Pixels:
 
 
 AP1 = (0.713, 0.293, 0.165, 0.830, 0.128, 0.044, 0.32168, 0.33767)
+BT2020 = (0.708, 0.292, 0.170, 0.797, 0.131, 0.046, 0.3127, 0.3290)
+BT709 = (0.640, 0.330, 0.300, 0.600, 0.150, 0.060, 0.3127, 0.3290)
 WIDE_GAMUT_3 = (0.684, 0.313, 0.221, 0.848, 0.0861, -0.1020, 0.3127, 0.3290)
 BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 
@@ -374,6 +377,77 @@ def test_a_log_movie_is_shown_as_its_space_says(tmp_path: Path) -> None:
     expected = to_display(scene(1)[:134].astype(np.float32), colour_of("ACEScg", ColourFacts("")))
     assert np.median(np.abs(shown - expected)) <= 2
     assert np.percentile(np.abs(shown - expected), 95) <= 8
+
+
+def pq(nits: Pixels) -> Pixels:
+    """By SMPTE ST 2084."""
+    light = np.maximum(nits / 10000, 0) ** 0.1593017578125
+    return ((0.8359375 + 18.8515625 * light) / (1 + 18.6875 * light)) ** 78.84375
+
+
+def hlg(nits: Pixels) -> Pixels:
+    """By Rec. ITU-R BT.2100 for greys on a display of 1000 nits."""
+    scene = np.maximum(nits / 1000, 0) ** (1 / 1.2)
+    log = 0.17883277 * np.log(np.maximum(12 * scene - 0.28466892, 1e-9)) + 0.55991073
+    return np.where(scene <= 1 / 12, np.sqrt(3 * scene), log)
+
+
+def write_hdr(file: Path, code: Pixels, transfer: ColorTrc, primaries: ColorPrimaries) -> Path:
+    """Write a movie of a frame that says what it is."""
+    height, width = code.shape[:2]
+    with av.open(str(file), "w") as container:
+        stream = container.add_stream("prores_ks", rate=24, options={"profile": "4"})
+        assert isinstance(stream, VideoStream)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv444p10le"
+        stream.codec_context.color_trc, stream.codec_context.color_primaries = transfer, primaries
+        stream.codec_context.colorspace = Colorspace.BT2020
+        frame = VideoFrame.from_ndarray(np.round(code * 65535).astype(np.uint16), format="rgb48le")
+        container.mux(stream.encode(frame.reformat(format="yuv444p10le", dst_colorspace=Colorspace.BT2020, threads=1)))
+        container.mux(stream.encode(None))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("code", "transfer", "primaries", "space"),
+    [
+        (pq, ColorTrc.SMPTE2084, ColorPrimaries.BT2020, "Rec.2100-PQ - Display"),
+        (pq, ColorTrc.SMPTE2084, ColorPrimaries.SMPTE432, "ST2084-P3-D65 - Display"),
+        (hlg, ColorTrc.ARIB_STD_B67, ColorPrimaries.BT2020, "Rec.2100-HLG - Display"),
+    ],
+)
+def test_a_movie_of_high_dynamic_range_is_shown_by_what_it_says(
+    tmp_path: Path, code: Callable[[Pixels], Pixels], transfer: ColorTrc, primaries: ColorPrimaries, space: str
+) -> None:
+    nits = np.repeat(np.linspace(2, 98, 160)[np.newaxis, :, np.newaxis], 90, 0).repeat(3, 2)
+    file = write_hdr(tmp_path / "hdr.mov", code(nits), transfer, primaries)
+    with open_plate(str(file)) as reader:
+        assert (reader.colour.space, reader.colour.source) == (space, BY_FILE)
+        shown = reader.picture(0)[45].astype(int)
+    light = nits[45] / 100
+    meant = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055) * 255
+    assert np.abs(shown - meant).max() < 4
+    with open_plate(PlatePath(str(file), colour_space="sRGB")) as reader:
+        assert np.abs(reader.picture(0)[45] - code(nits[45]) * 255).max() < 4
+
+
+def test_colours_of_high_dynamic_range_keep_their_hue(tmp_path: Path) -> None:
+    to_2020 = np.linalg.inv(to_xyz(BT2020)) @ to_xyz(BT709)
+    red = np.array([80.0, 20.0, 10.0])
+    code = pq(np.broadcast_to(to_2020 @ red, (90, 160, 3)))
+    file = write_hdr(tmp_path / "hdr.mov", code, ColorTrc.SMPTE2084, ColorPrimaries.BT2020)
+    with open_plate(str(file)) as reader:
+        shown = reader.picture(0)[45, 80].astype(int)
+    assert np.abs(shown - (1.055 * (red / 100) ** (1 / 2.4) - 0.055) * 255).max() < 5
+
+
+def test_a_movie_of_high_dynamic_range_needs_a_configuration_that_knows_it_or_a_word(
+    tmp_path: Path, studio: str
+) -> None:
+    file = write_hdr(tmp_path / "hdr.mov", np.full((90, 160, 3), 0.4), ColorTrc.SMPTE2084, ColorPrimaries.BT2020)
+    with pytest.raises(PlateError, match=r"hdr\.mov' is coded as PQ, .* no Rec\.2100-PQ - Display: say which"):
+        open_plate(PlatePath(str(file), ocio_config=studio))
+    with open_plate(PlatePath(str(file), ocio_config=studio, colour_space="sRGB")) as reader:
+        assert reader.colour.source == GIVEN
 
 
 def test_a_plate_is_never_altered(tmp_path: Path) -> None:

@@ -173,7 +173,7 @@ def test_a_preview_plays_and_shows_matte_and_outline(tmp_path: Path, width: int,
         assert np.abs(picture[19:22, 45:60].astype(int) - GREY).max() > 40
 
 
-@pytest.mark.parametrize(("width", "height"), [(160, 90), (176, 91)])
+@pytest.mark.parametrize(("width", "height"), [(160, 90), (161, 91), (854, 480), (1828, 400)])
 def test_a_prores_preview_has_the_plate_and_its_matte_as_alpha(tmp_path: Path, width: int, height: int) -> None:
     path = tmp_path / "preview.mov"
     facts = Plate(width, height, FrameRange(1001, 1003), pixel_aspect=2.0, frame_rate=24000 / 1001)

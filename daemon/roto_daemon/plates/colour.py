@@ -35,6 +35,14 @@ _FILM_SPACES = ("Cineon", "ADX10", "Input - ADX - ADX10", "compositing_log")
 """What configurations call it, the role only where they know no film. ADX10 is ACES' own for scans, with Cineon's 0.002
 of density a step: grey is within a third of a stop of Kodak's curve, while ACEScct, the role there, puts the same codes
 up to two stops too bright."""
+PQ, PQ_P3, HLG = "PQ", "PQ P3-D65", "HLG"
+"""What movies of high dynamic range say of themselves (Rec. ITU-R BT.2100, SMPTE ST 2084)."""
+_HDR_SPACES = {
+    PQ: ("Rec.2100-PQ - Display", "rec2100_pq_display", "pq_rec2020_display"),
+    PQ_P3: ("ST2084-P3-D65 - Display", "st2084_p3d65_display", "pq_p3d65_display"),
+    HLG: ("Rec.2100-HLG - Display", "rec2100_hlg_display", "hlg_rec2020_display"),
+}
+"""What configurations call them."""
 _SAME_CHROMATICITY = 1e-4
 _LISTED_AT_MOST = 12
 
@@ -56,7 +64,7 @@ class ColourFacts:
     path: str
     is_float: bool = False
     said: str = ""
-    """The space by the file's own word."""
+    """The space by the file's own word; `PQ`, `PQ_P3` or `HLG` for such a movie."""
     chromaticities: tuple[float, ...] = ()
     """x and y of red, green, blue and white, of a file with linear pixels; empty when it does not say."""
 
@@ -133,6 +141,16 @@ def _find(known: Any, names: Iterable[str]) -> str:  # noqa: ANN401 - OpenImageI
 def _said(known: Any, facts: ColourFacts) -> str:  # noqa: ANN401 - OpenImageIO has no types
     if facts.said in _FILM_LOGS:
         return _find(known, (facts.said, *_FILM_SPACES))
+    if facts.said in _HDR_SPACES:
+        # Taken for sRGB, as other movies are, it would be grey and flat; who wants that can say so.
+        found = _find(known, _HDR_SPACES[facts.said])
+        if not found:
+            raise PlateError(
+                f"'{facts.path}' is coded as {facts.said}, and the OCIO configuration has no "
+                f"{_HDR_SPACES[facts.said][0]}: say which of its colour spaces the movie is in, or sRGB to take it as "
+                "it is."
+            )
+        return found
     if facts.said:
         return _find(known, (facts.said,))
     if facts.is_float and facts.chromaticities:

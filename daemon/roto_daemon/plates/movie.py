@@ -15,12 +15,13 @@ import av
 import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
-from av.video.reformatter import Colorspace
+from av.video.reformatter import ColorPrimaries, Colorspace, ColorTrc
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from roto_daemon.errors import FrameDamagedError, PlateError
 from roto_daemon.pictures import Picture
+from roto_daemon.plates.colour import HLG, PQ, PQ_P3
 from roto_daemon.plates.images import LIMIT_PIXELS
 from roto_daemon.plates.timecode import counted
 
@@ -44,6 +45,9 @@ class MovieFile:
         try:
             self._stream = self._first_video()
             self._size = self._stream.width, self._stream.height
+            # Read before anything is decoded: decoders put their own, often empty, in the place of the container's.
+            self._colour_space = _told_colour_space(self._stream)
+            self._coding = self._stream.codec_context.colorspace
             self._index_packets()
         except BaseException:
             self._container.close()
@@ -76,6 +80,11 @@ class MovieFile:
     def pixel_aspect(self) -> float:
         """Return a pixel's width over its height."""
         return float(self._stream.sample_aspect_ratio or 1)
+
+    @property
+    def colour_space(self) -> str:
+        """Return `PQ`, `PQ_P3` or `HLG` where the file says so; empty for others."""
+        return self._colour_space
 
     @property
     def timecode(self) -> str:
@@ -137,6 +146,8 @@ class MovieFile:
             if number is None:
                 continue
             self._next = number + 1
+            if frame.colorspace == _UNSPECIFIED:
+                frame.colorspace = self._coding
             # A damaged frame spoils those that build on it, up to the next one that builds on none.
             self._unsound = frame.is_corrupt or (self._unsound and not frame.key_frame)
             yield number, frame
@@ -222,6 +233,13 @@ class MovieFile:
             f"so frame {frame} is lost. Copy it again.",
             frame,
         )
+
+
+def _told_colour_space(stream: VideoStream) -> str:
+    context = stream.codec_context
+    if context.color_trc == ColorTrc.SMPTE2084:
+        return PQ_P3 if context.color_primaries == ColorPrimaries.SMPTE432 else PQ
+    return HLG if context.color_trc == ColorTrc.ARIB_STD_B67 else ""
 
 
 def to_picture(frame: VideoFrame, number: int) -> Picture:

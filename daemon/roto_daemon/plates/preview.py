@@ -92,8 +92,10 @@ class PreviewWriter:
             decoded = _with_alpha(picture, matte)
         else:
             decoded = VideoFrame.from_ndarray(self._drawn(frame, picture, matte, roto), format="rgb24")
+        # One thread: the threads of FFmpeg's swscale write past the ends of rows into one another's bands, where the
+        # width is no multiple of 8 samples, and leave chance pixels at the left of a few rows.
         coded = decoded.reformat(
-            format=self._coding.pixels, dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+            format=self._coding.pixels, dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG, threads=1
         )
         coded.pts = self._count
         self._count += 1

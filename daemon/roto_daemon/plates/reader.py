@@ -268,11 +268,12 @@ class _Movie:
     def __init__(self, file: Path, source: PlatePath, limits: ReadLimits) -> None:
         if not lies_in(file, limits.roots):
             raise PlateError(f"'{file}' leads out of the folders that this daemon may read: put the file itself there.")
-        self.colour = colour_of(source.colour_space, ColourFacts(str(file)), source.ocio_config)
-        self._is_shown_as_stored = self.colour.space == srgb_of(self.colour.config)
-        self._made_from = version_of(file), self.colour, version_of(Path(self.colour.config))
         movie = self._movie = MovieFile(file, limits.pixels)
         try:
+            facts = ColourFacts(str(file), said=movie.colour_space)
+            self.colour = colour_of(source.colour_space, facts, source.ocio_config)
+            self._is_shown_as_stored = self.colour.space == srgb_of(self.colour.config)
+            self._made_from = version_of(file), self.colour, version_of(Path(self.colour.config))
             self._first = (source.first_frame or 0) - (movie.frame_at(source.timecode) if source.timecode else 0)
             there = FrameRange(self._first, self._first + movie.count - 1)
             frames = narrowed(there, source.frames, str(file), source.handles)
