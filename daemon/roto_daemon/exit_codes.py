@@ -6,12 +6,14 @@ from typing import NoReturn
 
 import typer
 
-from roto_daemon.errors import OutputError
+from roto_daemon.errors import OutputError, UnavailableError
 
-_BAD_INPUT, _NO_OUTPUT = 3, 6
+_BAD_INPUT, _NO_OUTPUT, _UNAVAILABLE = 3, 6, 8
 
 
 def fail(error: Exception) -> NoReturn:
     """End a command with an error's sentence and the exit code of its kind."""
     typer.echo(f"roto: {error}", err=True)
-    raise typer.Exit(_NO_OUTPUT if isinstance(error, OutputError) else _BAD_INPUT)
+    if isinstance(error, OutputError):
+        raise typer.Exit(_NO_OUTPUT)
+    raise typer.Exit(_UNAVAILABLE if isinstance(error, UnavailableError) else _BAD_INPUT)

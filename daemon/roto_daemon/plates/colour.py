@@ -117,6 +117,11 @@ def is_data(colour: Colour) -> bool:
     return bool(_load(colour.config).isData(colour.space))
 
 
+def is_light(colour: Colour) -> bool:
+    """Say whether the numbers of a space are in proportion to light, or are no colours at all."""
+    return is_data(colour) or bool(_load(colour.config).isColorSpaceLinear(colour.space))
+
+
 @lru_cache(maxsize=8)
 def _load(name: str) -> Any:  # noqa: ANN401 - OpenImageIO has no types
     config = ColorConfig(name)

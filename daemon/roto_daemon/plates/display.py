@@ -19,7 +19,7 @@ from OpenImageIO import FLOAT, ImageBuf, ImageBufAlgo
 
 from roto_daemon.errors import PlateError
 from roto_daemon.pictures import Picture
-from roto_daemon.plates.colour import ASSUMED, Colour, is_data, light_of, srgb_of
+from roto_daemon.plates.colour import ASSUMED, Colour, is_data, is_light, light_of, srgb_of
 from roto_daemon.plates.images import Samples
 
 _CHANNELS = 3
@@ -52,6 +52,20 @@ def to_display(samples: Samples, colour: Colour) -> Picture:
             band = samples[top : top + step].astype(sample, copy=False)
         shown[top : top + step] = convert(np.ascontiguousarray(band))
     return shown
+
+
+def to_light(samples: Samples, colour: Colour) -> tuple[NDArray[np.float32], str]:
+    """Return samples of shape (height, width, 1 or 3) as light that can be multiplied and added, and its space.
+
+    A space that is light already is kept; any other becomes light with the primaries of Rec.709. Nothing is clipped,
+    NaN is black. Raises PlateError when OpenColorIO cannot convert.
+    """
+    highest = {"uint8": 255, "uint16": _WHITE_16}.get(samples.dtype.name, 1)
+    pixels = np.nan_to_num(_three(samples).astype(np.float32) / np.float32(highest), nan=0.0)
+    if is_light(colour):
+        return pixels, colour.space
+    light = light_of(colour.config)
+    return _converted(pixels, colour, light), light
 
 
 class _Transform:

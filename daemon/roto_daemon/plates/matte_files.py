@@ -95,6 +95,27 @@ def write_matte(
         _require(output.write_image(np.clip(matte, 0, 1)[..., np.newaxis]), output)
 
 
+def write_foreground(
+    path: Path,
+    pixels: NDArray[np.float32],
+    space: str,
+    frame: int,
+    metadata: Mapping[str, str],
+    form: MatteForm = _PLAIN,
+) -> None:
+    """Write an object with its matte, (height, width, 4) premultiplied light and alpha, as EXR; whole or not at all.
+
+    `space` is the colour space of the light. Raises OutputError.
+    """
+    if path.suffix.lower() != ".exr":
+        raise OutputError(f"'{path}' cannot hold light and alpha: give a name that ends in .exr.")
+    spec = _spec(path, pixels[..., 3], ["R", "G", "B", "A"], form)
+    spec.attribute("oiio:ColorSpace", space)
+    _describe(spec, path, frame, metadata)
+    with whole_path(path) as part, _open(part, spec) as output:
+        _require(output.write_image(np.ascontiguousarray(pixels)), output)
+
+
 def write_layers(
     path: Path, mattes: Mapping[str, Matte], frame: int, metadata: Mapping[str, str], form: MatteForm = _PLAIN
 ) -> None:

@@ -10,13 +10,14 @@ from typing import Protocol, Self, cast
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from roto_daemon.errors import FrameDamagedError, FrameMissingError, PlateError
 from roto_daemon.pictures import Picture
 from roto_daemon.plates.cache import Key, PictureCache, SharedPictures, version_of
 from roto_daemon.plates.colour import Colour, ColourFacts, colour_of, srgb_of
-from roto_daemon.plates.display import to_display
-from roto_daemon.plates.images import LIMIT_PIXELS, ImageFile, ImageHeader
+from roto_daemon.plates.display import to_display, to_light
+from roto_daemon.plates.images import LIMIT_PIXELS, ImageFile, ImageHeader, Samples
 from roto_daemon.plates.movie import MovieFile, to_picture, to_samples
 from roto_daemon.plates.sequence import ImageSequence, find_footage, lies_in, narrowed
 from roto_shapes.shot import FrameRange, Plate, PlatePath
@@ -48,6 +49,9 @@ class _Footage(Protocol):
 
     def decode(self, frame: int, before: int) -> Iterator[tuple[int, Picture]]:
         """Yield a frame with its number, after up to `before` earlier ones where they come for free."""
+
+    def samples(self, frame: int) -> Samples:
+        """Return a frame's colours as they are stored, (height, width, 1 or 3)."""
 
     def close(self) -> None:
         """Close its files."""
@@ -104,6 +108,15 @@ class PlateReader:
                 held = self._cache.put(made_of if number == frame else self._footage.made_of(number), picture)
         self._last = frame
         return cast("Picture", held)
+
+    def light(self, frame: int) -> tuple[NDArray[np.float32], str]:
+        """Return a frame as light, see `display.to_light`, and the space it is in; nothing is kept in the cache.
+
+        Raises as `picture` does, and PlateError for a plate that is read by a proxy.
+        """
+        if frame not in self.frames:
+            raise PlateError(f"Frame {frame} lies outside the plate, which has {self.frames}.")
+        return to_light(self._footage.samples(frame), self.colour)
 
     def close(self) -> None:
         """Close files and free memory."""
@@ -220,6 +233,12 @@ class _Images:
                 picture[top : top + len(samples)] = to_display(samples, self.colour)
         yield frame, picture
 
+    def samples(self, frame: int) -> Samples:
+        """Return a frame's colours."""
+        with self._open(frame) as image:
+            self._require_alike(frame, image.header)
+            return image.read(image.header.colours)
+
     def close(self) -> None:
         """Hold no file open between frames."""
 
@@ -296,6 +315,12 @@ class _Movie:
                 raise
             yield from self._shown(number, number)
 
+    def samples(self, frame: int) -> Samples:
+        """Return a frame's colours, of 16 bits."""
+        number = frame - self._first
+        decoded = dict(self._movie.decode(number, number, self._first))
+        return to_samples(decoded[number], frame)[0][..., :3]
+
     def close(self) -> None:
         """Close the file."""
         self._movie.close()
@@ -335,6 +360,10 @@ class _Proxied:
         """Yield frames of the proxy at the plate's size; corner falls on corner."""
         for number, small in self._proxy.decode(frame, before):
             yield number, np.asarray(cv2.resize(small, (self.plate.width, self.plate.height)), np.uint8)
+
+    def samples(self, frame: int) -> Samples:
+        """Refuse: a proxy's pixels are not the plate's."""
+        raise PlateError("A proxy has too few pixels to take the object's colour from: give the plate alone.")
 
     def close(self) -> None:
         """Close the proxy."""

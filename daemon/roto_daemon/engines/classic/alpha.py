@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from roto_daemon.engines import Matte, Picture
 from roto_daemon.engines.classic.cut import EDGE, around, signed_distance
 from roto_daemon.engines.classic.working import Field, Scale
+from roto_daemon.engines.guided import colour_lines
 
 # Half width of the band in which the matte may be soft, in working pixels.
 _BAND_PX = 4.0
@@ -16,8 +17,6 @@ _BAND_PX = 4.0
 _RADIUS_PX = 3
 # Colour variance (of 0 to 1) below which a window counts as flat and is averaged instead of followed.
 _EPSILON = 1e-4
-# Colour variance at which the picture and the cut are believed alike.
-_FLAT = 2e-3
 # A guided filter leaves a haze of about a tenth over texture on either side; stretching about the half level
 # removes it and leaves the edge where it is.
 _HAZE_GAIN = 1.35
@@ -41,7 +40,7 @@ def matte_of(picture: Picture, soft: Field, scale: Scale) -> Matte:
     plate = tuple(slice(part.start * k, part.stop * k) for part in window)
     patch = picture[plate]
     view = scale.view(picture).picture if k > 1 else picture
-    slope, offset, trust = _guide(view[window], soft[window])
+    slope, offset, trust = colour_lines(view[window], soft[window], _RADIUS_PX, _EPSILON)
     height, width = patch.shape[:2]
     size = (slope.shape[1] * k, slope.shape[0] * k)
 
@@ -55,38 +54,3 @@ def matte_of(picture: Picture, soft: Field, scale: Scale) -> Matte:
     weight = np.clip((_BAND_PX - np.abs(enlarged(distance[window]))) / _RIM_PX, 0, 1)
     hard[plate] += weight * (clear - hard[plate])
     return hard
-
-
-def _guide(picture: Picture, soft: Field) -> tuple[NDArray[np.float32], Field, Field]:
-    """Return how colour predicts coverage nearby: slope per colour (h, w, 3), offset (h, w) and trust (h, w).
-
-    Trust falls from 1 to 0 where colour hardly changes: there it tells nothing of the edge.
-    """
-    colour = picture.astype(np.float32) / np.float32(255)
-    mean, level = _average(colour), _average(soft)
-    spread = _average(colour[..., :, None] * colour[..., None, :]) - mean[..., :, None] * mean[..., None, :]
-    shared = _average(colour * soft[..., None]) - mean * level[..., None]
-    slope = _solve(spread, shared)
-    offset = level - (slope * mean).sum(-1)
-    contrast = np.trace(spread, axis1=2, axis2=3)
-    return _average(slope), _average(offset), _average(contrast / (contrast + _FLAT))
-
-
-def _solve(spread: NDArray[np.float32], shared: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return x of `(spread + epsilon) x = shared` for symmetric 3x3 matrices, by cofactors: tenfold quicker than LU."""
-    a, b, c = (spread[..., i, i] + _EPSILON for i in range(3))
-    d, e, f = spread[..., 0, 1], spread[..., 0, 2], spread[..., 1, 2]
-    rows = (
-        (b * c - f * f, e * f - c * d, d * f - b * e),
-        (e * f - c * d, a * c - e * e, d * e - a * f),
-        (d * f - b * e, d * e - a * f, a * b - d * d),
-    )
-    scale = a * rows[0][0] + d * rows[0][1] + e * rows[0][2]
-    return np.stack([sum(m * shared[..., i] for i, m in enumerate(row)) / scale for row in rows], -1)
-
-
-def _average(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    flat = np.ascontiguousarray(image.reshape(*image.shape[:2], -1))
-    side = 2 * _RADIUS_PX + 1
-    parts = [cv2.blur(flat[..., i], (side, side), borderType=cv2.BORDER_REFLECT) for i in range(flat.shape[2])]
-    return np.asarray(np.stack(parts, -1).reshape(image.shape), np.float32)
