@@ -1,11 +1,18 @@
-"""What every implementation of the `Engine` protocol promises, checked on a bright disc that crosses a plate."""
+"""What every implementation of the `Engine` protocol promises, checked on a bright disc that crosses a plate.
+
+How an engine behaves is asked of all, of SAM 2 with random weights too: whatever weights say, clicks are obeyed, masks
+come back, frames come in order. Whether it finds the disc is asked of those that see: tests of it take `sight`.
+"""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -25,7 +32,6 @@ from roto_daemon.errors import FrameDamagedError, PromptError
 from roto_daemon.workers.bridge import BridgedPlate
 from roto_shapes.shot import FrameRange
 
-STANDINS = Path(__file__).parents[1] / "standins"
 FRAMES = FrameRange(1001, 1010)
 WIDTH, HEIGHT, RADIUS = 160, 120, 16.0
 
@@ -83,10 +89,31 @@ def followed(session: EngineSession, first: int, last: int, direction: Direction
     return {each.frame: each for each in session.propagate(1, FrameRange(first, last), direction)}
 
 
-@pytest.fixture(params=["classic", "disc"])
-def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Engine:
-    monkeypatch.syspath_prepend(STANDINS)
-    return find(str(request.param), engines(["disc_engine:DiscEngine"]))
+SIGHT = {"classic": 0.93, "disc": 0.93}
+"""The engines that see, and the overlap with the disc that is asked of them."""
+_made: dict[str, Engine] = {}
+
+
+def made(name: str, folder: Path) -> Engine:
+    if name not in _made:
+        if name.startswith("sam2"):
+            for needed in ("torch", "sam2"):
+                pytest.importorskip(needed, reason="needs the extra 'sam2'")
+            micro = importlib.import_module("micro_engine")
+            _made[name] = micro.blind_engine(folder) if name == "sam2-blind" else micro.MicroEngine()
+        else:
+            _made[name] = find(name, engines(["disc_engine:DiscEngine"]))
+    return _made[name]
+
+
+@pytest.fixture(scope="session")
+def weights_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("weights")
+
+
+@pytest.fixture(params=[*SIGHT, "sam2-blind"])
+def engine(request: pytest.FixtureRequest, weights_folder: Path) -> Engine:
+    return made(str(request.param), weights_folder)
 
 
 @pytest.fixture
@@ -99,6 +126,29 @@ def session(engine: Engine, plate: DiscPlate) -> EngineSession:
     return engine.open(plate)
 
 
+@dataclass
+class Sight:
+    """A session of an engine that sees, and the overlap with the disc that it has to reach."""
+
+    engine: Engine
+    session: EngineSession
+    overlap: float
+
+
+@pytest.fixture(params=SIGHT)
+def sight(request: pytest.FixtureRequest, weights_folder: Path, plate: DiscPlate) -> Sight:
+    engine = made(str(request.param), weights_folder)
+    return Sight(engine, engine.open(plate), SIGHT[str(request.param)])
+
+
+def require_one_part(before: Matte, after: Matte, x: float, y: float) -> None:
+    """What changed sides is one connected part, and the point lies in it."""
+    changed = ((before >= 0.5) != (after >= 0.5)).astype(np.uint8)
+    count, labels = cv2.connectedComponents(changed, connectivity=8)
+    assert count == 2
+    assert labels[int(y), int(x)] == 1
+
+
 def test_an_engine_says_what_it_can_do(engine: Engine) -> None:
     info = engine.info
     assert info.name
@@ -107,20 +157,25 @@ def test_an_engine_says_what_it_can_do(engine: Engine) -> None:
     assert info.unavailable == ""
 
 
-def test_a_click_finds_the_disc_under_it_and_nothing_else(session: EngineSession) -> None:
+def test_a_click_is_answered_by_a_matte_that_holds_it(session: EngineSession) -> None:
     found = session.set_prompt(1, 1001, clicks(centre(1001)))
     assert found.frame == 1001
     assert found.matte.shape == (HEIGHT, WIDTH)
     assert found.matte.dtype == np.float32
     assert 0 <= found.matte.min() <= found.matte.max() <= 1
     assert 0 < found.confidence <= 1
-    assert overlap(found.matte, upper_disc(1001)) > 0.93
+    assert found.matte[int(centre(1001)[1]), int(centre(1001)[0])] >= 0.5
 
 
-def test_a_box_finds_the_disc_in_it(session: EngineSession) -> None:
+def test_a_click_finds_the_disc_under_it_and_nothing_else(sight: Sight) -> None:
+    found = sight.session.set_prompt(1, 1001, clicks(centre(1001)))
+    assert overlap(found.matte, upper_disc(1001)) > sight.overlap
+
+
+def test_a_box_finds_the_disc_in_it(sight: Sight) -> None:
     x, _ = centre(1003)
-    found = session.set_prompt(1, 1003, EnginePrompt(box=(x - 22, 66, x + 22, 110)))
-    assert overlap(found.matte, lower_disc(1003)) > 0.93
+    found = sight.session.set_prompt(1, 1003, EnginePrompt(box=(x - 22, 66, x + 22, 110)))
+    assert overlap(found.matte, lower_disc(1003)) > sight.overlap
 
 
 def test_a_mask_states_the_whole_object_and_comes_back_as_given(session: EngineSession) -> None:
@@ -139,26 +194,55 @@ def test_a_point_beside_a_mask_corrects_it_there_and_leaves_the_rest(session: En
     np.testing.assert_array_equal(found[:55], stated[:55])
 
 
-def test_a_prompt_replaces_the_one_before_it(session: EngineSession) -> None:
+def test_a_prompt_replaces_the_one_before_it(engine: Engine, plate: DiscPlate) -> None:
     x, _ = centre(1001)
+    session = engine.open(plate)
     session.set_prompt(1, 1001, clicks(centre(1001)))
     found = session.set_prompt(1, 1001, clicks((x, 88.0)))
-    assert overlap(found.matte, lower_disc(1001)) > 0.93
+    alone = engine.open(plate).set_prompt(1, 1001, clicks((x, 88.0)))
+    np.testing.assert_array_equal(found.matte, alone.matte)
 
 
-def test_a_further_click_changes_only_the_part_that_it_touches(session: EngineSession) -> None:
+def test_a_further_click_changes_one_part_under_it(session: EngineSession) -> None:
+    place = centre(1001)
+    before = session.set_prompt(1, 1001, clicks(place)).matte
+    inside = bool(before[100, 120] >= 0.5)
+    further = clicks(place, off=[(120.5, 100.5)]) if inside else clicks(place, (120.5, 100.5))
+    after = session.set_prompt(1, 1001, further).matte
+    require_one_part(before, after, 120.5, 100.5)
+
+
+def test_clicks_given_one_by_one_or_together_select_the_same(engine: Engine, plate: DiscPlate) -> None:
+    places = [centre(1001), (120.5, 100.5), (90.5, 20.5)]
+    session = engine.open(plate)
+    for count in (1, 2, 3):
+        by_turns = session.set_prompt(1, 1001, clicks(*places[:count]))
+    together = engine.open(plate).set_prompt(1, 1001, clicks(*places))
+    np.testing.assert_array_equal(by_turns.matte, together.matte)
+
+
+def test_a_further_click_changes_only_the_part_that_it_touches(sight: Sight) -> None:
     x, y = centre(1001)
-    before = session.set_prompt(1, 1001, clicks((x, y))).matte
-    after = session.set_prompt(1, 1001, clicks((x, y), (x, 88.0))).matte
+    before = sight.session.set_prompt(1, 1001, clicks((x, y))).matte
+    after = sight.session.set_prompt(1, 1001, clicks((x, y), (x, 88.0))).matte
     assert after[88, int(x)] >= 0.5
     np.testing.assert_array_equal(after[:55], before[:55])
 
 
-def test_a_click_on_a_tracked_frame_corrects_its_matte(session: EngineSession) -> None:
+def test_a_click_on_a_tracked_frame_changes_one_part_of_its_matte(session: EngineSession) -> None:
     session.set_prompt(1, 1001, clicks(centre(1001)))
-    tracked = followed(session, 1001, 1004, Direction.FORWARD)[1004]
+    tracked = followed(session, 1001, 1004, Direction.FORWARD)[1004].matte
+    inside = bool(tracked[100, 20] >= 0.5)
+    place = (20.5, 100.5)
+    corrected = session.set_prompt(1, 1004, clicks(off=[place]) if inside else clicks(place)).matte
+    require_one_part(tracked, corrected, *place)
+
+
+def test_a_click_on_a_tracked_frame_corrects_its_matte(sight: Sight) -> None:
+    sight.session.set_prompt(1, 1001, clicks(centre(1001)))
+    tracked = followed(sight.session, 1001, 1004, Direction.FORWARD)[1004]
     x, _ = centre(1004)
-    corrected = session.set_prompt(1, 1004, clicks((x, 88.0))).matte
+    corrected = sight.session.set_prompt(1, 1004, clicks((x, 88.0))).matte
     assert corrected[88, int(x)] >= 0.5
     np.testing.assert_allclose(corrected[:55], tracked.matte[:55], atol=1e-6)
 
@@ -190,8 +274,15 @@ def test_a_range_is_followed_from_its_start_frame_by_frame(
     session.set_prompt(1, start, clicks(centre(start)))
     found = list(session.propagate(1, FRAMES, direction))
     assert [each.frame for each in found] == list(FRAMES)[:: direction.value]
-    assert min(overlap(each.matte, upper_disc(each.frame)) for each in found) > 0.93
-    assert all(0 < each.confidence <= 1 for each in found)
+    assert all(0 <= each.confidence <= 1 for each in found)
+    assert [each.confidence > 0 for each in found] == [bool(each.matte.any()) for each in found]
+
+
+@pytest.mark.parametrize(("direction", "start"), [(Direction.FORWARD, 1001), (Direction.BACKWARD, 1010)])
+def test_the_disc_is_followed_to_the_end_of_the_range(sight: Sight, direction: Direction, start: int) -> None:
+    sight.session.set_prompt(1, start, clicks(centre(start)))
+    found = list(sight.session.propagate(1, FRAMES, direction))
+    assert min(overlap(each.matte, upper_disc(each.frame)) for each in found) > sight.overlap
 
 
 def test_prompted_frames_come_out_as_prompted(session: EngineSession) -> None:
@@ -205,21 +296,23 @@ def test_prompted_frames_come_out_as_prompted(session: EngineSession) -> None:
 
 @pytest.mark.parametrize(("direction", "beside"), [(Direction.FORWARD, 1007), (Direction.BACKWARD, 1005)])
 def test_a_correction_anchors_the_frames_after_it_in_either_direction(
-    session: EngineSession, direction: Direction, beside: int
+    sight: Sight, direction: Direction, beside: int
 ) -> None:
+    session = sight.session
     start = 1001 if direction is Direction.FORWARD else 1010
     session.set_prompt(1, start, clicks(centre(start)))
     followed(session, 1001, 1010, direction)
     session.set_prompt(1, 1006, EnginePrompt(mask=lower_disc(1006).astype(np.float32)))
     found = followed(session, 1001, 1010, direction)
-    assert overlap(found[beside].matte, lower_disc(beside)) > 0.9
+    assert overlap(found[beside].matte, lower_disc(beside)) > min(0.9, sight.overlap)
 
 
 def test_a_run_starts_from_the_nearest_known_frame_before_its_range(session: EngineSession) -> None:
     session.set_prompt(1, 1002, clicks(centre(1002)))
     found = followed(session, 1005, 1007, Direction.FORWARD)
     assert list(found) == [1005, 1006, 1007]
-    assert overlap(found[1005].matte, upper_disc(1005)) > 0.93
+    whole = followed(session, 1002, 1007, Direction.FORWARD)
+    np.testing.assert_array_equal(found[1007].matte, whole[1007].matte)
 
 
 def test_a_run_starts_from_the_nearest_known_frame_after_its_range_when_it_goes_back(session: EngineSession) -> None:
@@ -261,27 +354,33 @@ def test_a_recalled_frame_stands_for_one_that_was_tracked(engine: Engine, plate:
     after = engine.open(plate)
     after.recall(1, kept[1006])
     found = followed(after, 1006, 1010, Direction.FORWARD)
+    assert list(found) == [1006, 1007, 1008, 1009, 1010]
     assert overlap(found[1006].matte, kept[1006].matte >= 0.5) > 0.95
-    assert overlap(found[1010].matte, upper_disc(1010)) > 0.93
-    x, _ = centre(1006)
-    corrected = after.set_prompt(1, 1006, clicks((x, 88.0))).matte
-    assert corrected[88, int(x)] >= 0.5
-    assert overlap(corrected[:55], upper_disc(1006)[:55]) > 0.93
+    inside = bool(found[1006].matte[100, 20] >= 0.5)
+    corrected = after.set_prompt(1, 1006, clicks(off=[(20.5, 100.5)]) if inside else clicks((20.5, 100.5))).matte
+    require_one_part(found[1006].matte, corrected, 20.5, 100.5)
 
 
-def test_objects_are_followed_apart_and_removing_one_keeps_the_other(session: EngineSession) -> None:
+def test_a_disc_is_followed_from_a_recalled_frame(sight: Sight) -> None:
+    sight.session.recall(1, TrackedFrame(1006, upper_disc(1006).astype(np.float32), 1.0))
+    found = followed(sight.session, 1006, 1010, Direction.FORWARD)
+    assert overlap(found[1010].matte, upper_disc(1010)) > sight.overlap
+
+
+def test_objects_are_followed_apart_and_removing_one_keeps_the_other(sight: Sight) -> None:
+    session = sight.session
     session.set_prompt(1, 1001, clicks(centre(1001)))
     session.set_prompt(2, 1001, clicks((centre(1001)[0], 88.0)))
     session.remove_object(2)
     session.remove_object(99)
-    assert overlap(followed(session, 1001, 1002, Direction.FORWARD)[1002].matte, upper_disc(1002)) > 0.93
+    assert overlap(followed(session, 1001, 1002, Direction.FORWARD)[1002].matte, upper_disc(1002)) > sight.overlap
     with pytest.raises(PromptError):
         list(session.propagate(2, FRAMES, Direction.FORWARD))
 
 
-def test_a_lost_object_gives_empty_mattes_without_confidence(engine: Engine) -> None:
+def test_a_lost_object_gives_empty_mattes_without_confidence(sight: Sight) -> None:
     plate = DiscPlate(FrameRange(1001, 1045))
-    session = engine.open(plate)
+    session = sight.engine.open(plate)
     session.set_prompt(1, 1025, clicks(centre(1025)))
     last = followed(session, 1025, 1045, Direction.FORWARD)[1045]
     assert not last.matte.any()
@@ -359,16 +458,22 @@ def test_a_damaged_frame_ends_the_run_with_the_error_of_the_plate(engine: Engine
     assert len(followed(session, 1004, 1006, Direction.FORWARD)) == 3
 
 
-@pytest.mark.parametrize(("direction", "start"), [(Direction.FORWARD, 1001), (Direction.BACKWARD, 1010)])
-def test_the_object_is_carried_across_frames_without_a_picture(
-    engine: Engine, direction: Direction, start: int
-) -> None:
+def carried(engine: Engine, direction: Direction, start: int) -> dict[int, TrackedFrame]:
+    """Follow the disc across frames that cannot be read, and return those that can."""
     bridged = BridgedPlate(DiscPlate(damaged=[1003, 1006, 1007]))
     session = engine.open(bridged)
     session.set_prompt(1, start, clicks(centre(start)))
-    run = session.propagate(1, FRAMES, direction)
-    found = {each.frame: each for each in bridged.carried(run, direction)}
+    found = {each.frame: each for each in bridged.carried(session.propagate(1, FRAMES, direction), direction)}
     assert list(found) == list(FRAMES)[:: direction.value]
-    mattes = {frame: each.matte for frame, each in found.items() if isinstance(each, TrackedFrame)}
-    assert set(FRAMES) - set(mattes) == {1003, 1006, 1007}
-    assert min(overlap(matte, upper_disc(frame)) for frame, matte in mattes.items()) > 0.93
+    return {frame: each for frame, each in found.items() if isinstance(each, TrackedFrame)}
+
+
+@pytest.mark.parametrize(("direction", "start"), [(Direction.FORWARD, 1001), (Direction.BACKWARD, 1010)])
+def test_a_run_goes_on_across_frames_without_a_picture(engine: Engine, direction: Direction, start: int) -> None:
+    assert set(FRAMES) - set(carried(engine, direction, start)) == {1003, 1006, 1007}
+
+
+@pytest.mark.parametrize(("direction", "start"), [(Direction.FORWARD, 1001), (Direction.BACKWARD, 1010)])
+def test_the_object_is_carried_across_frames_without_a_picture(sight: Sight, direction: Direction, start: int) -> None:
+    found = carried(sight.engine, direction, start)
+    assert min(overlap(each.matte, upper_disc(frame)) for frame, each in found.items()) > sight.overlap

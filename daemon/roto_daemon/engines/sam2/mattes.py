@@ -47,6 +47,10 @@ class Picked:
     steps: Steps
     logits: NDArray[np.float32]
 
+    def holds(self, click: Click) -> bool:
+        """Return whether the object lies under a click."""
+        return bool(self.steps[click.pixel(self.steps.shape)] > 127)  # noqa: PLR2004 - half coverage
+
 
 def steps_of(logits: torch.Tensor, size: tuple[int, int]) -> Steps:
     """Return the coverage of a plate of `size` (width, height) that logits (1, 1, h, w) mean.

@@ -128,7 +128,7 @@ class Sam2Session:
             rest = tuple(each for each in given if each not in done)
         for click in rest:
             done.append(click)
-            if (steps[click.pixel(steps.shape)] >= _EDGE_STEPS) != click.foreground:
+            if Picked(steps, guess.array()).holds(click) != click.foreground:
                 guess, steps = self._corrected(thing.follower, frame, prompt.box, (guess, steps), done)
         if not (steps >= _EDGE_STEPS).any():
             raise PromptError(f"nothing is found of the object on frame {frame}: click its middle, or draw a box")
@@ -160,7 +160,11 @@ class Sam2Session:
                 raise PromptError("only points off the object are given: click on the object first")
             done = [first]
         guess = self._clip.run(partial(follower.point, frame, *_as_points(box, done), None))
-        return guess, self._clip.run(partial(steps_of, guess.logits, size)), done
+        found = Picked(self._clip.run(partial(steps_of, guess.logits, size)), guess.array())
+        if not done or not found.steps.any() or found.holds(done[0]):
+            return guess, found.steps, done
+        held = corrected(found, found, done[0], [])
+        return guess.amended(held.logits), held.steps, done
 
     def _corrected(
         self,
