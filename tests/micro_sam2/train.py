@@ -40,6 +40,10 @@ IMAGES_UNTIL, SHORT_UNTIL = 0.06, 0.5
 """Parts of the time after which clips follow stills, and clips of 8 and 16 frames join those of 4."""
 _SIZES, _SIZE_SHARES = (128, 192, 256), (0.4, 0.5, 0.1)
 """Sides of the frames: all that the weights are to work at, most often those that cost little."""
+_STILLS = 0.15
+"""Share of batches that stay stills: a prompt is harder to learn from than a memory."""
+_PROMPTED_WEIGHT = 2
+"""Weight of a prompted frame in the loss beside a tracked one, for the same reason."""
 _ROOM = 4608
 """Side times frames times clips of a batch: eight clips of four frames of 128 pixels and a little more."""
 _PEAK_RATE, _LAST_RATE, _WARM_UP = 1.0e-3, 2.0e-5, 300
@@ -102,10 +106,10 @@ def keep_drawing(queue: Queue[Batch], progress: Synchronized[float], first_seed:
         part = progress.value
         rng = np.random.default_rng(seed)
         size = 128 if part < IMAGES_UNTIL else int(rng.choice(_SIZES, p=_SIZE_SHARES))
-        frames = 1 if part < IMAGES_UNTIL else 4
-        if part >= SHORT_UNTIL and rng.random() < 0.4:
+        frames = 1 if part < IMAGES_UNTIL or rng.random() < _STILLS else 4
+        if frames > 1 and part >= SHORT_UNTIL and rng.random() < 0.4:
             frames = int(rng.choice([8, 8, 16]))
-        clips = 12 if frames == 1 else max(1, _ROOM // (size * frames))
+        clips = 16 if frames == 1 else max(1, _ROOM // (size * frames))
         batch = draw_batch(seed, clips, frames, size)
         while os.getppid() == parent:
             with contextlib.suppress(Full):
@@ -270,7 +274,8 @@ def learn(tracker: Tracker, batch: Batch, part: float, rng: np.random.Generator)
         points = first_points(batch, masks[0], kind, rng) if first else None
         given = tracker.model.mask_downsample(masks[0][:, None]) if first and kind == "mask" else None
         answer = tracker.answer(look, None if first else memory, t, (points, given), visible[t])
-        total, parts = total + loss_of(answer, masks[t], visible[t]), parts + 1
+        weight = _PROMPTED_WEIGHT if first else 1
+        total, parts = total + weight * loss_of(answer, masks[t], visible[t]), parts + weight
         prompted = first and kind != "mask"
         if t == mend or (prompted and rng.random() < 0.35):
             for _ in range(int(rng.integers(1, 3))):
