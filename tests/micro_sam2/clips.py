@@ -77,7 +77,8 @@ def _draw(rng: np.random.Generator, frames: int, size: int, colours: NDArray[np.
         shift = np.array([[1, 0, pan[0] * t - size / 8], [0, 1, pan[1] * t - size / 8]])
         picture = cv2.warpAffine(canvas, shift, (size, size), borderMode=cv2.BORDER_REFLECT).astype(np.float32)
         for number, (patch, path) in enumerate(zip(patches, paths)):
-            layer = cv2.warpAffine(patch, path[t] * size @ _to_middle(len(patch)), (size, size))
+            onto = path[t] * size @ _to_middle(len(patch)) - [0, 0, 0.5]  # OpenCV's pixel centres are whole numbers
+            layer = cv2.warpAffine(patch, onto, (size, size))
             alpha = layer[..., 3:] / np.float32(255)
             picture += (layer[..., :3] - picture) * alpha
             covered = alpha[..., 0] > 0.5
@@ -91,7 +92,7 @@ def _draw(rng: np.random.Generator, frames: int, size: int, colours: NDArray[np.
 
 def _to_middle(side: int) -> NDArray[np.float64]:
     """Move a picture's middle to the origin and make it two units wide."""
-    return np.array([[2 / side, 0, -1], [0, 2 / side, -1], [0, 0, 1]])
+    return np.array([[2 / side, 0, 1 / side - 1], [0, 2 / side, 1 / side - 1], [0, 0, 1]])
 
 
 def _colours(rng: np.random.Generator, count: int) -> NDArray[np.float64]:

@@ -68,12 +68,16 @@ def prompt(model: nn.Module, state: dict[str, Any], number: int, mask: NDArray[n
     if kind == "mask":
         model.add_new_mask(state, 0, number, mask)
     elif kind == "box":
-        columns, rows = np.nonzero(mask.any(axis=0))[0], np.nonzero(mask.any(axis=1))[0]
-        box = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], np.float32)
-        model.add_new_points_or_box(state, 0, number, box=box)
+        model.add_new_points_or_box(state, 0, number, box=box_round(mask))
     else:
         clicks = clicks_on(mask, 1 if kind == "click" else 5, rng)
         model.add_new_points_or_box(state, 0, number, points=clicks, labels=np.ones(len(clicks), np.int32))
+
+
+def box_round(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Left, top, right and bottom of a mask."""
+    columns, rows = np.nonzero(mask.any(axis=0))[0], np.nonzero(mask.any(axis=1))[0]
+    return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], np.float32)
 
 
 def correction(found: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.int32]]:

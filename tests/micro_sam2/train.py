@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import copy
 import math
 import multiprocessing
 import os
@@ -216,13 +217,10 @@ def loss_of(answer: Answer, masks: Tensor, visible: Tensor) -> Tensor:
 
 def box_points(masks: Tensor, rng: np.random.Generator) -> Points:
     """Boxes of masks [M, S, S], each side off by up to a hundredth of the frame, as two labelled points."""
-    corners = []
-    for mask in masks.numpy() > 0.5:
-        columns, rows = np.nonzero(mask.any(0))[0], np.nonzero(mask.any(1))[0]
-        corners.append([[columns[0], rows[0]], [columns[-1] + 1, rows[-1] + 1]])
-    box = torch.tensor(np.array(corners), dtype=torch.float32)
+    corners = [judge.box_round(mask).reshape(2, 2) for mask in masks.numpy() > 0.5]
+    box = torch.from_numpy(np.stack(corners))
     off = 0.01 * masks.shape[-1] * rng.random()
-    box += (torch.rand(box.shape) * 2 - 1) * off
+    box += torch.from_numpy(rng.uniform(-off, off, box.shape).astype(np.float32))
     return box, torch.tensor([[2, 3]], dtype=torch.int32).repeat(len(corners), 1)
 
 
@@ -343,9 +341,9 @@ class Run:
 
     @classmethod
     def start(cls) -> Run:
-        model, averaged = micro_model.build(), micro_model.build()
+        model = micro_model.build()
         micro_model.start_well(model)
-        averaged.load_state_dict(model.state_dict())
+        averaged = copy.deepcopy(model)
         wide = [p for p in model.parameters() if p.dim() > 1]
         rest = [p for p in model.parameters() if p.dim() <= 1]
         groups = [{"params": wide, "weight_decay": 0.02}, {"params": rest, "weight_decay": 0.0}]
