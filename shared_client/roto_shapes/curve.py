@@ -130,6 +130,26 @@ def is_smooth(arrive: Point, leave: Point) -> bool:
     return length > 0 and dot < 0 and abs(cross) <= _STRAIGHT * length
 
 
+def bspline(places: Sequence[Point], *, closed: bool = True) -> tuple[ControlPoint, ...]:
+    """Return the Bezier outline of a uniform cubic B-spline, exactly, with a control point for each of its places.
+
+    The outline passes no place of a closed spline: its point is a sixth of the neighbours and four sixths of the place
+    itself. An open one begins and ends at its first and last place, as if these stood there three times.
+    """
+    made = []
+    for k, (x, y) in enumerate(places):
+        ends = not closed and k in {0, len(places) - 1}
+        before = places[k - 1] if closed or k > 0 else (x, y)
+        after = places[(k + 1) % len(places)] if closed or k + 1 < len(places) else (x, y)
+        arrive = ((before[0] + 2 * x) / 3, (before[1] + 2 * y) / 3)
+        leave = ((after[0] + 2 * x) / 3, (after[1] + 2 * y) / 3)
+        on_x, on_y = (x, y) if ends else ((arrive[0] + leave[0]) / 2, (arrive[1] + leave[1]) / 2)
+        made.append(
+            ControlPoint(on_x, on_y, arrive[0] - on_x, arrive[1] - on_y, leave[0] - on_x, leave[1] - on_y, ends)
+        )
+    return tuple(made)
+
+
 def point_on(segment: Segment, u: float) -> Point:
     """Return the point of a segment at `u`, 0 at its start to 1 at its end."""
     v = 1 - u

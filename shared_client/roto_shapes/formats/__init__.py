@@ -14,6 +14,8 @@ from roto_shapes.formats.lottie import LottieForm, LottieSink
 from roto_shapes.formats.lottie_reading import looks_like_lottie, read_lottie
 from roto_shapes.formats.nuke import NukeSink
 from roto_shapes.formats.rotolink_json import JsonSink, read_roto
+from roto_shapes.formats.silhouette import SilhouetteSink
+from roto_shapes.formats.silhouette_reading import read_silhouette
 from roto_shapes.reading import NOTHING_GIVEN, Given, Reading
 from roto_shapes.shape import Roto
 from roto_shapes.sink import draw
@@ -109,6 +111,12 @@ def _lottie_writer(form: LottieForm) -> Callable[[Roto], Export]:
     return write
 
 
+def _write_silhouette(roto: Roto) -> Export:
+    sink = SilhouetteSink(roto.plate, roto.made_by)
+    draw(roto, sink)
+    return Export(sink.text(), sink.notes)
+
+
 def _fusion_writer(form: FusionForm) -> Callable[[Roto], Export]:
     def write(roto: Roto) -> Export:
         sink = FusionSink(roto.plate, form, roto.made_by)
@@ -121,6 +129,7 @@ def _fusion_writer(form: FusionForm) -> Callable[[Roto], Export]:
 FORMATS: dict[str, Format] = {
     ".json": Format("Rotolink's own JSON", _write_json, _read_json),
     ".nk": Format("Nuke Roto node", _write_nuke),
+    ".fxs": Format("Silhouette shapes", _write_silhouette, read_silhouette),
     ".setting": Format("Fusion polygon masks, to be pasted", _fusion_writer(FusionForm.SETTING), read_fusion),
     ".comp": Format("Fusion composition", _fusion_writer(FusionForm.COMPOSITION), read_fusion),
     ".lottie.json": Format("Lottie, a shape layer each", _lottie_writer(LottieForm.LAYERS), read_lottie),
