@@ -63,8 +63,9 @@ class Silhouette:
     """Our file read by another parser, by the rules of Silhouette's documents alone."""
 
     def __init__(self, text: str) -> None:
-        self.session: Any = minidom.parseString(text).documentElement  # noqa: S318 - our own file
-        self.shapes = {e.getAttribute("label"): e for e in self.session.getElementsByTagName("Shape")}
+        session: Any = minidom.parseString(text).documentElement  # noqa: S318 - our own file
+        self.session = session
+        self.shapes: dict[str, Any] = {e.getAttribute("label"): e for e in self.session.getElementsByTagName("Shape")}
 
     def keys(self, label: str, name: str) -> dict[int, Any]:
         properties = self.shapes[label].getElementsByTagName("Property")
@@ -153,7 +154,8 @@ SESSION = (
     '<Silhouette width="200" height="100" sessionStartFrame="5" workRangeStart="5" workRangeEnd="9">{}</Silhouette>'
 )
 LAYER = """<Layer type="Layer" label="l"><Properties>{}<Property id="objects">
-<Object type="Shape" label="s" shape_type="{}"><Properties><Property id="path" constant="True">{}</Property></Properties></Object></Property></Properties></Layer>"""
+<Object type="Shape" label="s" shape_type="{}"><Properties>
+<Property id="path" constant="True">{}</Property></Properties></Object></Property></Properties></Layer>"""
 
 
 def spline(kind: str, points: str, transform: str = "", closed: str = "True") -> str:
