@@ -144,7 +144,8 @@ def _print(report: dict[str, Any]) -> None:
     console.print(table)
     table = Table("engine", "what it is", "takes", "state", title="Engines", title_justify="left")
     for engine in report["engines"]:
-        state = engine["unavailable"] or ("ready, default" if engine["is_default"] else "ready")
+        default = f"ready, default: {engine['why_default']}" if engine["why_default"] else "ready, default"
+        state = engine["unavailable"] or (default if engine["is_default"] else "ready")
         table.add_row(engine["name"], engine["title"], ", ".join(engine["prompts"]), state)
     console.print(table)
 

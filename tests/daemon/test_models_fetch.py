@@ -100,14 +100,26 @@ def test_a_server_that_cannot_go_on_begins_anew(
 ) -> None:
     served.ranges, served.mark, served.cuts = ranges, mark, [1_000_000]
     assert fetch(models, served) == "its sha256 is the published one"
+    assert served.asked == ["", "" if ranges else "bytes=1000000-"]  # only a strong mark says that bytes are the same
 
 
-def test_a_part_that_is_whole_already_is_taken(models: ModelsFolder, served: Served) -> None:
+@pytest.mark.parametrize("more", [b"", b"and more"])
+def test_a_part_that_is_whole_already_is_taken_and_a_longer_one_is_not(
+    models: ModelsFolder, served: Served, more: bytes
+) -> None:
     served.cuts = [1_000_000, 0, 0]
     with pytest.raises(FetchError):
         fetch(models, served)
-    (models.path / f"{WANTED.file}.part").write_bytes(CONTENT)
+    served.cuts.clear()
+    (models.path / f"{WANTED.file}.part").write_bytes(CONTENT + more)
     assert fetch(models, served) == "its sha256 is the published one"
+    assert served.asked[3:] == [f"bytes={3_000_000 + len(more)}-", ""][: 2 if more else 1]
+
+
+def test_a_server_that_sends_another_part_is_asked_for_the_whole(models: ModelsFolder, served: Served) -> None:
+    served.cuts, served.shift = [1_000_000], -10
+    assert fetch(models, served) == "its sha256 is the published one"
+    assert served.asked == ["", "bytes=1000000-", ""]
 
 
 def test_a_wrong_checksum_is_refused_and_the_file_kept_apart_and_named(models: ModelsFolder, served: Served) -> None:

@@ -24,6 +24,8 @@ class Served:
     statuses: list[int] = field(default_factory=list)
     """What the next requests are refused with."""
     length: bool = True
+    shift: int = 0
+    """By how much an answer to a range begins elsewhere than it was asked to."""
     asked: list[str] = field(default_factory=list)
     """The Range of every request."""
 
@@ -38,9 +40,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_error(served.statuses.pop(0))
             return
         begin = self._begin()
-        if begin == len(served.content):
+        if begin >= len(served.content):
             self.send_response(416)
-            self.send_header("Content-Range", f"bytes */{begin}")
+            self.send_header("Content-Range", f"bytes */{len(served.content)}")
             self.end_headers()
             return
         body = served.content[begin:]
@@ -57,8 +59,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _begin(self) -> int:
         asked = self.headers.get("Range", "")
-        if asked and self.served.ranges and self.headers.get("If-Range") == self.served.mark:
-            return int(asked.removeprefix("bytes=").rstrip("-"))
+        if asked and self.served.ranges and self.headers.get("If-Range", self.served.mark) == self.served.mark:
+            return max(1, int(asked.removeprefix("bytes=").rstrip("-")) + self.served.shift)
         return 0
 
     def _send(self, body: bytes) -> None:

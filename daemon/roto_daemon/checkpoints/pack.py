@@ -132,7 +132,7 @@ def _read_entry(told: Any, known: dict[str, Checkpoint]) -> _Entry | None:  # no
         return None
     wanted = known.get(str(told.get("name")))
     size, sha256 = told.get("size_bytes"), told.get("sha256")
-    if wanted is None or told.get("file") != wanted.file or not isinstance(sha256, str) or type(size) is not int:
+    if wanted is None or not isinstance(sha256, str) or type(size) is not int:
         return None
     return _Entry(wanted, size, sha256) if size >= 0 else None
 
