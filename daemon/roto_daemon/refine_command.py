@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import cv2
 import numpy as np
 import typer
 from numpy.typing import NDArray
@@ -17,15 +18,19 @@ from rich.progress import Progress
 
 from roto_daemon.checkpoints import ModelsFolder
 from roto_daemon.config import load
+from roto_daemon.engines.edges import native_edges
 from roto_daemon.engines.matting import MATTERS, MatteFrame, Matter, find_matte, find_matter, own_colour, smoothed
 from roto_daemon.errors import PlateError, RotoError, writing
 from roto_daemon.exit_codes import fail
-from roto_daemon.pictures import Matte
+from roto_daemon.pictures import Matte, Picture
 from roto_daemon.plates.matte_files import COMPRESSIONS, MATTE_ENDINGS, MatteForm, write_foreground, write_matte
 from roto_daemon.plates.mattes import MatteSequence, open_mattes
 from roto_daemon.plates.reader import PlateReader, open_plate
 from roto_shapes.files import frame_file, make_folder_ready
 from roto_shapes.shot import FrameRange, PlatePath
+
+_SHAPE_PX, _SHAPE_SHARE = 1.5, 0.01
+"""How far the height of smaller masks may be from the plate's shape: sizes are rounded."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,8 @@ class _Order:
     matter: Matter
     matter_name: str
     band_px: float | None
+    made_at_px: int
+    """The longer side that masks are brought to before they grow to the plate; 0 for the size they have."""
     steady: bool
 
 
@@ -69,6 +76,14 @@ def refine(  # noqa: PLR0913 - each is an option of the command
             help="How far to either side of the edge coverage is unknown (default: as far as the masks are soft).",
         ),
     ] = None,
+    made_at: Annotated[
+        int,
+        typer.Option(
+            metavar="PX",
+            min=0,
+            help="The longer side at which a model made masks that were enlarged since, such as 1024.",
+        ),
+    ] = 0,
     matting: Annotated[str, typer.Option(metavar="|".join(MATTERS), help="How coverage is found there.")] = MATTERS[0],
     weights: Annotated[
         str, typer.Option(metavar="FILE", help="Of vitmatte: its weights (default: those of roto-daemon models).")
@@ -103,7 +118,7 @@ def refine(  # noqa: PLR0913 - each is an option of the command
         with open_plate(source) as footage:
             facts = footage.plate
             form = MatteForm(matte_bits, matte_compression, facts.pixel_aspect, facts.frame_rate)
-            order = _Order(out, foreground, form, matter, matting, band, steady)
+            order = _Order(out, foreground, form, matter, matting, band, made_at, steady)
             _require_fit(opened, footage)
             count = _write(opened, footage, order)
     except (RotoError, ValueError) as error:
@@ -136,9 +151,19 @@ def _refined(opened: MatteSequence, footage: PlateReader, order: _Order) -> Iter
     def each() -> Iterator[MatteFrame]:
         for frame, mask in opened:
             picture = footage.picture(frame)
-            yield MatteFrame(frame, picture, find_matte(picture, mask, order.matter, order.band_px))
+            grown = _at_plate_size(picture, mask, order.made_at_px)
+            yield MatteFrame(frame, picture, find_matte(picture, grown, order.matter, order.band_px))
 
     return smoothed(each()) if order.steady else each()
+
+
+def _at_plate_size(picture: Picture, mask: Matte, made_at_px: int) -> Matte:
+    """Return a mask of the plate's size; one that is or was smaller gets edges of the plate's resolution."""
+    longest = max(mask.shape)
+    if 0 < made_at_px < longest:
+        size = (round(mask.shape[1] * made_at_px / longest), round(mask.shape[0] * made_at_px / longest))
+        mask = np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_AREA), np.float32)
+    return mask if mask.shape == picture.shape[:2] else native_edges(picture, mask)
 
 
 def _taken_out(footage: PlateReader, each: MatteFrame) -> tuple[NDArray[np.float32], str]:
@@ -150,10 +175,11 @@ def _taken_out(footage: PlateReader, each: MatteFrame) -> tuple[NDArray[np.float
 
 def _require_fit(opened: MatteSequence, footage: PlateReader) -> None:
     mask, plate = opened.plate, footage.plate
-    if (mask.width, mask.height) != (plate.width, plate.height):
+    shown = plate.height * mask.width / plate.width
+    if mask.width > plate.width or abs(mask.height - shown) > max(_SHAPE_PX, _SHAPE_SHARE * shown):
         raise PlateError(
-            f"The masks have {mask.width}x{mask.height} pixels and the plate {plate.width}x{plate.height}: "
-            "give the footage they belong to."
+            f"The masks have {mask.width}x{mask.height} pixels, which is no smaller picture of the plate's "
+            f"{plate.width}x{plate.height}: give the footage they belong to."
         )
 
 

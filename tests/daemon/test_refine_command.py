@@ -7,6 +7,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import typer
@@ -84,6 +85,30 @@ def test_the_foreground_is_light_multiplied_by_its_matte(shot: tuple[str, ...], 
     soft = (MADE.coverage > 0.1) & (MADE.coverage < 0.9)
     again = found[..., :3] + (1 - found[..., 3:]) * behind
     assert np.abs(again - light)[soft].mean() < 0.1 * light[soft].mean() + 0.05
+
+
+def test_masks_of_a_smaller_model_get_the_plate_s_edges(shot: tuple[str, ...], tmp_path: Path) -> None:
+    small = cv2.resize(MADE.coverage, (40, 30), interpolation=cv2.INTER_AREA).round()
+    enlarged = cv2.resize(small, (160, 120), interpolation=cv2.INTER_NEAREST)
+    made: tuple[tuple[str, Any, tuple[str, ...]], ...] = (
+        ("small", small, ()),
+        ("enlarged", enlarged, ("--made-at", "40")),
+    )
+    for name, mask, options in made:
+        write_matte(tmp_path / f"{name}.1002.png", np.asarray(mask, np.float32), 1002, {})
+        out = str(tmp_path / f"n{name}.####.exr")
+        done = run(str(tmp_path / f"{name}.####.png"), *shot[1:], *options, "--out", out)
+        assert done.exit_code == 0, done.output
+    matte, _, _ = pixels(tmp_path / "nsmall.1002.exr")
+    assert (matte == pixels(tmp_path / "nenlarged.1002.exr")[0]).all()
+    assert np.abs(matte[..., 0] - MADE.coverage).sum() < 0.6 * np.abs(enlarged - MADE.coverage).sum()
+
+
+def test_masks_of_another_picture_are_refused(shot: tuple[str, ...], tmp_path: Path) -> None:
+    write_matte(tmp_path / "other.1002.png", np.ones((120, 100), np.float32), 1002, {})
+    done = run(str(tmp_path / "other.####.png"), *shot[1:], "--out", str(tmp_path / "s.####.exr"))
+    assert done.exit_code == 3
+    assert "no smaller picture of the plate's 160x120" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -45,10 +47,21 @@ def trimap(mask: Matte, band_px: float | None = None) -> Trimap:
     if not inside.any() or inside.all():
         return made
     reach = _least_px(mask) if band_px is None else band_px
-    made[_near(inside, reach)] = UNKNOWN
+    window = _round(mask > _SURE, math.ceil(reach) + 1)
+    unknown = _near(inside[window], reach)
     if band_px is None:
-        made[_doubted(mask, reach)] = UNKNOWN
+        unknown |= _doubted(mask[window], reach)
+    made[window][unknown] = UNKNOWN
     return made
+
+
+def _round(inside: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
+    """Return the part of a mask beyond which it is outside, with a margin: distances are costly on a whole plate."""
+    rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
+    return (
+        slice(max(int(rows[0]) - margin, 0), int(rows[-1]) + 1 + margin),
+        slice(max(int(columns[0]) - margin, 0), int(columns[-1]) + 1 + margin),
+    )
 
 
 def _least_px(mask: Matte) -> float:
