@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import OpenImageIO as oiio  # noqa: N813 - as its own documentation does
 import pytest
+from disc_engine import WeighedEngine
 from numpy.typing import NDArray
 from serving import FIRST, HEIGHT, LAST, RADIUS, WIDTH, Daemon, Roto, centre, picture
 
@@ -18,6 +19,7 @@ from roto_client.errors import BadInputError
 from roto_client.results import MatteKind, MatteOrder
 from roto_client.session import connect
 from roto_daemon.fitting.raster import render_shapes
+from roto_shapes.formats import ENDINGS
 from roto_shapes.formats.rotolink_json import read_roto
 from roto_shapes.shape import MadeBy
 
@@ -83,6 +85,26 @@ def test_mattes_preview_and_sheet_are_pictures_of_the_plate(roto: Roto, plate: s
     sheet = cv2.imread(str(folder / "s.png"))
     assert sheet is not None
     assert sheet.shape[0] > 300
+
+
+def test_every_file_says_which_weights_made_it(roto: Roto, plate: str, tmp_path: Path) -> None:
+    x, y = centre(FIRST)
+    outs = [f"a{ending}" for ending in ENDINGS]
+    done = roto(
+        "track", plate, "--click", f"{FIRST}:{x:g},{y:g}", "--engine", "weighed", "--json",
+        *(word for out in outs for word in ("--out", out)),
+        "--mattes", "m.%04d.exr", "--cryptomatte", "c.%04d.exr", "--preview", "p.mp4",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["weights"] == WeighedEngine.WEIGHTS
+    folder = tmp_path / "work"
+    for out in outs:
+        assert WeighedEngine.WEIGHTS in (folder / out).read_text(), out
+    for picture_file in (f"m.{LAST}.exr", f"c.{LAST}.exr"):
+        spec = oiio.ImageBuf(str(folder / picture_file)).spec()
+        assert spec.get_string_attribute("rotolink:weights") == WeighedEngine.WEIGHTS
+    with av.open(str(folder / "p.mp4")) as movie:
+        assert WeighedEngine.WEIGHTS in str(movie.metadata)
 
 
 def test_two_objects_become_layers_cryptomatte_and_mattes_of_their_own(

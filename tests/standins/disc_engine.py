@@ -7,7 +7,7 @@ before. Every further click paints or wipes a small dot. Loaded by the name `dis
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -43,6 +43,17 @@ class DiscEngine:
     def open(self, source: FrameSource) -> EngineSession:
         """Start a session on a plate."""
         return DiscSession(source)
+
+
+class WeighedEngine(DiscEngine):
+    """The same, as if it worked with weights."""
+
+    WEIGHTS = "disc.pt 0123456789ab (MIT, commercial use: ask)"
+
+    @property
+    def info(self) -> EngineInfo:
+        """Return what the engine can do."""
+        return replace(super().info, name="weighed", needs_weights=True, weights=self.WEIGHTS)
 
 
 @dataclass
