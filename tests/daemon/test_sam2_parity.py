@@ -24,6 +24,7 @@ from roto_shapes.shot import FrameRange
 torch = pytest.importorskip("torch", reason="needs PyTorch: install the extra 'sam2'")
 pytest.importorskip("sam2", reason="needs SAM 2: install the extra 'sam2'")
 
+import micro_model  # noqa: E402 - only where torch is installed
 from sam2.build_sam import build_sam2_video_predictor  # noqa: E402 - only where it is installed
 from torch import Tensor  # noqa: E402 - the same
 from torch.nn import functional  # noqa: E402 - the same
@@ -45,9 +46,9 @@ class Plate:
     """Noise that drifts: as good as footage where weights are random. Starts at 1001, as plates do."""
 
     size = (WIDTH, HEIGHT)
-    frames = FrameRange(1001, 1000 + FRAMES)
 
-    def __init__(self) -> None:
+    def __init__(self, frames: int = FRAMES) -> None:
+        self.frames = FrameRange(1001, 1000 + frames)
         noise = np.random.default_rng(3).integers(0, 256, (HEIGHT, WIDTH, 3)).astype(np.uint8)
         self._ground = cv2.GaussianBlur(noise, (0, 0), 2.0)
 
@@ -92,12 +93,24 @@ def models(side: int) -> tuple[Any, Predictor]:
     return package, ours
 
 
-def sides(folder: Path, side: int, frames: int = FRAMES) -> Sides:
-    plate = Plate()
-    for number, frame in enumerate(range(1001, 1001 + frames)):
+def micro_models() -> tuple[Any, Predictor]:
+    """Return both at the size of tests, with random weights: fast enough for a long clip."""
+    torch.manual_seed(8)
+    package = micro_model.build()
+    package.add_all_frames_to_correct_as_cond, package.max_cond_frames_in_attn = True, 8
+    with torch.no_grad():
+        package.sam_mask_decoder.pred_obj_score_head.layers[-1].bias.fill_(4.0)
+    ours = build(micro_model.CONFIG)
+    ours.load_state_dict(package.state_dict())
+    return package, ours
+
+
+def sides(folder: Path, both: tuple[Any, Predictor], frames: int = FRAMES) -> Sides:
+    plate = Plate(frames)
+    for number, frame in enumerate(plate.frames):
         picture = cv2.cvtColor(plate.picture(frame), cv2.COLOR_RGB2BGR)
         (folder / f"{number:03}.jpg").write_bytes(cv2.imencode(".png", picture)[1].tobytes())
-    package, ours = models(side)
+    package, ours = both
     return Sides(package, package.init_state(str(folder)), Clip(plate, ours))
 
 
@@ -105,7 +118,7 @@ def sides(folder: Path, side: int, frames: int = FRAMES) -> Sides:
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sides]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield sides(tmp_path_factory.mktemp("frames"), 128)
+    yield sides(tmp_path_factory.mktemp("frames"), models(128))
     torch.set_num_threads(threads)
 
 
@@ -197,8 +210,27 @@ def test_a_clip_with_corrections_both_ways_and_a_late_object_is_that_of_the_pack
                 require_equal(logits, wanted[index, object_id])
 
 
+def test_memories_that_are_dropped_would_not_have_been_read(tmp_path: Path) -> None:
+    """The package keeps the memory of every frame; ours are dropped far from the playhead and from prompts."""
+    both = sides(tmp_path, micro_models(), frames=44)
+    follower = Follower(both.clip)
+    mask = np.zeros((HEIGHT, WIDTH), bool)
+    mask[20:60, 40:90] = True
+    follower.anchor(1021, both.clip.run(partial(follower.mask, 1021, mask)))
+    both.package.add_new_mask(both.state, 20, 1, mask)
+    for travel in (range(20, 44), range(20, -1, -1)):
+        found, wanted = run(both, follower, travel, {20}), package_run(both, 20, reverse=travel.step < 0)
+        assert all(torch.equal(found[index], wanted[index, 1]) for index in found)
+    assert follower.remembered(1044, 1.0) is None
+    follower.anchor(1031, point(both, follower, 30, CORRECTION, [1, 1, 0], follower.remembered(1031, 1.0)))
+    package_point(both, 30, 1, CORRECTION, [1, 1, 0])
+    found, wanted = run(both, follower, range(30, 44), {20, 30}), package_run(both, 30, reverse=False)
+    for index, logits in found.items():
+        require_equal(logits, wanted[index, 1])
+
+
 @pytest.mark.slow
 def test_a_click_at_full_size_is_that_of_the_package(tmp_path: Path) -> None:
-    both = sides(tmp_path, 1024, frames=1)
+    both = sides(tmp_path, models(1024), frames=1)
     ours = point(both, Follower(both.clip), 0, OBJECT, [1], None)
     require_equal(both.our_logits(ours), package_point(both, 0, 1, OBJECT, [1]))
