@@ -18,6 +18,8 @@ _HOLE_CELLS = 8
 _FILLED = 0.1
 # The strength of what is stated and not guessed: as the package encodes a mask that is given.
 STATED = 10.0
+# Steps of coverage from which on a pixel is on the object.
+_HALF = 128
 # Radius of the ground that a click always gets, in plate pixels.
 _CLICK_PX = 2
 # A soft edge reaches this many cells beyond the part that changed.
@@ -49,7 +51,7 @@ class Picked:
 
     def holds(self, click: Click) -> bool:
         """Return whether the object lies under a click."""
-        return bool(self.steps[click.pixel(self.steps.shape)] > 127)  # noqa: PLR2004 - half coverage
+        return bool(self.steps[click.pixel(self.steps.shape)] >= _HALF)
 
 
 def steps_of(logits: torch.Tensor, size: tuple[int, int]) -> Steps:
@@ -61,10 +63,10 @@ def steps_of(logits: torch.Tensor, size: tuple[int, int]) -> Steps:
     """
     whole = _filled(logits.float())
     large = functional.interpolate(whole, size[::-1], mode="bilinear", align_corners=False)[0, 0]
-    inside = large > 0
-    steps = large.sigmoid().mul_(255).round_()
-    steps = torch.where(inside, steps.clamp(min=128), steps.clamp(max=127)) * inside.any()
-    return np.asarray(steps.to(torch.uint8).cpu().numpy(), np.uint8)
+    coverage = large.sigmoid().mul_(255).round_().to(torch.uint8)
+    kept = torch.where(large > 0, coverage.clamp(min=_HALF), coverage.clamp(max=_HALF - 1))
+    steps = np.asarray(kept.cpu().numpy(), np.uint8)
+    return steps if steps.max() >= _HALF else np.zeros_like(steps)
 
 
 def steps_in(matte: Matte) -> Steps:
@@ -78,7 +80,7 @@ def corrected(before: Picked, guess: Picked, click: Click, others: list[Click]) 
     That part is the connected one under the click whose pixels change to the click's kind. `others` are the clicks
     of the other kind; they keep the ground they stand on.
     """
-    was, now = before.steps > 127, guess.steps > 127  # noqa: PLR2004 - half coverage
+    was, now = before.steps >= _HALF, guess.steps >= _HALF
     shape = was.shape
     changed = ((was != now) & (now == click.foreground)).astype(np.uint8)
     for other in others:
@@ -93,7 +95,7 @@ def corrected(before: Picked, guess: Picked, click: Click, others: list[Click]) 
         reach &= ~_dot(other, shape)
     towards = np.maximum if click.foreground else np.minimum
     steps = np.where(reach, towards(before.steps, guess.steps), before.steps)
-    steps[dot & ((steps > 127) != click.foreground)] = 255 * click.foreground  # noqa: PLR2004 - half coverage
+    steps[dot & ((steps >= _HALF) != click.foreground)] = 255 * click.foreground
     return Picked(steps, _corrected_logits(before, guess, (part, dot), click))
 
 
@@ -122,9 +124,10 @@ def _grown(mask: NDArray[np.bool_], by_px: int) -> NDArray[np.bool_]:
 
 def _filled(logits: torch.Tensor) -> torch.Tensor:
     outside = (logits[0, 0] <= 0).to(torch.uint8).cpu().numpy()
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(outside, connectivity=8)
-    holes = [each for each in range(1, count) if stats[each, cv2.CC_STAT_AREA] <= _HOLE_CELLS]
-    if not holes:
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(outside, connectivity=8)
+    is_hole = stats[:, cv2.CC_STAT_AREA] <= _HOLE_CELLS
+    is_hole[0] = False  # the object itself
+    if not is_hole.any():
         return logits
-    where = torch.from_numpy(np.isin(labels, holes))[None, None].to(logits.device)
+    where = torch.from_numpy(is_hole[labels])[None, None].to(logits.device)
     return torch.where(where, torch.tensor(_FILLED, device=logits.device), logits)
