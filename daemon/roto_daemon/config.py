@@ -16,6 +16,7 @@ from typing import Any
 from roto_daemon.errors import ConfigError
 
 DEFAULT_LISTEN = "127.0.0.1:50750"
+_DEVICES = ("auto", "cpu", "cuda", "mps")
 _ENVIRONMENT_STEM = "ROTO_"
 _NOT_SETTINGS = frozenset({"ROTO_DAEMON", "ROTO_DEBUG", "ROTO_CONFIG"})
 """Variables of the client and of the command line that share the stem."""
@@ -47,6 +48,14 @@ class Config:
     step_deadline_s: float = _setting(120.0, "A worker silent for so long while it has work is killed and restarted.")
     reflection: bool = _setting(default=True, meaning="Offer the standard gRPC reflection service.")
     extra_engines: tuple[str, ...] = _setting((), "Further engines as module:factory.")
+    device: str = _setting(
+        "auto",
+        "Where networks run: `auto` (CUDA where there is one, else `cpu`), `cpu`, `cuda`, or `mps`, an experiment.",
+    )
+    compile: bool = _setting(
+        default=False,
+        meaning="Compile networks for CUDA: minutes at first, so raise step_deadline_s; faster afterwards.",
+    )
     models_dir: str = _setting(
         "", "Where checkpoints lie; empty for `models` in Rotolink's folder of this user's data."
     )
@@ -62,6 +71,8 @@ class Config:
             if isinstance(value, (int, float)) and not isinstance(value, bool) and value <= 0:
                 raise ConfigError(f"{item.name} = {value}: give a number above zero.")
         split_address(self.listen)
+        if self.device not in _DEVICES:
+            raise ConfigError(f"device = {self.device!r}: give one of {', '.join(_DEVICES)}.")
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,7 @@ def test_switches_take_true_and_false_in_words_and_digits(text: str, value: bool
         ("roots = [1]", "give a list"),
         ("state_folder = 1", "give text"),
         ("max_objects = 0", "max_objects = 0: give a number above zero"),
+        ("device = 'gpu'", "device = 'gpu': give one of auto, cpu"),
         ("listen = 'here'", "'here' is not an address"),
         ("listen = '127.0.0.1:70000'", "is not an address"),
         ("listen =", "is not TOML"),

@@ -30,14 +30,21 @@ class Choice:
     """Which engines before it cannot be used, for the person who did not choose; empty when it is the first."""
 
 
-def engines(extra: Sequence[str] = (), models: ModelsFolder | None = None) -> dict[str, Engine]:
+def engines(
+    extra: Sequence[str] = (), models: ModelsFolder | None = None, device: str = "auto", *, compiled: bool = False
+) -> dict[str, Engine]:
     """Return every engine by its name, those that cannot be used now included.
 
     Each `extra` is a `module:factory` that makes one more; `models` is where weights lie, by default this user's
-    folder. Raises ConfigError for an extra that does not name a factory of an engine.
+    folder; `device` and `compiled` are the settings. Raises ConfigError for an extra that names no factory of an
+    engine.
     """
     models = models or ModelsFolder.of(Config())
-    every: list[Engine] = [ClassicEngine(), *sam2_engines(models), *(_load(each) for each in extra)]
+    every: list[Engine] = [
+        ClassicEngine(),
+        *sam2_engines(models, device, compiled=compiled),
+        *(_load(each) for each in extra),
+    ]
     return {engine.info.name: engine for engine in every}
 
 

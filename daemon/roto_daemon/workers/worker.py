@@ -71,7 +71,8 @@ class Worker:
     """Carries out orders, one step at a time, in one thread."""
 
     def __init__(self, config: Config) -> None:
-        self._engines = engines(config.extra_engines, ModelsFolder.of(config))
+        models = ModelsFolder.of(config)
+        self._engines = engines(config.extra_engines, models, config.device, compiled=config.compile)
         self._sessions: collections.OrderedDict[str, _Live] = collections.OrderedDict()
         self._answers: dict[str, Callable[[Message], Message]] = {
             "engines": self._list_engines,
