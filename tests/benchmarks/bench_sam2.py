@@ -35,7 +35,7 @@ from roto_daemon.engines.sam2.session import Sam2Session  # noqa: E402 - the sam
 TINY = "configs/sam2.1/sam2.1_hiera_t.yaml"
 SIZE = (1280, 720)
 CLICKS = 12
-FOLLOWED = FrameRange(1001, 1004)
+FOLLOWED = FrameRange(1001, 1003)
 
 
 class Footage:
