@@ -393,7 +393,7 @@ def hlg(nits: Pixels) -> Pixels:
 
 
 def write_hdr(file: Path, code: Pixels, transfer: ColorTrc, primaries: ColorPrimaries) -> Path:
-    """Write a movie of a frame that says what it is."""
+    """Write a movie of a frame, whose container alone says what it is."""
     height, width = code.shape[:2]
     with av.open(str(file), "w") as container:
         stream = container.add_stream("prores_ks", rate=24, options={"profile": "4"})
@@ -402,7 +402,9 @@ def write_hdr(file: Path, code: Pixels, transfer: ColorTrc, primaries: ColorPrim
         stream.codec_context.color_trc, stream.codec_context.color_primaries = transfer, primaries
         stream.codec_context.colorspace = Colorspace.BT2020
         frame = VideoFrame.from_ndarray(np.round(code * 65535).astype(np.uint16), format="rgb48le")
-        container.mux(stream.encode(frame.reformat(format="yuv444p10le", dst_colorspace=Colorspace.BT2020, threads=1)))
+        coded = frame.reformat(format="yuv444p10le", dst_colorspace=Colorspace.BT2020, threads=1)
+        coded.colorspace = 2
+        container.mux(stream.encode(coded))
         container.mux(stream.encode(None))
     return file
 
