@@ -15,6 +15,7 @@ from av.audio.stream import AudioStream
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
+from picture_files import FilePart, write_parts
 
 from roto_daemon.errors import FrameDamagedError, PlateError
 from roto_daemon.pictures import Picture
@@ -205,6 +206,15 @@ def test_what_is_no_movie_is_refused_in_one_sentence(tmp_path: Path, content: by
     with pytest.raises(PlateError, match="cannot be read as a movie") as refusal:
         open_plate(str(path))
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("ending", ["exr", "dpx", "tif", "png", "jpg"])
+def test_an_image_under_the_name_of_a_movie_is_refused(tmp_path: Path, ending: str) -> None:
+    image = write_parts(
+        tmp_path / f"a.{ending}", [FilePart(np.full((64, 64, 3), 0.5), ("R", "G", "B"), sample="uint8")]
+    )
+    with pytest.raises(PlateError, match=r"a\.mov' holds an image, not a movie: give it the ending"):
+        open_plate(str(image.rename(tmp_path / "a.mov")))
 
 
 def test_a_movie_cut_within_its_header_is_refused(tmp_path: Path, long_gop: Path) -> None:

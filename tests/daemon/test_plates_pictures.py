@@ -218,6 +218,43 @@ def test_a_preview_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="file sizes cannot be limited there")
+def write_any(file: Path, kind: str) -> None:
+    """Write a small file of a kind, as small as those of clean mattes are."""
+    matte = np.zeros((90, 160), np.float32)
+    matte[20:50, 30:90] = 1
+    if kind == "layers":
+        write_layers(file, {"a": matte, "b": matte}, 1, {})
+    elif kind == "cryptomatte":
+        write_cryptomatte(file, {"a": matte, "b": matte}, 1, {})
+    elif kind == "movie":
+        with PreviewWriter(file, roto().plate) as preview:
+            preview.add(1001, np.full((90, 160, 3), GREY, np.uint8), matte, roto())
+    else:
+        write_matte(file, matte, 1, {})
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("m.exr", "matte"),
+        ("m.png", "matte"),
+        ("m.tif", "matte"),
+        ("l.exr", "layers"),
+        ("c.exr", "cryptomatte"),
+        ("p.mp4", "movie"),
+        ("p.mov", "movie"),
+    ],
+)
+def test_a_disk_without_room_for_the_last_bytes_of_a_file_leaves_none(tmp_path: Path, name: str, kind: str) -> None:
+    write_any(tmp_path / name, kind)
+    size = (tmp_path / name).stat().st_size
+    (tmp_path / name).unlink()
+    for room in (0, 1, size // 2, size - 1000, size - 100, size - 1):
+        with limited_files(max(room, 0)), pytest.raises(OutputError, match="cannot be written"):
+            write_any(tmp_path / name, kind)
+        assert not list(tmp_path.iterdir())
+
+
 def test_a_full_disk_leaves_no_half_file_and_a_clear_error(tmp_path: Path) -> None:
     noise = np.random.default_rng(1)
     with limited_files(2000):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib.metadata
 import json
 import os
@@ -70,11 +71,10 @@ class MatteForm:
 
 
 _PLAIN = MatteForm()
+_HELD_BACK_BYTES = 1 << 16
+"""More than what C and C++ buffer of a file, 4 to 8 KiB or the block of its disk."""
 _STRIP_ROWS = 128
 """Rows of several objects written at a time: 16 objects at UHD take 30 MB, not a gigabyte."""
-_CUT_SHORT = "Write error"
-"""In OpenImageIO's words. Of a PNG that a full disk cuts short it says that all went well, beside these words; beside
-others (of TIFF without Exif) all has gone well indeed."""
 
 
 def write_matte(
@@ -177,7 +177,8 @@ def making(metadata: Mapping[str, str]) -> dict[str, str]:
 def whole_path(path: Path) -> Iterator[Path]:
     """Yield a path beside `path`, with its ending, for a library that writes by name; it takes the place at the end.
 
-    When the block raises, nothing is left. OSErrors become OutputError.
+    When the block raises, or the disk is so full that the library's last bytes may have found no place, nothing is
+    left. OSErrors become OutputError.
     """
     part = path.with_name(f".rotolink-{secrets.token_hex(8)}.part{path.suffix}")
     if not path.parent.is_dir():
@@ -185,9 +186,25 @@ def whole_path(path: Path) -> Iterator[Path]:
     try:
         with writing(path):
             yield part
+            _require_room(part)
             os.replace(part, path)  # noqa: PTH105 - Path.replace, as everywhere beside OIIO's and PyAV's text paths
     finally:
         part.unlink(missing_ok=True)
+
+
+def _require_room(file: Path) -> None:
+    """Raise OSError unless as much as a library holds back could be written behind a file; the file stays as it is.
+
+    Libraries write the last of what they buffered while they close the file, and do not tell when that fails: small
+    files then stay empty.
+    """
+    facts = file.stat()
+    more = bytes(max(_HELD_BACK_BYTES, getattr(facts, "st_blksize", 0)))
+    with file.open("ab", buffering=0) as opened:
+        written = opened.write(more)
+    os.truncate(file, facts.st_size)
+    if written < len(more):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _exr_spec(path: Path, mattes: Mapping[str, Matte], channels: Sequence[str], form: MatteForm) -> ImageSpec:
@@ -257,6 +274,6 @@ def _open(file: Path, spec: ImageSpec) -> Iterator[ImageOutput]:
 
 
 def _require(done: bool, output: ImageOutput) -> None:  # noqa: FBT001 - what OpenImageIO answered
-    reason = output.geterror().strip()
-    if not done or _CUT_SHORT in reason:
+    reason = output.geterror().strip()  # there may be one, of TIFF without Exif, where all has gone well
+    if not done:
         raise OSError(reason.splitlines()[0] if reason else "the image library gave no reason")

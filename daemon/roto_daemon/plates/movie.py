@@ -29,6 +29,8 @@ _TIMELESS_FORMATS = frozenset({"avi"})
 """Containers that number packets as they are stored, which is not the order in which B-frames are shown."""
 _EDITED_FORMAT = "mov,mp4,m4a,3gp,3g2,mj2"
 """Has edit lists: a movie may hold frames that it does not show."""
+_IMAGE_FORMAT = "_pipe"
+"""How FFmpeg's names of single images end; it would take their colours for a screen's, whatever they are."""
 _UNSPECIFIED = 2
 """The `colorspace` of a frame that does not say which."""
 _SD_HEIGHT = 576
@@ -277,8 +279,12 @@ def _put_back(first: VideoFrame, rest: Iterator[VideoFrame] | None) -> Iterator[
 
 def _open(file: Path) -> InputContainer:
     try:
-        return av.open(str(file), metadata_errors="replace")
+        container = av.open(str(file), metadata_errors="replace")
     except av.FFmpegError as error:
         raise PlateError(
             f"'{file}' cannot be read as a movie ({error.strerror}): copy it again, or convert it."
         ) from error
+    if container.format.name.endswith(_IMAGE_FORMAT):
+        container.close()
+        raise PlateError(f"'{file}' holds an image, not a movie: give it the ending of its format.")
+    return container
