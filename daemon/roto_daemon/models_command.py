@@ -59,9 +59,10 @@ def list_models(
             size = f"{each['megabytes']}" if each["megabytes"] else "?"
             table.add_row(each["name"], each["family"], size, each["licence"], each["commercial"], each["state"])
         console.print(table)
-        for because in dict.fromkeys(each.terms.because for each in CHECKPOINTS):
-            names = ", ".join(each.name for each in CHECKPOINTS if each.terms.because == because)
-            console.print(f"{names}: {because}", style="dim", soft_wrap=True)
+        reasons = [(each["name"], each[kind]) for kind in ("reason", "because") for each in entries if each[kind]]
+        for reason in dict.fromkeys(reason for _, reason in reasons):
+            names = ", ".join(name for name, own in reasons if own == reason)
+            console.print(f"{names}: {reason}", style="dim", soft_wrap=True)
 
 
 @models.command("pull", epilog=_EXIT_CODES)
@@ -166,16 +167,16 @@ def _entry(folder: ModelsFolder, each: Checkpoint) -> dict[str, Any]:
         "because": each.terms.because,
         "here": folder.has(each),
         "state": _state(folder, each),
+        "reason": folder.policy.objection(each.terms) or each.withheld,
     }
 
 
 def _state(folder: ModelsFolder, each: Checkpoint) -> str:
-    objection = folder.policy.objection(each.terms)
-    if objection:
-        return objection
+    if folder.policy.objection(each.terms):
+        return "against the policy"
     if folder.has(each):
         return "here, verified" if each.file in folder.sums() else "here, not verified yet"
-    return f"not to be had: {each.withheld}" if each.withheld else "not here"
+    return "withheld" if each.withheld else "not here"
 
 
 def _verify(folder: ModelsFolder, each: Checkpoint) -> bool:

@@ -78,7 +78,7 @@ def track_tables(result: TrackResult) -> list[Table]:
     facts.add_row("colour space", f"{result.plate.colour_space}, {result.colour_source}")
     facts.add_row("engine", result.engine)
     if result.why_default:
-        facts.add_row("", f"taken because {result.why_default}")
+        facts.add_row("", f"because {result.why_default}: roto doctor says why")
     if result.weights:
         facts.add_row("weights", result.weights)
     facts.add_row("shapes", str(report.shapes))

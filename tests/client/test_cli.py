@@ -139,6 +139,17 @@ def test_mattes_that_no_file_can_hold_are_refused_before_the_work(
     assert "OpenPlate" not in stand_in.calls
 
 
+def test_a_track_tells_its_weights_and_why_an_engine_was_taken_that_nobody_named(
+    stand_in: StandInDaemon, tmp_path: Path
+) -> None:
+    out = ["--out", str(tmp_path / "a.json"), "--daemon", stand_in.address]
+    left, named = roto("track", "p", *CLICK, *out), roto("track", "p", *CLICK, "--engine", "big", *out)
+    assert "because big cannot be used here: roto doctor says why" in " ".join(plain(left.stdout).split())
+    assert "cannot be used" not in named.stdout
+    assert "big.pt 0123456789ab (MIT)" in named.stdout
+    assert json.loads((tmp_path / "a.json").read_text())["made_by"]["weights"] == "big.pt 0123456789ab (MIT)"
+
+
 def test_prompts_of_one_frame_are_sent_together(stand_in: StandInDaemon, tmp_path: Path) -> None:
     prompts = ["--click", "1003:1,2", "--click", "1001:30,20", "--exclude", "1001:.5,-6.5", "--box", "1001:1,2,40,30"]
     options = ["--name", "ball", "--tolerance", "2.5", "--engine", "big", "--json"]

@@ -51,8 +51,12 @@ def test_the_list_has_every_checkpoint_with_licence_size_and_state(folder: Path)
     told = json.loads(models("list", "--json").output)
     states = {each["name"]: each["state"] for each in told["models"]}
     assert states["sam2.1_hiera_tiny"] == "not here"
-    assert "huggingface.co" in states["sam3"]
-    assert 'policy = "research"' in states["vitmatte-small-composition-1k"]
+    assert states["sam3"] == "withheld"
+    assert states["vitmatte-small-composition-1k"] == "against the policy"
+    reasons = {each["name"]: each["reason"] for each in told["models"]}
+    assert "huggingface.co" in reasons["sam3"]
+    assert 'policy = "research"' in reasons["vitmatte-small-composition-1k"]
+    assert reasons["sam2.1_hiera_tiny"] == ""
     assert next(each for each in told["models"] if each["name"] == TINY.name)["megabytes"] == 156
 
 

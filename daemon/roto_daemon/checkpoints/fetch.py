@@ -156,9 +156,10 @@ def _come_by(part: _Part, wanted: Checkpoint, tell: Tell, patience: Patience) ->
             why = _reason(error, part.url, patience)
         failures = 0 if part.size > before else failures + 1
         if failures >= patience.tries:
+            kept = f" What has come is kept ({part.size / 1e6:.1f} MB)." if part.size else ""
             raise FetchError(
-                f"'{part.url}' did not come: {why}. What has come is kept ({part.size / 1e6:.1f} MB): try again, set "
-                "models_mirror, or install a pack (roto-daemon models install)."
+                f"'{part.url}' did not come: {why}.{kept} Try again, set models_mirror, or install a pack "
+                "(roto-daemon models install)."
             )
         time.sleep(patience.pause_s)
 

@@ -58,7 +58,7 @@ def choose(known: Mapping[str, Engine], order: Sequence[str] = AUTO) -> Choice:
         passed_over.append(engine.info.name)
     else:
         engine = last
-    why = f"{', '.join(passed_over)} cannot be used here: roto doctor says why" if passed_over else ""
+    why = f"{', '.join(passed_over)} cannot be used here" if passed_over else ""
     return Choice(engine, why)
 
 
