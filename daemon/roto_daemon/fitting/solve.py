@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d
 
 from roto_daemon.fitting.correspondence import Floats, Matched
-from roto_daemon.fitting.curve import Knots, bernstein, bernstein_slope, first_handles
+from roto_daemon.fitting.curve import Knots, bernstein, bernstein_slope, end_tangents, first_handles
 from roto_daemon.fitting.equations import Blocks, Solve, segment_sums
 from roto_daemon.fitting.mixing import Mixing, mixed
 from roto_shapes.shape import Interpolation
@@ -33,6 +33,10 @@ the first weight clips keyed by an animator asked for twice the keyframes.
 
 _HANDLE_PULL = 5e-4
 """Weight of drawing tangents to a third of their segment, per sample of the segment."""
+
+_ASTRAY_PULL = 0.5
+"""The same of a tangent that is longer than its chord or runs against the outline: more than samples pull, so
+that the fit makes up for it elsewhere. What is cut off afterwards nothing makes up for."""
 
 _ODD_ARC, _ODD_PULL = 0.5, 0.1
 """The same where samples stand this much denser or sparser than they began: a limb there comes or goes."""
@@ -78,7 +82,7 @@ FEWEST_KNOTS = 4
 ROUNDS = 5
 """Rounds of solving and finding feet that a fit takes to settle."""
 
-_BY_FRAME = ("controls", "feet", "_arcs", "_pulls", "_steady", "_rows", "_goal", "_segment")
+_BY_FRAME = ("controls", "feet", "_arcs", "_pulls", "_onward", "_steady", "_rows", "_goal", "_segment")
 _STATE = ("controls", "feet", "ratio", "_segment", "_rows", "_goal", "_sums")
 
 _CHUNK = 64
@@ -127,6 +131,8 @@ class JointFit:
         self._pulls = np.where(self.matched.visible, np.where(odd, _ODD_PULL, 0.0), _HIDDEN_PULL)
         self._steady = steady_samples(self.matched, max(round(self.deciding_px / self.matched.spacing_px / 2), 1))
         self._layout()
+        arrive, leave = end_tangents(self.matched, np.arange(frames))
+        self._onward = np.concatenate([leave[:, at], arrive[:, at[self._ahead]]], axis=-1)
         self.gather()
 
     def start_from(self, controls: Floats, ratio: Floats, home: Floats) -> None:
@@ -204,7 +210,7 @@ class JointFit:
         at_home, pulls = self._rows_of(home, tangents)
         pull = np.maximum(self._pulls[chunk], self.pull)
         sums = segment_sums(at_home, pulls, np.sum(tangents * points, axis=-1), pull * weight, count)
-        extra = self._handle_sums(self.controls[chunk], segment)
+        extra = self._handle_sums(self.controls[chunk], segment, self._onward[chunk])
         corner = self._corner_sums(points)
         return left + sums[0] + extra[0] + corner[0], right + sums[1] + extra[1] + corner[1]
 
@@ -221,8 +227,12 @@ class JointFit:
         robust: Floats = 1 / (1 + (residual / reach) ** 2) ** 2
         return robust * np.where(shown, 1.0, _HIDDEN_WEIGHT)
 
-    def _handle_sums(self, controls: Floats, segment: NDArray[np.int64]) -> tuple[Floats, Floats]:
-        """Draw tangent lengths, measured along their present directions, to a third of their segment."""
+    def _handle_sums(self, controls: Floats, segment: NDArray[np.int64], onward: Floats) -> tuple[Floats, Floats]:
+        """Draw tangent lengths, measured along their present directions, to a third of their segment.
+
+        Those that run against the outline, which leaves and reaches segments along `onward` (T, N, 4), are drawn round,
+        and those longer than their chord back to it.
+        """
         frames, count = controls.shape[:2]
         own = np.stack([np.bincount(one, minlength=count) for one in segment])
         out, into = controls[..., 4:6], controls[:, self._ahead, 2:4]
@@ -230,16 +240,22 @@ class JointFit:
         polygon = (
             np.linalg.norm(out, axis=-1) + np.linalg.norm(into, axis=-1) + np.linalg.norm(chord - out + into, axis=-1)
         )
-        third = (polygon + np.linalg.norm(chord, axis=-1)) / 6
+        straight = np.linalg.norm(chord, axis=-1)
+        third = (polygon + straight) / 6
         left, right = np.zeros((frames, count, 8, 8)), np.zeros((frames, count, 8))
         weight = _HANDLE_PULL * np.maximum(own, 1)
-        for first, handle in ((2, out), (4, into)):
+        for first, handle, along in ((2, out, onward[..., :2]), (4, into, -onward[..., 2:])):
             place = slice(first, first + 2)
             length = np.maximum(np.linalg.norm(handle, axis=-1, keepdims=True), 1e-3)
             direction = handle / length
             pull = direction[..., :, None] * direction[..., None, :] + 0.05 * np.eye(2)
             left[..., place, place] += weight[..., None, None] * pull
             right[..., place] += weight[..., None] * (third[..., None] * direction + 0.05 * handle)
+            against = np.sum(handle * along, axis=-1) < 0
+            astray = (_ASTRAY_PULL * np.maximum(own, 1) * (against | (length[..., 0] > straight)))[..., None]
+            aim = np.where(against[..., None], along * straight[..., None] / 3, direction * straight[..., None])
+            left[..., place, place] += astray[..., None] * np.eye(2)
+            right[..., place] += astray * aim
         return left, right
 
     def _corner_sums(self, points: Floats) -> tuple[Floats, Floats]:
