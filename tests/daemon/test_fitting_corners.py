@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from roto_daemon.fitting import coverage, fit_shapes
+from roto_daemon.fitting import coverage, fit_shapes, shape_polyline
+from roto_daemon.fitting.correspondence import match
+from roto_daemon.fitting.measure import self_crossings
+from roto_daemon.fitting.outline import trace_outlines
+from roto_daemon.fitting.tracks import TrackLinker
+from roto_shapes.curve import evaluate
 from roto_shapes.shape import Shape
 from roto_shapes.shot import FrameRange, Plate
 
@@ -58,3 +63,36 @@ def test_corners_of_36_degrees_are_control_points_that_may_turn() -> None:
 def test_bends_that_turn_as_much_over_a_few_pixels_are_no_corners(radius: float) -> None:
     shape = fitted([rounded(frame, radius) for frame in range(COUNT)])
     assert not any(point.corner for key in shape.keyframes for point in key.points)
+
+
+BENT = 9
+"""Frames on which the arm bends."""
+
+
+def bending(frame: int) -> Points:
+    """A torso with a long arm that swings by 7 degrees a frame; every point is a corner."""
+    c, s = math.cos(math.radians(20 - 7 * frame)), math.sin(math.radians(20 - 7 * frame))
+    arm = np.array([[0.0, -12], [110, -9], [110, 9], [0, 12]]) @ np.array([[c, s], [-s, c]]) + (118, 80)
+    torso = np.array([[80.0, 20], [112, 32], [122, 196], [40, 198], [48, 28]])
+    moved: Points = np.vstack([torso[:2], arm, torso[2:]]) + np.array([1.5 * frame, 0.0])
+    return moved
+
+
+def test_the_corners_of_a_swinging_limb_stay_on_their_samples() -> None:
+    linker = TrackLinker()
+    for frame in range(BENT):
+        linker.add(frame, trace_outlines(coverage(bending(frame), *SIZE)))
+    (track,) = linker.finish()
+    matched = match(track, *SIZE)
+    truth = np.stack([bending(frame) for frame in range(BENT)])
+    assert len(matched.corners) == truth.shape[1]
+    apart = np.linalg.norm(matched.points[:, matched.corners, None] - truth[:, None], axis=-1)
+    assert apart.max(axis=0).min(axis=0).max() < 0.5
+
+
+def test_a_swinging_limb_has_a_control_point_at_every_corner_and_never_crosses_itself() -> None:
+    shape = fitted([bending(frame) for frame in range(BENT)])
+    for frame in range(BENT):
+        points = np.array([(point.x, point.y) for point in evaluate(shape, frame)])
+        assert np.linalg.norm(points[:, None] - bending(frame), axis=-1).min(axis=0).max() < 1.5
+        assert not self_crossings(shape_polyline(shape, frame))

@@ -18,6 +18,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.spatial import cKDTree
 
 from roto_daemon.fitting.alignment import CANDIDATES_PER_SAMPLE, Expected, align, snap
+from roto_daemon.fitting.corner_tracks import held_to_corners
 from roto_daemon.fitting.corners import choose_corners, near_peaks, onto_corners
 from roto_daemon.fitting.flow import Guidance, PlateFlow
 from roto_daemon.fitting.outline import Points, visible
@@ -49,6 +50,10 @@ _STRIDE = 8
 
 _SPARSE = 1.7
 """Samples this many times further apart than they began get others in between."""
+
+_ROUNDED, _MOST_ROUNDED = 2.0, 4
+"""How far from an apex antialiasing rounds the outline, in distances from it at the corner itself; at most so many
+samples."""
 
 _HIDDEN = 0.5
 """Samples that stand this much denser than the rest do not show; they say nothing about motion."""
@@ -112,7 +117,7 @@ def match(track: Track, width: int, height: int, flow: PlateFlow | None = None) 
     chain = _Chain(rings, start, track.frames, flow)
     chain.follow()
     chain.correct()
-    return _assemble(track, rings, _denser(chain.places, rings[0]), (width, height))
+    return _assemble(track, rings, _denser(held_to_corners(chain.places, rings), rings[0]), (width, height))
 
 
 def match_curves(
@@ -302,6 +307,21 @@ def _first_places(ring: Ring, count: int) -> Floats:
     return np.sort(places).astype(float)
 
 
+def _sharpen(points: Points, tangents: Points, corner: int, apex: Points) -> None:
+    """Put a corner's sample on its apex, and those that antialiasing rounds beside it on the straight way there."""
+    rounded = _ROUNDED * float(np.linalg.norm(apex - points[corner]))
+    points[corner] = apex
+    for side in (-1, 1):
+        near: list[int] = []
+        number = (corner + side) % len(points)
+        while len(near) < _MOST_ROUNDED and np.linalg.norm(points[number] - apex) < rounded:
+            near.append(number)
+            number = (number + side) % len(points)
+        share = (np.arange(1, len(near) + 1) / (len(near) + 1))[:, None]
+        points[near] = (1 - share) * apex + share * points[number]
+        tangents[near] = unit(side * (points[number] - apex))
+
+
 def _assemble(track: Track, rings: list[Ring], places: Floats, size: tuple[int, int]) -> Matched:
     near = [near_peaks(ring, at) for ring, at in zip(rings, places, strict=True)]
     shown = visible(np.stack([ring.at(at) for ring, at in zip(rings, places, strict=True)]), *size)
@@ -314,5 +334,5 @@ def _assemble(track: Track, rings: list[Ring], places: Floats, size: tuple[int, 
     tangents = np.stack([ring.tangents_at(at) for ring, at in zip(rings, onto, strict=True)])
     for frame, (ring, at) in enumerate(zip(rings, onto, strict=True)):
         for corner in corners:
-            points[frame, corner] = ring.apex(round(at[corner]) % candidates)
+            _sharpen(points[frame], tangents[frame], int(corner), ring.apex(round(at[corner]) % candidates))
     return Matched(np.array(track.frames), points, tangents, visible(points, *size), corners, spacing)

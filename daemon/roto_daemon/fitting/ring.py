@@ -42,6 +42,9 @@ _APEX_FROM_PX, _APEX_TO_PX = 2.5, 9.0
 _APEX_MOVES_PX = 2.0
 """An apex further from its sample than this is no rounded corner but a mistake of the lines."""
 
+_MOST_ACUTE = 0.25
+"""Cosine of half the turn at the most acute corner that is told from a spike one pixel wide."""
+
 _TANGENT_SMOOTHING_PX = 1.5
 """Takes the ripple of a pixel grid off the directions and leaves corners their place."""
 
@@ -97,7 +100,9 @@ class Ring:
         if abs(across) < 0.2:  # noqa: PLR2004 - lines nearly parallel meet anywhere
             return own
         apex: Points = first + run * float(cross(second - first, other)) / across
-        if np.linalg.norm(apex - own) > _APEX_MOVES_PX:
+        # Antialiasing rounds an acute corner further off.
+        acute = max(float(np.cos(self.turning[place] / 2)), _MOST_ACUTE)
+        if np.linalg.norm(apex - own) > _APEX_MOVES_PX / acute:
             return own
         return apex
 
