@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -18,6 +19,7 @@ from roto_daemon.engines.classic.cut import (
     soften,
     without_specks,
 )
+from roto_daemon.engines.classic.search import sought_anywhere, sought_near
 from roto_daemon.engines.classic.working import Field, Mask, View
 
 # Surroundings of the object in which motion is sought; bounds the motion from frame to frame.
@@ -37,9 +39,26 @@ _FLOW_SIDE_PX = 32
 _HOPELESS_PX = 6.0
 # Share of loose pixels that change sides in a healthy cut, and in a hopeless one.
 _HEALTHY_FLIPS, _HOPELESS_FLIPS = 0.15, 0.6
+# Motion per frame from which on the object is expected to go on as before: below it flow finds it by itself.
+_STRIDE_PX = 4.0
+# Share of the object whose colours come along when flow took it the right way.
+_WELL_CARRIED = 0.35
+# Below this share of the area it had when seen whole, the object is partly hidden and sought anew; and it must come
+# out this much larger there.
+_PARTLY_HIDDEN, _WORTH_MORE = 0.75, 1.15
+# From this share on it is whole.
+_WHOLE = 0.9
+# Confidence of a frame that may serve as the look of the object, and the most after it was out of sight.
+_SURE, _NEVER_SURE = 0.6, 0.45
+# Misfit up to which an object counts as found in the frame, how much better it must fit than elsewhere, and how much
+# of it may be hidden.
+_FOUND, _UNMISTAKABLE, _SEEN_AGAIN = 0.45, 0.75, 0.6
 # An object of fewer pixels than this, or less than this share of the frame before, is lost.
 _FEWEST_PIXELS = 8
 _VANISHED_SHARE = 0.25
+
+
+_Number = TypeVar("_Number", np.uint8, np.float32)
 
 
 @dataclass(frozen=True)
@@ -50,32 +69,126 @@ class Step:
     confidence: float
 
 
+@dataclass(frozen=True)
+class _Carried:
+    """The object brought to the next frame, before the cut; arrays are those of `window` there."""
+
+    window: _Window
+    views: tuple[View, View]
+    """The object's surroundings on the frame it comes from, and on the next."""
+    soft: Field
+    """The object where it comes from."""
+    expected: Mask
+    doubt: Field
+    """By how many px the flow of a pixel misses its way back."""
+    strange: Mask
+    """Where the colour is not the one that should have come along."""
+
+    @property
+    def misfit(self) -> float:
+        """Return the share of the object whose colours did not come along."""
+        return float(np.mean(self.strange[self.expected])) if self.expected.any() else 1.0
+
+
 class Motion:
-    """Carries one object from frame to frame, in either direction of time."""
+    """Carries one object from frame to frame, in either direction of time.
+
+    Remembers how the object moves, and how it looked when it was last seen whole: where flow fails it is sought
+    near where it should be, and where it was hidden it is sought in all of the frame.
+    """
 
     def __init__(self) -> None:
         self._fine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._coarse = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._pace = (0.0, 0.0)
+        self._whole: tuple[View, Field] | None = None
+        self._area = 0
 
     def follow(self, old: View, new: View, soft: Field) -> Step:
         """Return the object of `old` on `new`."""
-        window = around(soft >= EDGE, _REACH_PX)
-        if window is None:
-            return _lost(soft)
-        here = np.ascontiguousarray(soft[window])
-        flow, doubt = self._flow_of(old.grey[window], new.grey[window], here)
-        expected = _pull(here, flow) >= EDGE
-        models = learned(old.colours[window], here >= EDGE)
-        strange = expected & (_surprise(old.colours[window], new.colours[window], flow) > _SURPRISE)
+        inside = soft >= EDGE
+        if self._whole is None:
+            self._remember(old, soft)
+        step, area = _lost(soft), 0
+        if inside.any():
+            carried = self._carried(old, new, soft)
+            step, area = self._settled(carried, soft)
+        if area < _PARTLY_HIDDEN * self._area:
+            again = self._found_again(new)
+            if again is not None and np.count_nonzero(again.soft >= EDGE) > _WORTH_MORE * area:
+                step = again
+        self._note(inside, step, new)
+        return step
+
+    def _remember(self, view: View, soft: Field) -> None:
+        self._whole, self._area = (view, soft), np.count_nonzero(soft >= EDGE)
+
+    def _note(self, before: Mask, step: Step, new: View) -> None:
+        """Take down how the object moved, and how it looks when it is seen as large as ever."""
+        after = step.soft >= EDGE
+        area = np.count_nonzero(after)
+        if before.any() and area:
+            one, two = _middle(before), _middle(after)
+            self._pace = (two[0] - one[0], two[1] - one[1])
+        if area > _WHOLE * self._area and step.confidence > _SURE:
+            self._remember(new, step.soft)
+
+    def _carried(self, old: View, new: View, soft: Field) -> _Carried:
+        """Bring the object to the next frame: by flow from where its pace puts it, or from where it is found."""
+        steady = self._pace if np.hypot(*self._pace) > _STRIDE_PX else (0.0, 0.0)
+        carried = self._flown(old, new, soft, (round(steady[0]), round(steady[1])))
+        if carried.misfit < _WELL_CARRIED:
+            return carried
+        place = sought_near(old, soft, new, self._pace)
+        if place is None:
+            return carried
+        other = self._flown(old, new, soft, (place.right, place.down))
+        return other if other.misfit < carried.misfit else carried
+
+    def _found_again(self, new: View) -> Step | None:
+        """Return the object as it was last seen whole, where it is seen again; None where it is not."""
+        if self._whole is None:
+            return None
+        old, soft = self._whole
+        place = sought_anywhere(old, soft, new)
+        if place is None or place.misfit > _FOUND or place.misfit > _UNMISTAKABLE * place.rival:
+            return None
+        carried = self._flown(old, new, soft, (place.right, place.down))
+        if carried.misfit > _SEEN_AGAIN:
+            return None
+        seen = np.asarray(carried.expected & ~carried.strange, bool)
+        step, _ = self._settled(replace(carried, expected=without_specks(seen)), soft)
+        return Step(step.soft, min(step.confidence, _NEVER_SURE))
+
+    def _flown(self, old: View, new: View, soft: Field, shift: tuple[int, int]) -> _Carried:
+        """Bring the object along a shift (right, down) and on by the flow that is left then."""
+        there = _Window.around(soft >= EDGE, _REACH_PX)
+        here = there.moved(*shift)
+        views = View(there.cut(old.picture)), View(here.cut(new.picture))
+        part = there.cut(soft, outside=0)
+        flow, doubt = self._flow_of(views[0].grey, views[1].grey, part)
+        expected = _pull(part, flow) >= EDGE
+        strange = _surprise(views[0].colours, views[1].colours, flow) > _SURPRISE
+        return _Carried(here, views, part, expected, doubt, strange)
+
+    def _settled(self, carried: _Carried, soft: Field) -> tuple[Step, int]:
+        """Return the object with its outline on the edge nearby, and its area."""
+        old, new = carried.views
+        expected = carried.expected
+        strange = expected & carried.strange
+        models = learned(old.colours, carried.soft >= EDGE)
         distance = np.abs(signed_distance(expected))
-        loose = (distance < BAND_PX) | ((distance < _WIDE_BAND_PX) & ((doubt > _DOUBT_PX) | strange))
-        found = without_specks(cut_band(new.colours[window], expected & ~(strange & loose), loose, models))
-        before, after = np.count_nonzero(here >= EDGE), np.count_nonzero(found)
+        wide = (carried.doubt > _DOUBT_PX) | strange
+        loose = (distance < BAND_PX) | ((distance < _WIDE_BAND_PX) & wide)
+        found = without_specks(cut_band(new.colours, expected & ~(strange & loose), loose, models))
+        found &= carried.window.inside(soft.shape)
+        before, after = np.count_nonzero(carried.soft >= EDGE), np.count_nonzero(found)
         if after < max(_FEWEST_PIXELS, _VANISHED_SHARE * before):
-            return _lost(soft)
+            return _lost(soft), 0
         result = np.zeros_like(soft)
-        result[window] = soften(found)
-        return Step(result, _confidence(doubt[expected], found[loose] != expected[loose], after / before))
+        carried.window.paste(soften(found), result)
+        confidence = _confidence(carried.doubt[expected], found[loose] != expected[loose], after / before)
+        return Step(result, confidence), after
 
     def _flow_of(
         self, old: NDArray[np.uint8], new: NDArray[np.uint8], soft: Field
@@ -92,6 +205,55 @@ class Motion:
         back = np.asarray(cv2.resize(2 * _flow(self._coarse, small_old, small_new), (columns, rows)), np.float32)
         error = np.linalg.norm(smooth + _pull(back, smooth), axis=2)
         return smooth, np.asarray(cv2.blur(error, (5, 5)), np.float32)
+
+
+@dataclass(frozen=True)
+class _Window:
+    """A part of the frame, which may stick out of it: there the frame's rim goes on."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    @classmethod
+    def around(cls, mask: Mask, margin: int) -> _Window:
+        rows, columns = around(mask, 0) or (slice(0, 1), slice(0, 1))
+        height, width = (part.stop - part.start + 2 * margin for part in (rows, columns))
+        return cls(rows.start - margin, columns.start - margin, height, width)
+
+    def moved(self, right: int, down: int) -> _Window:
+        return replace(self, top=self.top + down, left=self.left + right)
+
+    def cut(self, image: NDArray[_Number], outside: float | None = None) -> NDArray[_Number]:
+        """Return the part of an image; beyond its rim `outside`, or else what stands at the rim."""
+        rows, columns = image.shape[:2]
+        down = np.arange(self.top, self.top + self.height)
+        right = np.arange(self.left, self.left + self.width)
+        part = np.ascontiguousarray(image[np.ix_(np.clip(down, 0, rows - 1), np.clip(right, 0, columns - 1))])
+        if outside is not None:
+            part[~self.inside((rows, columns))] = outside
+        return part
+
+    def inside(self, shape: tuple[int, ...]) -> Mask:
+        """Return which of the window's pixels are on a frame of rows and columns."""
+        down = np.arange(self.top, self.top + self.height)
+        right = np.arange(self.left, self.left + self.width)
+        return np.asarray(((down >= 0) & (down < shape[0]))[:, None] & ((right >= 0) & (right < shape[1])), bool)
+
+    def paste(self, part: Field, frame: Field) -> None:
+        """Put a part where it belongs on a frame."""
+        top, left = max(0, self.top), max(0, self.left)
+        bottom, right = min(frame.shape[0], self.top + self.height), min(frame.shape[1], self.left + self.width)
+        if top < bottom and left < right:
+            rows, columns = slice(top - self.top, bottom - self.top), slice(left - self.left, right - self.left)
+            frame[top:bottom, left:right] = part[rows, columns]
+
+
+def _middle(mask: Mask) -> tuple[float, float]:
+    """Return the x and y of a mask's middle."""
+    moments = cv2.moments(mask.astype(np.uint8), binaryImage=True)
+    return moments["m10"] / moments["m00"], moments["m01"] / moments["m00"]
 
 
 def _surprise(old: NDArray[np.uint8], new: NDArray[np.uint8], flow: NDArray[np.float32]) -> Field:
