@@ -12,11 +12,11 @@ from roto_daemon.engines.classic.cut import EDGE, around
 from roto_daemon.engines.classic.working import Field, View
 
 # The object is compared at this size, and its frame at no more than the other: a search takes some milliseconds.
-_OBJECT_SIDE, _FRAME_SIDE = 16, 160
+_OBJECT_SIDE, _FRAME_SIDE = 10, 160
 # How far from where it is expected an object is sought from frame to frame.
 _REACH_PX = 72
 # Colour differences beyond this, in stretched Lab, count alike: what hides an object matters by its area alone.
-_UNLIKE = 40.0
+_UNLIKE = 60.0
 # What a place at the end of the reach must be better by than the expected one.
 _FAR_COST = 0.06
 
