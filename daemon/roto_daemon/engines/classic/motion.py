@@ -33,6 +33,9 @@ _DOUBT_PX = 1.5
 _WIDE_BAND_PX = 16.0
 # Colour change along the flow, in stretched Lab, that shading does not explain.
 _SURPRISE = 20.0
+# Colour is compared over boxes of this side from frame to frame, and of the other after the object was out of sight and
+# may have turned: its texture is elsewhere then.
+_BLUR_PX, _TURNED_PX = 5, 15
 # Optical flow needs this many pixels a side for its coarsest level.
 _FLOW_SIDE_PX = 32
 # Forward-backward error, in working pixels, at which nothing is left of the confidence.
@@ -52,7 +55,7 @@ _WHOLE = 0.9
 _SURE, _NEVER_SURE = 0.6, 0.45
 # Misfit up to which an object counts as found in the frame, how much better it must fit than elsewhere, and how much
 # of it may be hidden.
-_FOUND, _UNMISTAKABLE, _SEEN_AGAIN = 0.45, 0.75, 0.6
+_FOUND, _UNMISTAKABLE, _SEEN_AGAIN = 0.6, 0.8, 0.5
 # An object of fewer pixels than this, or less than this share of the frame before, is lost.
 _FEWEST_PIXELS = 8
 _VANISHED_SHARE = 0.25
@@ -153,14 +156,16 @@ class Motion:
         place = sought_anywhere(old, soft, new)
         if place is None or place.misfit > _FOUND or place.misfit > _UNMISTAKABLE * place.rival:
             return None
-        carried = self._flown(old, new, soft, (place.right, place.down))
+        carried = self._flown(old, new, soft, (place.right, place.down), _TURNED_PX)
         if carried.misfit > _SEEN_AGAIN:
             return None
         seen = np.asarray(carried.expected & ~carried.strange, bool)
         step, _ = self._settled(replace(carried, expected=without_specks(seen)), soft)
         return Step(step.soft, min(step.confidence, _NEVER_SURE))
 
-    def _flown(self, old: View, new: View, soft: Field, shift: tuple[int, int]) -> _Carried:
+    def _flown(
+        self, old: View, new: View, soft: Field, shift: tuple[int, int], blur_px: int = _BLUR_PX
+    ) -> _Carried:
         """Bring the object along a shift (right, down) and on by the flow that is left then."""
         there = _Window.around(soft >= EDGE, _REACH_PX)
         here = there.moved(*shift)
@@ -168,7 +173,7 @@ class Motion:
         part = there.cut(soft, outside=0)
         flow, doubt = self._flow_of(views[0].grey, views[1].grey, part)
         expected = _pull(part, flow) >= EDGE
-        strange = _surprise(views[0].colours, views[1].colours, flow) > _SURPRISE
+        strange = _surprise(views[0].colours, views[1].colours, flow, blur_px) > _SURPRISE
         return _Carried(here, views, part, expected, doubt, strange)
 
     def _settled(self, carried: _Carried, soft: Field) -> tuple[Step, int]:
@@ -256,10 +261,10 @@ def _middle(mask: Mask) -> tuple[float, float]:
     return moments["m10"] / moments["m00"], moments["m01"] / moments["m00"]
 
 
-def _surprise(old: NDArray[np.uint8], new: NDArray[np.uint8], flow: NDArray[np.float32]) -> Field:
+def _surprise(old: NDArray[np.uint8], new: NDArray[np.uint8], flow: NDArray[np.float32], blur_px: int) -> Field:
     """Return how far each pixel's colour is from where it is said to come from: large where ground is uncovered."""
     change = new.astype(np.float32) - _pull(old.astype(np.float32), flow)
-    return np.asarray(np.linalg.norm(cv2.blur(change, (5, 5)), axis=2), np.float32)
+    return np.asarray(np.linalg.norm(cv2.blur(change, (blur_px, blur_px)), axis=2), np.float32)
 
 
 def _mean(image: NDArray[np.float32]) -> NDArray[np.float32]:
