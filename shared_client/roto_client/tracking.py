@@ -28,10 +28,8 @@ from roto_client.session import Daemon, OnProgress, Session, TrackedObject, requ
 from roto_shapes.fit_options import FitOptions
 from roto_shapes.prompt import Prompt
 from roto_shapes.shape import Roto
-from roto_shapes.shot import FrameRange, Plate, PlatePath
+from roto_shapes.shot import LOOK_FIRST_BELOW, FrameRange, Plate, PlatePath
 
-LOW_CONFIDENCE = 0.5
-"""Frames that the engine trusts less are worth a look before the others."""
 _LOW_CONFIDENCE_WORDS = "low confidence"
 _NO_PICTURE_WORDS = "no picture"
 
@@ -257,7 +255,7 @@ def _follow(
                 for event in events:
                     if isinstance(event, Progress):
                         tell(before * len(frames) + event.done, total)
-                    elif isinstance(event, FrameDone) and event.confidence < LOW_CONFIDENCE:
+                    elif isinstance(event, FrameDone) and event.confidence < LOOK_FIRST_BELOW:
                         low.add(event.frame)
                     elif isinstance(event, FrameUnreadable):
                         unreadable[event.frame] = event

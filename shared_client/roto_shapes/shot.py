@@ -8,6 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Optional
 
+LOOK_FIRST_BELOW = 0.5
+"""Frames whose matte has less confidence than this, of 0 to 1, are worth a look before the others."""
+
 _RANGE = re.compile(r"^(-?\d+)(?:-(-?\d+))?$")
 
 

@@ -22,11 +22,12 @@ from tracking_measures import boundary_f, overlap
 
 from roto_daemon.engines import Direction, EnginePrompt, Matte
 from roto_daemon.engines.registry import engines
+from roto_shapes.shot import LOOK_FIRST_BELOW
 
 RESULTS = Path("out") / "bench_engines.json"
 BOUNDARY_PX = 4.0
-SILENTLY_WRONG, LOOK_FIRST = 0.8, 0.5
-"""A frame of less overlap than the first is wrong; of less confidence than the second the artist is sent to it."""
+WRONG = 0.8
+"""A frame of less overlap is wrong: the artist must be sent to it."""
 GOAL_OVERLAP, GOAL_BOUNDARY, GOAL_MS = 0.975, 0.96, 1000 / 15
 
 Follower = Callable[[Clip], Iterator[tuple[Matte, float]]]
@@ -102,8 +103,8 @@ def measured(engine: str, follower: Follower, plate: Clip) -> Row:
         found, truth = matte >= 0.5, plate.truth(frame)
         overlaps.append(overlap(found, truth))
         edges.append(boundary_f(found, truth, BOUNDARY_PX))
-        sure = confidence >= LOOK_FIRST
-        if overlaps[-1] < SILENTLY_WRONG:
+        sure = confidence >= LOOK_FIRST_BELOW
+        if overlaps[-1] < WRONG:
             wrong.append(frame)
             silent += [frame] * sure
         elif not sure and truth.any():

@@ -1,4 +1,6 @@
-"""How far the matte of a frame is to be trusted, whatever engine made it: one number, 0 to 1; below a half, look first.
+"""How far the matte of a frame is to be trusted, whatever engine made it: one number, 0 to 1.
+
+Below `LOOK_FIRST_BELOW` of `roto_shapes.shot` the artist is sent to the frame.
 
 An engine knows how sure its model is, and how well the way back to the frame before agrees. What no model says of
 itself is measured here on the mattes: an object that is suddenly larger or smaller than it has been, and one that
@@ -9,12 +11,8 @@ from __future__ import annotations
 
 import math
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
-
-LOOK_FIRST = 0.5
-"""Frames of less confidence are shown as those to look at first, here and in `roto track`."""
 
 # How much larger or smaller an object may become from frame to frame without a question: 3 % is a fast zoom.
 _STEADY_GROWTH = 1.03
@@ -36,7 +34,7 @@ class Watch:
 
     def __init__(self, mask: NDArray[np.bool_]) -> None:
         self._area = float(np.count_nonzero(mask))
-        self._place = _middle(mask)
+        self._place = middle(mask)
         self._pace: tuple[float, float] | None = None
         self._lost = False
 
@@ -46,7 +44,7 @@ class Watch:
         `agreement` is how well the frame and the one before say the same of each other, `score` the model's own
         opinion, both 0 to 1; 1 where an engine has none.
         """
-        area, place = float(np.count_nonzero(mask)), _middle(mask)
+        area, place = float(np.count_nonzero(mask)), middle(mask)
         if place is None:
             self._lost, self._place, self._pace = True, None, None
             return 0.0
@@ -70,7 +68,8 @@ def _ramp(value: float, low: float, high: float) -> float:
     return min(max((value - low) / (high - low), 0.0), 1.0)
 
 
-def _middle(mask: NDArray[np.bool_]) -> tuple[float, float] | None:
+def middle(mask: NDArray[np.bool_]) -> tuple[float, float] | None:
     """Return x and y of a mask's middle; None for an empty one."""
-    moments = cv2.moments(mask.astype(np.uint8), binaryImage=True)
-    return (moments["m10"] / moments["m00"], moments["m01"] / moments["m00"]) if moments["m00"] else None
+    across, down = mask.sum(0, dtype=np.float64), mask.sum(1, dtype=np.float64)
+    area = float(across.sum())
+    return (float(across @ np.arange(across.size)) / area, float(down @ np.arange(down.size)) / area) if area else None

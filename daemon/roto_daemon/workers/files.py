@@ -23,9 +23,7 @@ from roto_daemon.workers.front import in_front
 from roto_daemon.workers.orders import PlateOrder, unpack_options, unpack_plate
 from roto_daemon.workers.pipe import Message, Steps
 from roto_shapes.formats.rotolink_json import read_roto
-
-_TRUSTED = 0.5
-"""Mattes of less confidence are worth a look, here and in `roto track`."""
+from roto_shapes.shot import LOOK_FIRST_BELOW
 
 
 def write_files(args: Message) -> Steps:
@@ -185,7 +183,7 @@ class _Mattes:
     def doubted(self) -> list[int]:
         """Return the frames on which an engine trusts one of them little, rising."""
         stored = ((frame, self._store.read(each, frame)) for _, each, frames in self._objects for frame in frames)
-        return sorted({frame for frame, matte in stored if matte.confidence < _TRUSTED})
+        return sorted({frame for frame, matte in stored if matte.confidence < LOOK_FIRST_BELOW})
 
     def by_name(self, frame: int) -> dict[str, Matte]:
         """Return those of a frame."""

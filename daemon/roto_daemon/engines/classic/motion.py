@@ -21,6 +21,7 @@ from roto_daemon.engines.classic.cut import (
 )
 from roto_daemon.engines.classic.search import sought_anywhere, sought_near
 from roto_daemon.engines.classic.working import Field, Mask, View
+from roto_daemon.engines.confidence import Watch, middle
 
 # Surroundings of the object in which motion is sought; bounds the motion from frame to frame.
 _REACH_PX = 48
@@ -38,8 +39,9 @@ _SURPRISE = 20.0
 _BLUR_PX, _TURNED_PX = 5, 15
 # Optical flow needs this many pixels a side for its coarsest level.
 _FLOW_SIDE_PX = 32
-# Forward-backward error, in working pixels, at which nothing is left of the confidence.
-_HOPELESS_PX = 6.0
+# Forward-backward error at the outline, in working pixels, that speaks most against a frame; and how much it speaks:
+# a large error comes with fast motion, which the search brings to a good end.
+_HOPELESS_PX, _LEAST_SAID = 6.0, 0.4
 # Share of loose pixels that change sides in a healthy cut, and in a hopeless one.
 _HEALTHY_FLIPS, _HOPELESS_FLIPS = 0.15, 0.6
 # Motion per frame from which on the object is expected to go on as before: below it flow finds it by itself.
@@ -51,8 +53,15 @@ _WELL_CARRIED = 0.35
 _PARTLY_HIDDEN, _WORTH_MORE = 0.75, 1.15
 # From this share on it is whole.
 _WHOLE = 0.9
-# Confidence of a frame that may serve as the look of the object, and the most after it was out of sight.
+# Agreement of a frame that may serve as the look of the object, and the most that is believed of one that may be
+# another than the one that went out of sight.
 _SURE, _NEVER_SURE = 0.6, 0.45
+# What an object that is partly hidden must keep of what is seen of it when it is sought anew.
+_SAME_SHARE = 0.6
+# An object that comes back is taken for the one that went when it fits this much better than anything else in sight.
+_ONE_OF_A_KIND = 0.7
+# Misfit at which the colours are another object's.
+_FOREIGN = 0.85
 # Misfit up to which an object counts as found in the frame, how much better it must fit than elsewhere, and how much
 # of it may be hidden.
 _FOUND, _UNMISTAKABLE, _SEEN_AGAIN = 0.6, 0.8, 0.5
@@ -70,6 +79,15 @@ class Step:
 
     soft: Field
     confidence: float
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The object on the next frame, before it is judged; empty when it is lost."""
+
+    soft: Field
+    area: int
+    agreement: float
 
 
 @dataclass(frozen=True)
@@ -104,37 +122,34 @@ class Motion:
         self._fine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._coarse = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self._pace = (0.0, 0.0)
+        self._watch: Watch | None = None
         self._whole: tuple[View, Field] | None = None
         self._area = 0
+        self._mistakable = False
 
     def follow(self, old: View, new: View, soft: Field) -> Step:
         """Return the object of `old` on `new`."""
         inside = soft >= EDGE
-        if self._whole is None:
+        if self._watch is None:
+            self._watch = Watch(inside)
             self._remember(old, soft)
-        step, area = _lost(soft), 0
-        if inside.any():
-            carried = self._carried(old, new, soft)
-            step, area = self._settled(carried, soft)
-        if area < _PARTLY_HIDDEN * self._area:
-            again = self._found_again(new)
-            if again is not None and np.count_nonzero(again.soft >= EDGE) > _WORTH_MORE * area:
-                step = again
-        self._note(inside, step, new)
-        return step
+        found = self._settled(self._carried(old, new, soft), soft) if inside.any() else _nothing(soft)
+        if found.area < _PARTLY_HIDDEN * self._area:
+            found = self._found_again(new, found)
+        self._note(inside, found, new)
+        score = _NEVER_SURE if self._mistakable else 1.0
+        return Step(found.soft, self._watch.judge(found.soft >= EDGE, found.agreement, score))
 
     def _remember(self, view: View, soft: Field) -> None:
-        self._whole, self._area = (view, soft), np.count_nonzero(soft >= EDGE)
+        self._whole, self._area = (view, soft), int(np.count_nonzero(soft >= EDGE))
 
-    def _note(self, before: Mask, step: Step, new: View) -> None:
+    def _note(self, before: Mask, found: _Found, new: View) -> None:
         """Take down how the object moved, and how it looks when it is seen as large as ever."""
-        after = step.soft >= EDGE
-        area = np.count_nonzero(after)
-        if before.any() and area:
-            one, two = _middle(before), _middle(after)
+        one, two = middle(before), middle(found.soft >= EDGE)
+        if one and two:
             self._pace = (two[0] - one[0], two[1] - one[1])
-        if area > _WHOLE * self._area and step.confidence > _SURE:
-            self._remember(new, step.soft)
+        if _WHOLE < found.area / max(1, self._area) < 1 / _WHOLE and found.agreement > _SURE:
+            self._remember(new, found.soft)
 
     def _carried(self, old: View, new: View, soft: Field) -> _Carried:
         """Bring the object to the next frame: by flow from where its pace puts it, or from where it is found."""
@@ -148,24 +163,24 @@ class Motion:
         other = self._flown(old, new, soft, (place.right, place.down))
         return other if other.misfit < carried.misfit else carried
 
-    def _found_again(self, new: View) -> Step | None:
-        """Return the object as it was last seen whole, where it is seen again; None where it is not."""
-        if self._whole is None:
-            return None
-        old, soft = self._whole
+    def _found_again(self, new: View, seen: _Found) -> _Found:
+        """Return the object as it was last seen whole, where more of it than `seen` is found again; else `seen`."""
+        old, soft = self._whole or (new, seen.soft)
         place = sought_anywhere(old, soft, new)
-        if place is None or place.misfit > _FOUND or place.misfit > _UNMISTAKABLE * place.rival:
-            return None
+        if place is None or place.misfit > min(_FOUND, _UNMISTAKABLE * place.rival):
+            return seen
         carried = self._flown(old, new, soft, (place.right, place.down), _TURNED_PX)
         if carried.misfit > _SEEN_AGAIN:
-            return None
-        seen = np.asarray(carried.expected & ~carried.strange, bool)
-        step, _ = self._settled(replace(carried, expected=without_specks(seen)), soft)
-        return Step(step.soft, min(step.confidence, _NEVER_SURE))
+            return seen
+        visible = without_specks(np.asarray(carried.expected & ~carried.strange, bool))
+        again = self._settled(replace(carried, expected=visible), soft)
+        kept = np.count_nonzero((again.soft >= EDGE) & (seen.soft >= EDGE))
+        if again.area < _WORTH_MORE * seen.area or kept < _SAME_SHARE * seen.area:
+            return seen
+        self._mistakable = self._mistakable or (not seen.area and place.misfit > _ONE_OF_A_KIND * place.rival)
+        return again
 
-    def _flown(
-        self, old: View, new: View, soft: Field, shift: tuple[int, int], blur_px: int = _BLUR_PX
-    ) -> _Carried:
+    def _flown(self, old: View, new: View, soft: Field, shift: tuple[int, int], blur_px: int = _BLUR_PX) -> _Carried:
         """Bring the object along a shift (right, down) and on by the flow that is left then."""
         there = _Window.around(soft >= EDGE, _REACH_PX)
         here = there.moved(*shift)
@@ -176,8 +191,8 @@ class Motion:
         strange = _surprise(views[0].colours, views[1].colours, flow, blur_px) > _SURPRISE
         return _Carried(here, views, part, expected, doubt, strange)
 
-    def _settled(self, carried: _Carried, soft: Field) -> tuple[Step, int]:
-        """Return the object with its outline on the edge nearby, and its area."""
+    def _settled(self, carried: _Carried, soft: Field) -> _Found:
+        """Return the object with its outline on the edge nearby."""
         old, new = carried.views
         expected = carried.expected
         strange = expected & carried.strange
@@ -189,11 +204,13 @@ class Motion:
         found &= carried.window.inside(soft.shape)
         before, after = np.count_nonzero(carried.soft >= EDGE), np.count_nonzero(found)
         if after < max(_FEWEST_PIXELS, _VANISHED_SHARE * before):
-            return _lost(soft), 0
+            return _nothing(soft)
         result = np.zeros_like(soft)
         carried.window.paste(soften(found), result)
-        confidence = _confidence(carried.doubt[expected], found[loose] != expected[loose], after / before)
-        return Step(result, confidence), after
+        edge = expected & (distance < BAND_PX)
+        return _Found(
+            result, int(after), _agreement(carried.doubt[edge], found[loose] != expected[loose], carried.misfit)
+        )
 
     def _flow_of(
         self, old: NDArray[np.uint8], new: NDArray[np.uint8], soft: Field
@@ -255,12 +272,6 @@ class _Window:
             frame[top:bottom, left:right] = part[rows, columns]
 
 
-def _middle(mask: Mask) -> tuple[float, float]:
-    """Return the x and y of a mask's middle."""
-    moments = cv2.moments(mask.astype(np.uint8), binaryImage=True)
-    return moments["m10"] / moments["m00"], moments["m01"] / moments["m00"]
-
-
 def _surprise(old: NDArray[np.uint8], new: NDArray[np.uint8], flow: NDArray[np.float32], blur_px: int) -> Field:
     """Return how far each pixel's colour is from where it is said to come from: large where ground is uncovered."""
     change = new.astype(np.float32) - _pull(old.astype(np.float32), flow)
@@ -288,14 +299,15 @@ def _pull(image: NDArray[np.float32], flow: NDArray[np.float32]) -> NDArray[np.f
     return np.asarray(cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
-def _confidence(doubt: Field, flipped: Mask, growth: float) -> float:
-    """Return trust from 0 to 1: how well flow returns, how much the cut disagreed, how far the area jumped."""
-    returned = 1 - min(1.0, float(np.mean(doubt)) / _HOPELESS_PX) if doubt.size else 0.0
+def _agreement(doubt: Field, flipped: Mask, misfit: float) -> float:
+    """Return how well two frames agree, 0 to 1: flow returns, the cut is where flow put it, colours are the same."""
+    astray = float(np.median(doubt)) if doubt.size else _HOPELESS_PX
     share = float(np.mean(flipped)) if flipped.size else 0.0
+    returned = 1 - _LEAST_SAID * min(1.0, astray / _HOPELESS_PX)
     agreed = 1 - np.clip((share - _HEALTHY_FLIPS) / (_HOPELESS_FLIPS - _HEALTHY_FLIPS), 0, 1)
-    steady = min(growth, 1 / growth)
-    return float(np.clip(returned * agreed * steady, 0.01, 1))
+    alike = 1 - np.clip((misfit - _WELL_CARRIED) / (_FOREIGN - _WELL_CARRIED), 0, 1)
+    return float(returned * agreed * alike)
 
 
-def _lost(soft: Field) -> Step:
-    return Step(np.zeros_like(soft), 0.0)
+def _nothing(soft: Field) -> _Found:
+    return _Found(np.zeros_like(soft), 0, 0.0)
