@@ -14,11 +14,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-# How much larger or smaller an object may become from frame to frame without a question: 3 % is a fast zoom.
-_STEADY_GROWTH = 1.03
+# How much larger or smaller an object may become from frame to frame without a question: 2 % is a zoom.
+_STEADY_GROWTH = 1.02
 # Area over what it should be: up to the first the object is as large as it should be, from the second on nothing can be
 # said. An overlap of 0.8 is lost by a fifth of the area; the half way stands a little below.
-_LIKE, _UNLIKE = 0.85, 0.35
+_LIKE, _UNLIKE = 0.9, 0.45
 # Change of motion from one frame to the next, over the object's size (the root of its area): a bounce is 0.8.
 _SMOOTH, _ERRATIC = 0.4, 1.6
 # What a matte can have at the most while an object that was lost is not back in its old size.

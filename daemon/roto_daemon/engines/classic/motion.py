@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -50,7 +51,7 @@ _STRIDE_PX = 4.0
 _WELL_CARRIED = 0.35
 # Below this share of the area it had when seen whole, the object is partly hidden and sought anew; and it must come
 # out this much larger there.
-_PARTLY_HIDDEN, _WORTH_MORE = 0.75, 1.15
+_PARTLY_HIDDEN, _WORTH_MORE = 0.9, 1.05
 # From this share on it is whole.
 _WHOLE = 0.9
 # Agreement of a frame that may serve as the look of the object, and the most that is believed of one that may be
@@ -71,6 +72,8 @@ _VANISHED_SHARE = 0.25
 
 
 _Number = TypeVar("_Number", np.uint8, np.float32)
+_Way = Callable[[NDArray[np.uint8], NDArray[np.uint8], Field], tuple[NDArray[np.float32], Field]]
+"""From two frames and the object on the first to flow (rows, columns, 2) and how far it misses its way back."""
 
 
 @dataclass(frozen=True)
@@ -154,13 +157,14 @@ class Motion:
     def _carried(self, old: View, new: View, soft: Field) -> _Carried:
         """Bring the object to the next frame: by flow from where its pace puts it, or from where it is found."""
         steady = self._pace if np.hypot(*self._pace) > _STRIDE_PX else (0.0, 0.0)
-        carried = self._flown(old, new, soft, (round(steady[0]), round(steady[1])))
+        shift = round(steady[0]), round(steady[1])
+        carried = self._brought(old, new, soft, shift, self._flow_of, _BLUR_PX)
         if carried.misfit < _WELL_CARRIED:
             return carried
         place = sought_near(old, soft, new, self._pace)
         if place is None:
             return carried
-        other = self._flown(old, new, soft, (place.right, place.down))
+        other = self._sped(old, new, soft, (place.right, place.down))
         return other if other.misfit < carried.misfit else carried
 
     def _found_again(self, new: View, seen: _Found) -> _Found:
@@ -169,7 +173,7 @@ class Motion:
         place = sought_anywhere(old, soft, new)
         if place is None or place.misfit > min(_FOUND, _UNMISTAKABLE * place.rival):
             return seen
-        carried = self._flown(old, new, soft, (place.right, place.down), _TURNED_PX)
+        carried = self._sped(old, new, soft, (place.right, place.down), _TURNED_PX)
         if carried.misfit > _SEEN_AGAIN:
             return seen
         visible = without_specks(np.asarray(carried.expected & ~carried.strange, bool))
@@ -180,13 +184,20 @@ class Motion:
         self._mistakable = self._mistakable or (not seen.area and place.misfit > _ONE_OF_A_KIND * place.rival)
         return again
 
-    def _flown(self, old: View, new: View, soft: Field, shift: tuple[int, int], blur_px: int = _BLUR_PX) -> _Carried:
-        """Bring the object along a shift (right, down) and on by the flow that is left then."""
+    def _sped(self, old: View, new: View, soft: Field, shift: tuple[int, int], blur_px: int = _BLUR_PX) -> _Carried:
+        """Bring the object along a shift (right, down) and as far beyond as its colours say.
+
+        On by the flow that is left, or not at all: flow takes a small object for a part of its surroundings.
+        """
+        ways = (self._brought(old, new, soft, shift, way, blur_px) for way in (self._flow_of, _still))
+        return min(ways, key=lambda each: each.misfit)
+
+    def _brought(self, old: View, new: View, soft: Field, shift: tuple[int, int], way: _Way, blur_px: int) -> _Carried:
         there = _Window.around(soft >= EDGE, _REACH_PX)
         here = there.moved(*shift)
         views = View(there.cut(old.picture)), View(here.cut(new.picture))
         part = there.cut(soft, outside=0)
-        flow, doubt = self._flow_of(views[0].grey, views[1].grey, part)
+        flow, doubt = way(views[0].grey, views[1].grey, part)
         expected = _pull(part, flow) >= EDGE
         strange = _surprise(views[0].colours, views[1].colours, flow, blur_px) > _SURPRISE
         return _Carried(here, views, part, expected, doubt, strange)
@@ -270,6 +281,11 @@ class _Window:
         if top < bottom and left < right:
             rows, columns = slice(top - self.top, bottom - self.top), slice(left - self.left, right - self.left)
             frame[top:bottom, left:right] = part[rows, columns]
+
+
+def _still(_old: NDArray[np.uint8], _new: NDArray[np.uint8], soft: Field) -> tuple[NDArray[np.float32], Field]:
+    """Return no flow at all, which finds its way back."""
+    return np.zeros((*soft.shape, 2), np.float32), np.zeros_like(soft)
 
 
 def _surprise(old: NDArray[np.uint8], new: NDArray[np.uint8], flow: NDArray[np.float32], blur_px: int) -> Field:
