@@ -70,9 +70,13 @@ def test_no_frame_of_a_hard_clip_is_silently_wrong(name: str) -> None:
     plate = clip(name, 1, (480, 270))
     session = ClassicEngine().open(plate)
     session.set_prompt(1, 1, EnginePrompt(mask=plate.coverage(1)))
-    wrong, right = [], []
+    wrong: list[float] = []
+    right: list[float] = []
     for each in session.propagate(1, plate.frames, Direction.FORWARD):
         found, truth = each.matte >= 0.5, plate.truth(each.frame)
-        (wrong if overlap(found, truth) < 0.8 else right if truth.any() else []).append(each.confidence)
+        if overlap(found, truth) < 0.8:
+            wrong.append(each.confidence)
+        elif truth.any():
+            right.append(each.confidence)
     assert max(wrong, default=0.0) < LOOK_FIRST_BELOW
     assert float(np.mean(np.array(right) >= LOOK_FIRST_BELOW)) > 0.5
