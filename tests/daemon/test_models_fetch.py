@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -201,6 +202,18 @@ def test_a_full_disk_is_told_before_anything_is_fetched(
     with pytest.raises(OutputError, match="has 1 MB free and 70 MB are needed"):
         fetch(models, served)
     assert not (models.path / f"{WANTED.file}.part").exists()
+
+
+def test_a_disk_that_fills_on_the_way_keeps_what_came(models: ModelsFolder, served: Served) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, before[1]))
+    try:
+        with pytest.raises(OutputError, match=r"\.part' cannot be written: File too large"):
+            fetch(models, served)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert fetch(models, served) == "its sha256 is the published one"
+    assert served.asked[1].startswith("bytes=1")
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
