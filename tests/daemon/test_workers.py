@@ -225,8 +225,10 @@ def test_refusals_of_a_worker_arrive_as_what_they_are(order: SessionOrder) -> No
                 await tracked(process, absent)
             file = folder / f"plate.{FIRST + 4}.png"
             file.write_bytes(file.read_bytes()[:60])
+            there = ObjectOrder(1, "disc", (Prompt(FIRST + 4, (PointPrompt(38.5, 30.5),)),))
+            damaged = SessionOrder("d", order.folder, order.plate, "faulty", (there,))
             with pytest.raises(FrameDamagedError, match=str(FIRST + 4)) as refusal:
-                await tracked(process, order)
+                await process.ask("prompt", {"session": damaged.pack()})
             assert refusal.value.frame == FIRST + 4
 
     asyncio.run(scenario())
