@@ -53,6 +53,10 @@ class FrameDamagedError(PlateError):
         self.frame = frame
 
 
+Unreadable = FrameMissingError | FrameDamagedError
+"""What costs a single frame."""
+
+
 class PromptError(RotoError):
     """A prompt that cannot be followed."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from roto_daemon.errors import FitError, RotoError, writing
-from roto_daemon.exit_codes import fail
+from roto_daemon.errors import FitError, RotoError, Unreadable, writing
+from roto_daemon.exit_codes import end_with_unreadable, fail
 from roto_daemon.fit_report import REPORT_ENDINGS, Measured, measure_fit, write_report
 from roto_daemon.fitting import FitResult, fit_shapes, refit_shapes, render_shapes
 from roto_daemon.fitting.attention import DRAWN_THROUGH, LookFirst
@@ -175,25 +175,38 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
             _report(report, source, result, options, footage)
     except RotoError as error:
         fail(error)
+    unreadable = [error for _, error in sorted(source.unreadable.items())]
     if as_json:
-        typer.echo(json.dumps(_facts(result), indent=2))
+        told = [{"frame": error.frame, "reason": str(error)} for error in unreadable]
+        typer.echo(json.dumps({**_facts(result), "unreadable_frames": told}, indent=2))
     else:
         _print(result, [*out, *(report or [])], notes, points)
+    end_with_unreadable(unreadable)
 
 
 @dataclass(frozen=True)
 class _Masks:
-    """The masks to fit, and of what stands in front of them; each call reads them again."""
+    """The masks to fit, and of what stands in front of them; each call reads them again.
+
+    Masks that are missing or damaged are left out, and their errors kept.
+    """
 
     path: str
     frames: FrameRange | None
     layer: str
     first_frame: int | None
     occluder: str
+    unreadable: dict[int, Unreadable] = field(default_factory=dict)
 
     def open(self, frames: FrameRange | None = None) -> MatteSequence:
         """Open the masks, or some frames of them; raises PlateError."""
-        return open_mattes(self.path, frames or self.frames, layer=self.layer, first_frame=self.first_frame)
+        return open_mattes(
+            self.path,
+            frames or self.frames,
+            layer=self.layer,
+            first_frame=self.first_frame,
+            unreadable=self.unreadable,
+        )
 
     def in_front(self, plate: Plate) -> Callable[[int], Matte] | None:
         """Return the mattes of what stands in front by frame, asked for in rising order; raises PlateError."""

@@ -12,8 +12,8 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from roto_daemon.errors import OutputError, PlateError, RotoError, writing
-from roto_daemon.exit_codes import fail
+from roto_daemon.errors import OutputError, PlateError, RotoError, Unreadable, writing
+from roto_daemon.exit_codes import end_with_unreadable, fail
 from roto_daemon.pictures import Matte
 from roto_daemon.plates.matte_files import COMPRESSIONS, MatteForm, write_cryptomatte, write_layers
 from roto_daemon.plates.mattes import MatteSequence, open_mattes
@@ -56,16 +56,18 @@ def mattes(  # noqa: PLR0913 - each is an option of the command
             raise PlateError("Say what to write: --matte-layers or --cryptomatte, with a pattern such as all.####.exr.")
         _require_places([pattern for pattern, _ in wanted])
         form = _form(matte_bits, matte_compression)
-        opened = _opened(objects, FrameRange.parse(frames) if frames else None)
+        unreadable: dict[str, dict[int, Unreadable]] = {}
+        opened = _opened(objects, FrameRange.parse(frames) if frames else None, unreadable)
         count = _write(opened, wanted, form)
     except (RotoError, ValueError) as error:
         fail(error)
     patterns = [pattern for pattern, _ in wanted]
     if as_json:
         typer.echo(json.dumps({"files": patterns, "frames": count, "objects": list(opened)}, indent=2))
-        return
-    for pattern in patterns:
-        typer.echo(f"Wrote {pattern}, {count} frames")
+    else:
+        for pattern in patterns:
+            typer.echo(f"Wrote {pattern}, {count} frames")
+    end_with_unreadable([error for errors in unreadable.values() for _, error in sorted(errors.items())])
 
 
 def _form(bits: int, compression: str) -> MatteForm:
@@ -77,7 +79,10 @@ def _form(bits: int, compression: str) -> MatteForm:
     return form
 
 
-def _opened(objects: list[str], frames: FrameRange | None) -> dict[str, MatteSequence]:
+def _opened(
+    objects: list[str], frames: FrameRange | None, unreadable: dict[str, dict[int, Unreadable]]
+) -> dict[str, MatteSequence]:
+    """Open the mattes of each object; frames that cannot be read are left out, and kept in `unreadable`."""
     found: dict[str, MatteSequence] = {}
     for each in objects:
         name, sign, pattern = each.partition("=")
@@ -85,7 +90,7 @@ def _opened(objects: list[str], frames: FrameRange | None) -> dict[str, MatteSeq
             raise PlateError(f"'{each}' is no object with its mattes: write NAME=MATTES, such as hero=hero.####.exr.")
         if name in found:
             raise PlateError(f"'{name}' is named twice: give each object a name of its own.")
-        found[name] = open_mattes(pattern, frames)
+        found[name] = open_mattes(pattern, frames, unreadable=unreadable.setdefault(name, {}))
     sizes = {name: (sequence.plate.width, sequence.plate.height) for name, sequence in found.items()}
     if len(set(sizes.values())) > 1:
         told = ", ".join(f"'{name}' {width}x{height}" for name, (width, height) in sizes.items())
@@ -94,7 +99,7 @@ def _opened(objects: list[str], frames: FrameRange | None) -> dict[str, MatteSeq
 
 
 def _write(opened: Mapping[str, MatteSequence], wanted: list[tuple[str, Write]], form: MatteForm) -> int:
-    """Write every frame that any object has; return how many."""
+    """Write every frame that any object has, but for those that cannot be read of any; return how many."""
     plate = next(iter(opened.values())).plate
     form = MatteForm(form.bits, form.compression, plate.pixel_aspect, plate.frame_rate)
     facts = {
@@ -105,17 +110,24 @@ def _write(opened: Mapping[str, MatteSequence], wanted: list[tuple[str, Write]],
     empty = np.zeros((plate.height, plate.width), np.float32)
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal) as bars:
+        written = 0
         for frame, found in bars.track(_side_by_side(opened, frames), total=len(frames), description="write"):
+            if not found:
+                continue
+            written += 1
             for pattern, write in wanted:
                 write(frame_file(pattern, frame), {name: found.get(name, empty) for name in opened}, frame, facts, form)
-    return len(frames)
+    return written
 
 
 def _side_by_side(opened: Mapping[str, MatteSequence], frames: list[int]) -> Iterator[tuple[int, dict[str, Matte]]]:
     """Yield the frames with the mattes that there are, one frame of each sequence at a time."""
     running = {name: iter(sequence) for name, sequence in opened.items()}
+    ahead = {name: next(running[name], None) for name in opened}
     for frame in frames:
-        yield frame, {name: next(running[name])[1] for name, each in opened.items() if frame in each.plate.frames}
+        found = {name: read[1] for name, read in ahead.items() if read and read[0] == frame}
+        yield frame, found
+        ahead.update({name: next(running[name], None) for name in found})
 
 
 def _require_places(patterns: list[str]) -> None:

@@ -72,7 +72,7 @@ def test_objects_become_layers_and_a_cryptomatte(sequences: list[str], tmp_path:
         (("--matte-layers", "c.####.exr", "--matte-bits", "8"), 3, "16 or 32 bits"),
         (("--matte-layers", "c.####.exr", "--matte-compression", "piz"), 3, "choose zip or dwaa"),
         (("--matte-layers", "c.####.exr", "--frames", "x"), 3, "FIRST-LAST"),
-        (("--matte-layers", "c.####.exr", "--frames", "1001-1005"), 3, "lacks frames 1004-1005"),
+        (("--matte-layers", "c.####.exr", "--frames", "1001-1005"), 3, "not all in"),
         (("hero=again.####.exr", "--matte-layers", "c.####.exr"), 3, "named twice"),
         (("again.####.exr", "--matte-layers", "c.####.exr"), 3, "write NAME=MATTES"),
         (("gone=gone.####.exr", "--matte-layers", "c.####.exr"), 3, "No file matches"),
@@ -91,10 +91,16 @@ def test_what_cannot_be_written_is_one_sentence(
     assert list(tmp_path.glob("c.*")) == []
 
 
-def test_a_damaged_matte_ends_the_work_and_leaves_whole_files(sequences: list[str], tmp_path: Path) -> None:
-    file = tmp_path / "hero.1002.exr"
-    file.write_bytes(file.read_bytes()[:60])
+def test_a_damaged_matte_is_named_and_all_others_are_written(sequences: list[str], tmp_path: Path) -> None:
+    for name in ("hero.1002.exr", "hero.1003.exr"):
+        (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:60])
     done = run(*sequences, "--matte-layers", str(tmp_path / "all.####.exr"))
-    assert done.exit_code == 3
-    assert "Frame 1002" in done.stderr
-    assert [each.name for each in tmp_path.glob("all.*")] == ["all.1001.exr"]
+    assert done.exit_code == 10
+    said = done.stderr.splitlines()
+    assert said[0] == "roto: frames 1002-1003 cannot be read and were left out; all else is done and written:"
+    assert ["Frame 1002" in said[1], "Frame 1003" in said[2]] == [True, True]
+    assert sorted(each.name for each in tmp_path.glob("all.*")) == ["all.1001.exr", "all.1002.exr"]
+    buffer = ImageBuf(str(tmp_path / "all.1002.exr"))
+    pixels = dict(zip(buffer.spec().channelnames, np.moveaxis(np.asarray(buffer.get_pixels("float")), 2, 0)))
+    assert not pixels["hero.A"].any()
+    assert (pixels["big_dog.A"] == square(1002 - 985)).all()

@@ -149,11 +149,6 @@ def test_an_option_that_a_fit_anew_would_ignore(roto: Roto, plate: str, option: 
     refused(roto("fit", plate, "--shapes", "none.json", "--out", "a.json", *option), BAD_INPUT, option[0], "--shapes")
 
 
-def test_masks_that_are_missing(roto: Roto, plate: str) -> None:
-    frame_file(plate, FIRST + 4).unlink()
-    refused(roto("fit", plate, "--out", "a.json"), BAD_INPUT, str(FIRST + 4))
-
-
 def test_every_command_tells_its_exit_codes(roto: Roto) -> None:
     for command in ("track", "fit", "convert", "doctor"):
         done = roto(command, "--help")

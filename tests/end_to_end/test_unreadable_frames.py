@@ -99,3 +99,19 @@ def test_a_bad_frame_that_is_rendered_again_is_followed_by_the_same_session(daem
         frame_file(plate, FIRST + 3).write_bytes(whole)
         assert [each.frame for each in disc.track() if isinstance(each, FrameDone)] == list(ALL)
         assert [each.frame for each in disc.mattes()] == list(ALL)
+
+
+def test_a_fit_names_each_bad_mask_and_draws_through_it(roto: Roto, plate: str, tmp_path: Path) -> None:
+    bad = spoil(plate)
+    done = roto("fit", plate, "--out", "a.json", "--report", "q.json", "--json")
+    assert done.returncode == DONE_BUT_FOR_FRAMES, done.stderr
+    said = [line for line in done.stderr.strip().splitlines() if not line.startswith("libpng")]
+    assert said[0].startswith("roto: frames 1003, 1006-1007, 1010 cannot be read and were left out")
+    assert [words in line for words, line in zip(bad.values(), said[1:], strict=True)] == [True] * len(bad)
+    assert [each["frame"] for each in json.loads(done.stdout)["unreadable_frames"]] == list(bad)
+    work = tmp_path / "work"
+    (shape,) = read_roto((work / "a.json").read_text()).shapes
+    assert (shape.lifetime.first, shape.lifetime.last) == (FIRST, LAST)
+    assert max(off_px(shape, frame) for frame in ALL) < 1.5
+    measured = [each["frame"] for each in json.loads((work / "q.json").read_text())["frames"]]
+    assert measured == [frame for frame in ALL if frame not in bad]

@@ -7,7 +7,7 @@ them. All three end here in FrameDamagedError; a picture that was only partly re
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, cast
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from OpenImageIO import ImageInput, ImageSpec, geterror
 
-from roto_daemon.errors import FrameDamagedError, FrameMissingError
+from roto_daemon.errors import FrameDamagedError, FrameMissingError, PlateError
 from roto_daemon.plates.colour import ColourFacts
 from roto_daemon.plates.layers import Choice, Part, choose
 
@@ -33,6 +33,8 @@ _PARTS_AT_MOST = 1024
 """Of one file. Renders have tens; a damaged file may announce any number."""
 _BAND_ROWS = 256
 """Rows read at a time: 16 of ZIP's blocks in EXR, enough for as many processors."""
+_TRIED_AT_MOST = 100
+"""Frames that are looked at for one whose header can be read, before a plate is given up."""
 _READ_BETWEEN = 4
 """Channels that one read may take in, wanted or not; those further apart are read one by one."""
 
@@ -204,6 +206,21 @@ class ImageFile:
 
     def _refused(self, what: str) -> FrameDamagedError:
         return FrameDamagedError(f"Frame {self._frame} ('{self._file}') {what}.", self._frame)
+
+
+def first_header(frames: Sequence[int], opened: Callable[[int], ImageFile]) -> ImageHeader:
+    """Return the header of the first frame that can be read: one that is damaged costs itself alone.
+
+    Raises the first frame's error when none can, and looks at a bounded number of them.
+    """
+    first_error: FrameDamagedError | None = None
+    for frame in frames[:_TRIED_AT_MOST]:
+        try:
+            with opened(frame) as image:
+                return image.header
+        except FrameDamagedError as error:
+            first_error = first_error or error
+    raise first_error or PlateError("None of these frames is there: render or copy them.")
 
 
 def _require_bytes(file: Path, frame: int) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from roto_daemon.errors import FrameDamagedError, PlateError
+from roto_daemon.errors import FrameDamagedError, FrameMissingError, PlateError, Unreadable
 from roto_daemon.pictures import Matte
-from roto_daemon.plates.images import LIMIT_PIXELS, ImageFile, Samples
+from roto_daemon.plates.images import LIMIT_PIXELS, ImageFile, Samples, first_header
 from roto_daemon.plates.movie import MovieFile, to_samples
 from roto_daemon.plates.sequence import ImageSequence, find_footage, narrowed
 from roto_shapes.shot import FrameRange, Plate
@@ -29,20 +30,25 @@ def open_mattes(
     pattern: str,
     frames: FrameRange | None = None,
     limit_pixels: int = LIMIT_PIXELS,
+    *,
     layer: str = "",
     first_frame: int | None = None,
+    unreadable: dict[int, Unreadable] | None = None,
 ) -> MatteSequence:
     """Open masks or mattes: a pattern, a folder, a file of a sequence or a movie, as `sequence.find_footage`.
 
     `layer` names what images hold as `layers.choose` has it; `first_frame` is the number of a movie's first frame, 0 by
-    default. Raises PlateError, and FrameMissingError that names every frame of the range without a file.
+    default. Raises PlateError, and FrameMissingError that names every frame of the range without a file; or, where
+    `unreadable` is given, frames that are missing or damaged are left out and their errors kept there.
     """
     found = find_footage(pattern)
     if isinstance(found, ImageSequence):
-        return MatteSequence(_MatteImages(found, frames, limit_pixels, layer))
+        if unreadable is None:
+            found.require(frames or found.frames)
+        return MatteSequence(_MatteImages(found, frames, limit_pixels, layer), unreadable)
     if layer:
         raise PlateError("A layer can be chosen in images alone: a movie has a single picture.")
-    return MatteSequence(_MatteMovie(found, frames, limit_pixels, first_frame or 0))
+    return MatteSequence(_MatteMovie(found, frames, limit_pixels, first_frame or 0), unreadable)
 
 
 @dataclass(frozen=True)
@@ -59,15 +65,16 @@ class _Masks(Protocol):
 
     plate: Plate
 
-    def layers(self) -> Iterator[tuple[int, _Layers]]:
-        """Yield the frames, rising."""
+    def reading(self) -> AbstractContextManager[Callable[[int], _Layers]]:
+        """Give what reads a frame, for the time of a `with` block; asked in rising order it is quick."""
 
 
 class MatteSequence:
     """Masks or mattes on a disk. Each iteration reads them again; one frame is held at a time."""
 
-    def __init__(self, masks: _Masks) -> None:
+    def __init__(self, masks: _Masks, unreadable: dict[int, Unreadable] | None) -> None:
         self._masks = masks
+        self._unreadable = unreadable
 
     @property
     def plate(self) -> Plate:
@@ -75,42 +82,50 @@ class MatteSequence:
         return self._masks.plate
 
     def __iter__(self) -> Iterator[tuple[int, Matte]]:
-        """Yield each frame and its coverage, (height, width), 0 to 1; raises FrameDamagedError.
+        """Yield each frame and its coverage, (height, width), 0 to 1; what cannot be read as `open_mattes` says.
 
         The matte is the alpha, unless there is none or it is 1 all over; else the picture's highest colour. Values
         are not colour-converted: they go from 0 to 1 by bit depth. What the first frame with holes in its alpha has
         said holds for the frames after it.
         """
         is_alpha = False
-        for frame, layers in self._masks.layers():
-            if layers.alpha is not None and not is_alpha:
-                is_alpha = bool(layers.alpha.min() < 1)
-            yield frame, layers.alpha if is_alpha and layers.alpha is not None else layers.colours
+        with self._masks.reading() as read:
+            for frame in self.plate.frames:
+                try:
+                    layers = read(frame)
+                except (FrameMissingError, FrameDamagedError) as error:
+                    if self._unreadable is None:
+                        raise
+                    self._unreadable[frame] = error
+                    continue
+                if layers.alpha is not None and not is_alpha:
+                    is_alpha = bool(layers.alpha.min() < 1)
+                yield frame, layers.alpha if is_alpha and layers.alpha is not None else layers.colours
 
 
 class _MatteImages:
     """An image sequence of masks."""
 
     def __init__(self, found: ImageSequence, frames: FrameRange | None, limit_pixels: int, layer: str) -> None:
-        frames = frames or found.frames
-        found.require(frames)
         self._sequence = found
         self._limit_pixels = limit_pixels
         self._layer = layer
-        with self._open(frames.first) as image:
-            header = image.header
+        frames = narrowed(found.frames, frames, found.name)
+        header = first_header([frame for frame in frames if frame in found.files], self._open)
         rate = header.frame_rate or _DEFAULT_RATE
         self.plate = Plate(*header.size, frames, found.name, header.pixel_aspect, rate)
 
-    def layers(self) -> Iterator[tuple[int, _Layers]]:
-        """Yield the frames, rising."""
-        for frame in self.plate.frames:
-            with self._open(frame) as image:
-                header = image.header
-                _require_size(frame, header.size, self.plate)
-                channels = [*header.colours, *([header.alpha] if header.alpha >= 0 else [])]
-                samples = image.read(channels)
-            yield frame, _layers(samples, len(header.colours))
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Callable[[int], _Layers]]:
+        """Hold no file open between frames."""
+        yield self._read
+
+    def _read(self, frame: int) -> _Layers:
+        with self._open(frame) as image:
+            header = image.header
+            _require_size(frame, header.size, self.plate)
+            channels = [*header.colours, *([header.alpha] if header.alpha >= 0 else [])]
+            return _layers(image.read(channels), len(header.colours))
 
     def _open(self, frame: int) -> ImageFile:
         return ImageFile(self._sequence.file(frame), frame, self._limit_pixels, self._layer)
@@ -130,15 +145,19 @@ class _MatteMovie:
         )
         movie.close()
 
-    def layers(self) -> Iterator[tuple[int, _Layers]]:
-        """Yield the frames, rising."""
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Callable[[int], _Layers]]:
+        """Open the movie for the time of the block."""
         movie = MovieFile(self._file, self._limit_pixels)
+
+        def read(frame: int) -> _Layers:
+            number = frame - self._first
+            ((_, decoded),) = movie.decode(number, number, self._first)
+            samples, has_alpha = to_samples(decoded, frame)
+            return _layers(samples if has_alpha else samples[..., :3], 3)
+
         with contextlib.closing(movie):
-            first, last = self.plate.frames.first - self._first, self.plate.frames.last - self._first
-            for number, decoded in movie.decode(first, last, self._first):
-                frame = number + self._first
-                samples, has_alpha = to_samples(decoded, frame)
-                yield frame, _layers(samples if has_alpha else samples[..., :3], 3)
+            yield read
 
 
 def _layers(samples: Samples, colours: int) -> _Layers:

@@ -12,12 +12,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from roto_daemon.errors import FrameDamagedError, FrameMissingError, PlateError
+from roto_daemon.errors import FrameDamagedError, PlateError
 from roto_daemon.pictures import Picture
 from roto_daemon.plates.cache import Key, PictureCache, SharedPictures, version_of
 from roto_daemon.plates.colour import Colour, ColourFacts, colour_of, srgb_of
 from roto_daemon.plates.display import to_display, to_light
-from roto_daemon.plates.images import LIMIT_PIXELS, ImageFile, ImageHeader, Samples
+from roto_daemon.plates.images import LIMIT_PIXELS, ImageFile, ImageHeader, Samples, first_header
 from roto_daemon.plates.movie import MovieFile, to_picture, to_samples
 from roto_daemon.plates.sequence import ImageSequence, find_footage, lies_in, narrowed
 from roto_shapes.shot import FrameRange, Plate, PlatePath
@@ -29,8 +29,6 @@ _DEFAULT_RATE = 24.0
 _PROXY_ROUNDING_PX = 1.5
 _PROXY_SHAPE = 0.01
 """How far a proxy's height may be from the plate's shape, in pixels or as a share: sizes are rounded."""
-_TRIED_AT_MOST = 100
-"""Frames that are looked at for one whose header can be read, before a plate is given up."""
 
 
 class _Footage(Protocol):
@@ -204,10 +202,13 @@ class _Images:
         self._limits = limits
         self._layer = source.layer
         frames = narrowed(found.frames, source.frames, found.name, source.handles)
-        header = self._first_header(frames)
-        present = str(found.files[min(frame for frame in found.files if frame in frames)])
+        present = [frame for frame in frames if frame in found.files]
+        if not present:
+            found.require(frames)
+        header = first_header(present, self._open)
+        first_file = str(found.files[present[0]])
         self._channels = header.picked
-        self.colour = colour_of(source.colour_space, header.colour_facts(present), source.ocio_config)
+        self.colour = colour_of(source.colour_space, header.colour_facts(first_file), source.ocio_config)
         self._made_for = header.size, self.colour, version_of(Path(self.colour.config))
         self.plate = Plate(
             *header.size,
@@ -250,20 +251,6 @@ class _Images:
                 frame,
             )
         return ImageFile(file, frame, self._limits.pixels, self._layer)
-
-    def _first_header(self, frames: FrameRange) -> ImageHeader:
-        """Return the header of the first frame that can be read: one that is damaged costs itself alone."""
-        first_error: FrameDamagedError | None = None
-        present = sorted(frame for frame in self._sequence.files if frame in frames)
-        if not present:
-            self._sequence.require(frames)
-        for frame in present[:_TRIED_AT_MOST]:
-            try:
-                with self._open(frame) as image:
-                    return image.header
-            except FrameDamagedError as error:
-                first_error = first_error or error
-        raise first_error or FrameMissingError(f"{self._sequence.name} holds no frames.", frames.first)
 
     def _require_alike(self, frame: int, header: ImageHeader) -> None:
         """Refuse a frame that shows something else than the plate's first one."""

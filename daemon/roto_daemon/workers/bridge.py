@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 
 from roto_daemon.engines import Direction, FrameSource, Picture, TrackedFrame
-from roto_daemon.errors import FrameDamagedError, FrameMissingError
+from roto_daemon.errors import FrameDamagedError, FrameMissingError, Unreadable
 from roto_shapes.shot import FrameRange
-
-Unreadable = FrameMissingError | FrameDamagedError
 
 
 class BridgedPlate:
