@@ -12,7 +12,8 @@ import pytest
 
 from roto_daemon.engines import Direction, EnginePrompt, Picture, TrackedFrame
 from roto_daemon.engines.sam2 import OwnFile, Sam2Engine
-from roto_daemon.errors import LimitError, PromptError, UnavailableError, WeightsError
+from roto_daemon.errors import FrameMissingError, LimitError, PromptError, UnavailableError, WeightsError
+from roto_daemon.workers.bridge import BridgedPlate
 from roto_shapes.shot import FrameRange
 
 torch = pytest.importorskip("torch", reason="needs PyTorch: install the extra 'sam2'")
@@ -35,10 +36,14 @@ class Noise:
     def __init__(self, last: int = 1012) -> None:
         self.frames = FrameRange(1001, last)
         self.read: list[int] = []
+        self.missing: set[int] = set()
+        self.version = 0
 
     def picture(self, frame: int) -> Picture:
+        if frame in self.missing:
+            raise FrameMissingError(f"frame {frame} is not there: render it", frame)
         self.read.append(frame)
-        return np.random.default_rng(frame).integers(0, 256, (HEIGHT, WIDTH, 3)).astype(np.uint8)
+        return np.random.default_rng([frame, self.version]).integers(0, 256, (HEIGHT, WIDTH, 3)).astype(np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +76,15 @@ def failing(predictor: Predictor) -> Iterator[Callable[[int], None]]:
     hook.remove()
 
 
+@pytest.fixture
+def looks(predictor: Predictor) -> Iterator[list[None]]:
+    """Hold an entry for each picture that the image encoder has seen."""
+    seen: list[None] = []
+    hook = predictor.image_encoder.register_forward_hook(lambda *_: seen.append(None))
+    yield seen
+    hook.remove()
+
+
 def clicks(*places: tuple[float, float], off: tuple[tuple[float, float], ...] = ()) -> EnginePrompt:
     kinds = [True] * len(places) + [False] * len(off)
     return EnginePrompt(np.array([*places, *off], float).reshape(-1, 2), np.array(kinds, bool))
@@ -82,22 +96,46 @@ def block() -> EnginePrompt:
     return EnginePrompt(mask=mask)
 
 
-def test_further_clicks_on_a_frame_do_not_look_at_it_again(predictor: Predictor) -> None:
-    plate = Noise()
-    session = Sam2Session(plate, predictor)
+def test_further_clicks_on_a_frame_do_not_look_at_it_again(predictor: Predictor, looks: list[None]) -> None:
+    session = Sam2Session(Noise(), predictor)
     session.set_prompt(1, 1003, clicks((20, 20)))
     session.set_prompt(1, 1003, clicks((20, 20), (40, 30)))
     session.set_prompt(2, 1003, clicks((50, 10)))
-    assert plate.read == [1003]
+    assert len(looks) == 1
 
 
-def test_objects_that_are_followed_over_the_same_frames_share_what_is_seen_there(predictor: Predictor) -> None:
+def test_objects_that_are_followed_over_the_same_frames_share_what_is_seen_there(
+    predictor: Predictor, looks: list[None]
+) -> None:
     plate = Noise()
     session = Sam2Session(plate, predictor)
     for object_id in (1, 2):
         session.set_prompt(object_id, 1001, block())
         assert len(list(session.propagate(object_id, plate.frames, Direction.FORWARD))) == 12
-    assert sorted(plate.read) == list(plate.frames)
+    assert len(looks) == 12
+
+
+def test_a_frame_that_was_rendered_anew_is_looked_at_again(predictor: Predictor, looks: list[None]) -> None:
+    plate = Noise()
+    session = Sam2Session(plate, predictor)
+    session.set_prompt(1, 1003, clicks((20, 20)))
+    plate.version += 1
+    session.set_prompt(1, 1003, clicks((40, 30)))
+    assert len(looks) == 2
+
+
+def test_a_frame_without_a_picture_is_told_for_every_object(predictor: Predictor) -> None:
+    source = Noise()
+    source.missing.add(1003)
+    plate = BridgedPlate(source)
+    session = Sam2Session(plate, predictor)
+    for object_id in (1, 2):
+        session.set_prompt(object_id, 1001, block())
+        run = session.propagate(object_id, FrameRange(1001, 1004), Direction.FORWARD)
+        told = [each for each in plate.carried(run, Direction.FORWARD) if isinstance(each, FrameMissingError)]
+        assert [each.frame for each in told] == [1003]
+    with pytest.raises(FrameMissingError):
+        session.set_prompt(1, 1003, clicks((20, 20)))
 
 
 def test_tracked_frames_do_not_read_frames_beyond_what_is_asked(predictor: Predictor) -> None:

@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 # Frames whose features are kept: 16 MiB each at 1024 pixels, 512 MiB in all; half of it on a GPU with bfloat16.
 # Objects that are followed over the same stretch of so many frames share the image encoder's work.
 _FEATURE_FRAMES = 32
+# One pixel in so many rows and columns tells a picture from another.
+_STRIDE = 8
 _MEAN, _SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of the red, green and blue that the image encoder was trained with."""
 
@@ -34,15 +36,21 @@ class Features:
         self.keep = keep
         self._source = source
         self._predictor = predictor
-        self._kept: OrderedDict[int, list[torch.Tensor]] = OrderedDict()
+        self._kept: OrderedDict[int, tuple[bytes, list[torch.Tensor]]] = OrderedDict()
         self._positions: list[torch.Tensor] = []
 
     def of(self, index: int) -> dict[str, list[torch.Tensor]]:
-        """Return the features of the frame at an index from the plate's first, as the package's methods want them."""
-        maps = self._kept.pop(index, None)
-        if maps is None:
-            maps = self._encode(self._source.picture(self._source.frames.first + index))
-        self._kept[index] = maps
+        """Return the features of the frame at an index from the plate's first, as the package's methods want them.
+
+        The picture is asked for each time, so that a frame which cannot be read is an error each time, and one that
+        was rendered anew, or stood in for another, is not taken for what it was.
+        """
+        picture = self._source.picture(self._source.frames.first + index)
+        sample = picture[::_STRIDE, ::_STRIDE].tobytes()
+        before, maps = self._kept.pop(index, (b"", []))
+        if before != sample:
+            maps = self._encode(picture)
+        self._kept[index] = (sample, maps)
         while len(self._kept) > self.keep:
             self._kept.popitem(last=False)
         return {"backbone_fpn": list(maps), "vision_pos_enc": list(self._positions)}

@@ -18,8 +18,8 @@ _HOLE_CELLS = 8
 _FILLED = 0.1
 # The strength of what is stated and not guessed: as the package encodes a mask that is given.
 STATED = 10.0
-# Steps of coverage from which on a pixel is on the object.
-_HALF = 128
+HALF = 128
+"""Steps of coverage from which on a pixel is on the object."""
 # Radius of the ground that a click always gets, in plate pixels.
 _CLICK_PX = 2
 # A soft edge reaches this many cells beyond the part that changed.
@@ -41,6 +41,10 @@ class Click:
         """Return row and column of the pixel under it, of an array over the whole plate that has such a shape."""
         return min(int(self.y), shape[0] - 1), min(int(self.x), shape[1] - 1)
 
+    def is_on(self, steps: Steps) -> bool:
+        """Return whether the object lies under it."""
+        return bool(steps[self.pixel(steps.shape)] >= HALF)
+
 
 @dataclass(frozen=True)
 class Picked:
@@ -48,10 +52,6 @@ class Picked:
 
     steps: Steps
     logits: NDArray[np.float32]
-
-    def holds(self, click: Click) -> bool:
-        """Return whether the object lies under a click."""
-        return bool(self.steps[click.pixel(self.steps.shape)] >= _HALF)
 
 
 def steps_of(logits: torch.Tensor, size: tuple[int, int]) -> Steps:
@@ -64,9 +64,9 @@ def steps_of(logits: torch.Tensor, size: tuple[int, int]) -> Steps:
     whole = _filled(logits.float())
     large = functional.interpolate(whole, size[::-1], mode="bilinear", align_corners=False)[0, 0]
     coverage = large.sigmoid().mul_(255).round_().to(torch.uint8)
-    kept = torch.where(large > 0, coverage.clamp(min=_HALF), coverage.clamp(max=_HALF - 1))
+    kept = torch.where(large > 0, coverage.clamp(min=HALF), coverage.clamp(max=HALF - 1))
     steps = np.asarray(kept.cpu().numpy(), np.uint8)
-    return steps if steps.max() >= _HALF else np.zeros_like(steps)
+    return steps if steps.max() >= HALF else np.zeros_like(steps)
 
 
 def steps_in(matte: Matte) -> Steps:
@@ -80,7 +80,7 @@ def corrected(before: Picked, guess: Picked, click: Click, others: list[Click]) 
     That part is the connected one under the click whose pixels change to the click's kind. `others` are the clicks
     of the other kind; they keep the ground they stand on.
     """
-    was, now = before.steps >= _HALF, guess.steps >= _HALF
+    was, now = before.steps >= HALF, guess.steps >= HALF
     shape = was.shape
     changed = ((was != now) & (now == click.foreground)).astype(np.uint8)
     for other in others:
@@ -95,7 +95,7 @@ def corrected(before: Picked, guess: Picked, click: Click, others: list[Click]) 
         reach &= ~_dot(other, shape)
     towards = np.maximum if click.foreground else np.minimum
     steps = np.where(reach, towards(before.steps, guess.steps), before.steps)
-    steps[dot & ((steps >= _HALF) != click.foreground)] = 255 * click.foreground
+    steps[dot & ((steps >= HALF) != click.foreground)] = 255 * click.foreground
     return Picked(steps, _corrected_logits(before, guess, (part, dot), click))
 
 

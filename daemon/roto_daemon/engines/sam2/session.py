@@ -13,16 +13,18 @@ from roto_daemon.engines import Direction, EnginePrompt, FrameSource, Matte, Tra
 from roto_daemon.engines.prompts import check_points, checked_mask, clipped_box, is_empty, require_frame
 from roto_daemon.engines.sam2.clip import Clip
 from roto_daemon.engines.sam2.follower import Follower, Guess
-from roto_daemon.engines.sam2.mattes import Click, Picked, Steps, corrected, steps_in, steps_of
+from roto_daemon.engines.sam2.mattes import HALF, Click, Picked, Steps, corrected, steps_in, steps_of
 from roto_daemon.engines.sam2.predictor import Predictor
 from roto_daemon.engines.track import Known, Packed, Track
 from roto_daemon.errors import PromptError
 from roto_shapes.shot import FrameRange
 
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom in plate pixels."""
+
 # What the network calls a box's two corners among points.
 _CORNERS = (2, 3)
 _EDGE = 0.5
-_EDGE_STEPS = 128
 # The confidence where an artist points at something that the network thinks is not there.
 _DOUBT = 0.05
 
@@ -37,8 +39,25 @@ class _Answer:
     """In the order in which they counted."""
     given: tuple[Click, ...]
     """In the order of the prompt."""
-    box: tuple[float, float, float, float] | None
+    box: Box | None
     stated: Packed | None
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """The object on a prompted frame so far: in the network's terms, and as it is shown."""
+
+    guess: Guess
+    steps: Steps
+
+    @property
+    def picked(self) -> Picked:
+        """Return both as arrays."""
+        return Picked(self.steps, self.guess.array())
+
+    def amended(self, picked: Picked) -> _Draft:
+        """Return the draft as a correction left it."""
+        return _Draft(self.guess.amended(picked.logits), picked.steps)
 
 
 @dataclass
@@ -119,71 +138,71 @@ class Sam2Session:
     def _answer(self, thing: _Object, frame: int, prompt: EnginePrompt, going_on: _Answer | None) -> _Answer:
         """Return what a prompt selects; raises PromptError when that is nothing."""
         check_points(prompt, self._source.size, max(1.0, max(self._source.size) / self._clip.predictor.image_size))
+        self._source.picture(frame)  # one that cannot be read is an error, though the answer may not need it
         given = _clicks(prompt)
         if going_on:
-            steps = going_on.known.soft.unpack_steps()
-            guess, done, rest = going_on.guess, list(going_on.clicks), given[len(going_on.given) :]
+            draft = _Draft(going_on.guess, going_on.known.soft.unpack_steps())
+            done, rest = list(going_on.clicks), given[len(going_on.given) :]
         else:
-            guess, steps, done = self._begun(thing, frame, prompt, given)
+            draft, done = self._begun(thing, frame, prompt, given)
             rest = tuple(each for each in given if each not in done)
         for click in rest:
             done.append(click)
-            if Picked(steps, guess.array()).holds(click) != click.foreground:
-                guess, steps = self._corrected(thing.follower, frame, prompt.box, (guess, steps), done)
-        if not (steps >= _EDGE_STEPS).any():
+            if click.is_on(draft.steps) != click.foreground:
+                draft = self._corrected(thing.follower, frame, prompt.box, draft, done)
+        if not (draft.steps >= HALF).any():
             raise PromptError(f"nothing is found of the object on frame {frame}: click its middle, or draw a box")
+        guess = draft.guess
         confidence = 1.0 if prompt.mask is not None else guess.confidence
         if not confidence:
-            guess = self._stated(thing.follower, frame, steps)
-        known = Known(Packed.of_steps(steps), confidence or _DOUBT)
+            guess = self._stated(thing.follower, frame, draft.steps).guess
+        known = Known(Packed.of_steps(draft.steps), confidence or _DOUBT)
         stated = None if prompt.mask is None else Packed.of(prompt.mask)
         return _Answer(known, guess, tuple(done), given, prompt.box, stated)
 
     def _begun(
         self, thing: _Object, frame: int, prompt: EnginePrompt, given: tuple[Click, ...]
-    ) -> tuple[Guess, Steps, list[Click]]:
+    ) -> tuple[_Draft, list[Click]]:
         """Return the object as a mask, a box, what was tracked or a first click has it, and the clicks that counted."""
         follower, size = thing.follower, self._source.size
         if prompt.mask is not None:
-            steps = steps_in(checked_mask(prompt.mask, size, partial(self._seen, follower)))
-            return self._stated(follower, frame, steps), steps, []
-        done: list[Click] = []
+            mask = checked_mask(prompt.mask, size, partial(self._seen, follower))
+            return self._stated(follower, frame, steps_in(mask)), []
         box = clipped_box(prompt.box, size) if prompt.box else None
+        if box:
+            return self._guessed(follower, frame, box, [], None), []
         tracked = thing.track.tracked.get(frame)
-        if box is None and tracked:
+        if tracked:
             steps = tracked.soft.unpack_steps()
             kept = follower.remembered(frame, tracked.confidence)
-            return kept or self._stated(follower, frame, steps), steps, []
-        if box is None:
-            first = next((each for each in given if each.foreground), None)
-            if first is None:
-                raise PromptError("only points off the object are given: click on the object first")
-            done = [first]
-        guess = self._clip.run(partial(follower.point, frame, *_as_points(box, done), None))
-        found = Picked(self._clip.run(partial(steps_of, guess.logits, size)), guess.array())
-        if not done or not found.steps.any() or found.holds(done[0]):
-            return guess, found.steps, done
-        held = corrected(found, found, done[0], [])
-        return guess.amended(held.logits), held.steps, done
+            return _Draft(kept, steps) if kept else self._stated(follower, frame, steps), []
+        first = next((each for each in given if each.foreground), None)
+        if first is None:
+            raise PromptError("only points off the object are given: click on the object first")
+        draft = self._guessed(follower, frame, None, [first], None)
+        if draft.steps.any() and not first.is_on(draft.steps):
+            draft = draft.amended(corrected(draft.picked, draft.picked, first, []))
+        return draft, [first]
 
     def _corrected(
-        self,
-        follower: Follower,
-        frame: int,
-        box: tuple[float, float, float, float] | None,
-        before: tuple[Guess, Steps],
-        clicks: list[Click],
-    ) -> tuple[Guess, Steps]:
+        self, follower: Follower, frame: int, box: Box | None, before: _Draft, clicks: list[Click]
+    ) -> _Draft:
         """Return the object after the last of the clicks."""
-        guess, steps = before
-        new = self._clip.run(partial(follower.point, frame, *_as_points(box, clicks), guess.logits))
-        new_steps = self._clip.run(partial(steps_of, new.logits, self._source.size))
+        new = self._guessed(follower, frame, box, clicks, before.guess)
         others = [each for each in clicks if each.foreground != clicks[-1].foreground]
-        picked = corrected(Picked(steps, guess.array()), Picked(new_steps, new.array()), clicks[-1], others)
-        return new.amended(picked.logits), picked.steps
+        return new.amended(corrected(before.picked, new.picked, clicks[-1], others))
 
-    def _stated(self, follower: Follower, frame: int, steps: Steps) -> Guess:
-        return self._clip.run(partial(follower.mask, frame, steps >= _EDGE_STEPS))
+    def _guessed(
+        self, follower: Follower, frame: int, box: Box | None, clicks: list[Click], before: Guess | None
+    ) -> _Draft:
+        """Return what the network makes of a box and clicks."""
+        points, labels = _as_points(box, clicks)
+        previous = before.logits if before else None
+        guess = self._clip.run(partial(follower.point, frame, points, labels, previous))
+        return _Draft(guess, self._clip.run(partial(steps_of, guess.logits, self._source.size)))
+
+    def _stated(self, follower: Follower, frame: int, steps: Steps) -> _Draft:
+        return _Draft(self._clip.run(partial(follower.mask, frame, steps >= HALF)), steps)
 
     def _seen(self, follower: Follower, mask: Matte) -> NDArray[np.float32]:
         seen = self._clip.run(partial(follower.seen, mask >= _EDGE))
@@ -210,7 +229,7 @@ class Sam2Session:
 
     def _go_on(self, thing: _Object, frame: int) -> None:
         """Make ready to go on from a frame that was followed or recalled; one without the object has no part in it."""
-        inside = thing.track.tracked[frame].soft.unpack_steps() >= _EDGE_STEPS
+        inside = thing.track.tracked[frame].soft.unpack_steps() >= HALF
         if inside.any():
             self._clip.run(partial(thing.follower.begin, frame, inside))
 
@@ -220,9 +239,7 @@ def _clicks(prompt: EnginePrompt) -> tuple[Click, ...]:
     return tuple(Click(float(x), float(y), bool(inside)) for (x, y), inside in places)
 
 
-def _as_points(
-    box: tuple[float, float, float, float] | None, clicks: list[Click]
-) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+def _as_points(box: Box | None, clicks: list[Click]) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
     """Return points (n, 2) and their labels; a box's corners come first."""
     corners = [] if box is None else [(box[0], box[1]), (box[2], box[3])]
     points = np.array([*corners, *((each.x, each.y) for each in clicks)], np.float64).reshape(-1, 2)
