@@ -73,11 +73,10 @@ def pull_models(names: Names, config: ConfigFile = None) -> None:
         wanted = [checkpoint(name) for name in names]
         with folder.locked():
             for each in wanted:
+                typer.echo(f"{each.name}: licence {each.terms.licence}. {each.terms.because}")
                 with _bar(each.name) as tell:
                     words = pull(folder, each, tell, loaded.models_mirror)
                 typer.echo(f"{each.name}: {words}.")
-                if each.terms.commercial.value != "yes":
-                    typer.echo(f"{each.name}: licence {each.terms.licence}. {each.terms.because}")
 
 
 @models.command("verify", epilog=_EXIT_CODES)
