@@ -56,6 +56,7 @@ class Config:
         default=False,
         meaning="Compile networks for CUDA: minutes at first, so raise step_deadline_s; faster afterwards.",
     )
+    extra_finders: tuple[str, ...] = _setting((), "Further finders of objects by words as module:factory, asked first.")
     models_dir: str = _setting(
         "", "Where checkpoints lie; empty for `models` in Rotolink's folder of this user's data."
     )

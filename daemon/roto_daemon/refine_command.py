@@ -111,8 +111,8 @@ def refine(  # noqa: PLR0913 - each is an option of the command
     try:
         _require_places(out, foreground)
         wanted = FrameRange.parse(frames) if frames else None
-        models = ModelsFolder.of(load(None, os.environ, {}).config)
-        matter = find_matter(matting, models, Path(weights) if weights else None)
+        config = load(None, os.environ, {}).config
+        matter = find_matter(matting, ModelsFolder.of(config), Path(weights) if weights else None, config.device)
         opened = open_mattes(masks, wanted)
         source = PlatePath(plate, first_frame=first_frame, colour_space=colour_space, layer=layer)
         with open_plate(source) as footage:

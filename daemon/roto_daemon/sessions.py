@@ -202,6 +202,14 @@ class Sessions:
         except KeyError:
             raise UnknownError(f"There is no open plate '{plate_id}': open it again.") from None
 
+    async def find_objects(self, plate_id: str, frame: int, phrase: str) -> list[Message]:
+        """Return what a phrase may mean on a frame, the likeliest first; raises PromptError when that is nothing."""
+        plate = self.plate(plate_id)
+        _require_inside(FrameRange(frame, frame), plate.plate)
+        answer = await self._engine.ask("find", {"plate": plate.order.pack(), "frame": frame, "phrase": phrase})
+        objects: list[Message] = answer["objects"]
+        return objects
+
     def close_plate(self, plate_id: str) -> None:
         """Forget a plate and its uploaded frames; ConflictError while a session works on it."""
         plate = self.plate(plate_id)

@@ -14,7 +14,7 @@ import typer
 from roto_client.errors import BadInputError
 from roto_client.outputs import frame_file, require_ending
 from roto_client.session import MATTE_ENDINGS, PACKED_ENDING
-from roto_client.tracking import PREVIEW_ENDINGS, REPORT_ENDINGS
+from roto_client.tracking import PREVIEW_ENDINGS, REPORT_ENDINGS, Words
 from roto_client.transport import split_address
 from roto_shapes.fit_options import frames_named, parts_named
 from roto_shapes.formats import ENDINGS
@@ -26,6 +26,7 @@ _LARGEST_TOLERANCE_PX = 1000.0
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)"
 _CLICK = re.compile(rf"(?P<frame>-?\d+):(?P<x>{_NUMBER}),(?P<y>{_NUMBER})")
 _BOX = re.compile(rf"(?P<frame>-?\d+):(?P<x0>{_NUMBER}),(?P<y0>{_NUMBER}),(?P<x1>{_NUMBER}),(?P<y1>{_NUMBER})")
+_WORDS = re.compile(r"(?!-?\d+:\s*$)(?:(?P<frame>-?\d+):)?\s*(?P<words>\S.*)")
 
 
 class Click(NamedTuple):
@@ -60,6 +61,14 @@ def box(text: str) -> Box:
         return Box(_frame(found["frame"]), BoxPrompt(*(float(found[edge]) for edge in ("x0", "y0", "x1", "y1"))))
     except ValueError as error:
         _refuse(str(error))
+
+
+def words(text: str) -> Words:
+    """Return what `red car` or `1001:red car` says."""
+    found = _WORDS.fullmatch(sendable(text).strip())
+    if found is None:
+        _refuse(f"'{text}' says nothing to find: write WORDS or FRAME:WORDS, for example 1001:red car")
+    return Words(found["words"], _frame(found["frame"]) if found["frame"] else None)
 
 
 def frame_range(text: str) -> FrameRange:
@@ -162,8 +171,10 @@ def _with_frame(pattern: str) -> str:
     return pattern
 
 
-def gathered_prompts(clicks: Iterable[Click], excludes: Iterable[Click], boxes: Sequence[Box]) -> tuple[Prompt, ...]:
-    """Return all that is pointed at, one prompt a frame, by rising frame."""
+def gathered_prompts(
+    clicks: Iterable[Click], excludes: Iterable[Click], boxes: Sequence[Box], text: Optional[Words] = None
+) -> tuple[Prompt, ...]:
+    """Return all that is pointed at, one prompt a frame, by rising frame; where words are given they may be all."""
     prompts: dict[int, Prompt] = {}
     for frame, rectangle in boxes:
         if frame in prompts:
@@ -173,8 +184,9 @@ def gathered_prompts(clicks: Iterable[Click], excludes: Iterable[Click], boxes: 
         for frame, x, y in places:
             before = prompts.get(frame, Prompt(frame))
             prompts[frame] = replace(before, points=(*before.points, PointPrompt(x, y, foreground)))
-    if all(not prompt.box and not any(point.foreground for point in prompt.points) for prompt in prompts.values()):
-        _refuse("point at the object: give --click FRAME:X,Y or --box FRAME:X0,Y0,X1,Y1")
+    states = [prompt.box or any(point.foreground for point in prompt.points) for prompt in prompts.values()]
+    if not text and not any(states):
+        _refuse("point at the object: give --click FRAME:X,Y, --box FRAME:X0,Y0,X1,Y1 or --text WORDS")
     return tuple(prompt for _, prompt in sorted(prompts.items()))
 
 

@@ -19,7 +19,7 @@ import typer.core
 import typer.main
 from rich.console import Console
 
-from roto_client import arguments, convert_command, plug_ins, shots_command
+from roto_client import arguments, convert_command, find_command, plug_ins, shots_command
 from roto_client.errors import BadInputError, ClientError, FramesUnreadableError
 from roto_client.options import (
     OBJECT,
@@ -40,7 +40,7 @@ from roto_client.report import (
     track_tables,
 )
 from roto_client.session import connect
-from roto_client.tracking import ObjectPrompts, TrackOrder, require_outputs
+from roto_client.tracking import ObjectPrompts, TrackOrder, Words, require_outputs
 from roto_client.tracking import track as run_track
 from roto_shapes.fit_options import FitOptions
 from roto_shapes.shape import Interpolation
@@ -55,8 +55,9 @@ _INTERRUPTED = 130
 _TRACK_HELP = """\
 Follow an object through a plate and write its shapes.
 
-Point at the object on any frame with --click or --box. It is followed from there to the end of the frames and back to \
-their start. A daemon must run: roto-daemon serve. Folders for results are made when they are missing.
+Point at the object on any frame with --click or --box, or say what it is with --text. It is followed from there to \
+the end of the frames and back to their start. A daemon must run: roto-daemon serve. Folders for results are made when \
+they are missing.
 
 Example: roto track plate.####.exr --click 1001:640,400 --out hero.nk
 """
@@ -191,6 +192,21 @@ def track(  # noqa: PLR0913 - each is an option of the command
             help="A box round the object: left, top, right, bottom. One a frame.",
         ),
     ] = None,
+    text: Annotated[
+        Optional[Words],
+        typer.Option(
+            metavar="[F:]WORDS",
+            parser=arguments.words,
+            rich_help_panel=OBJECT,
+            help="What the object is, such as 'red car', instead of a box; F is where to look (default: first).",
+        ),
+    ] = None,
+    candidate: Annotated[
+        int,
+        typer.Option(
+            metavar="N", min=1, rich_help_panel=OBJECT, help="Which of the objects that roto find lists for --text."
+        ),
+    ] = 1,
     prompts: Annotated[
         str,
         typer.Option(
@@ -418,12 +434,15 @@ def track(  # noqa: PLR0913 - each is an option of the command
 ) -> None:
     """Follow an object through a plate and write its shapes."""
     if prompts:
-        if click or exclude or box or name:
-            raise typer.BadParameter("--prompts names the objects and their places: leave out --click, --box, --name.")
+        if click or exclude or box or name or text:
+            raise typer.BadParameter(
+                "--prompts names the objects and their places: leave out --click, --box, --text, --name."
+            )
         objects = read_objects(prompts)
     else:
-        pointed = arguments.gathered_prompts(click or [], exclude or [], box or [])
-        objects = (ObjectPrompts(name or "object", pointed),)
+        pointed = arguments.gathered_prompts(click or [], exclude or [], box or [], text)
+        words = replace(text, candidate=candidate) if text else None
+        objects = (ObjectPrompts(name or (text.phrase if text else "object"), pointed, words),)
     try:
         fit = replace(
             FitOptions.bounded(tolerance, points),
@@ -479,6 +498,9 @@ def track(  # noqa: PLR0913 - each is an option of the command
 
 
 app.command("shots", epilog=_EXIT_CODES, help=shots_command.HELP)(_sentences(shots_command.shots))
+
+
+app.command("find", epilog=_EXIT_CODES, help=find_command.HELP)(_sentences(find_command.find))
 
 
 app.command("convert", epilog=_EXIT_CODES, help=convert_command.HELP)(_sentences(convert_command.convert))

@@ -8,6 +8,7 @@ from typing import NamedTuple, Optional, Union
 
 from roto_shapes import coverage
 from roto_shapes.fit_options import FitOptions
+from roto_shapes.prompt import BoxPrompt
 from roto_shapes.shape import Shape
 from roto_shapes.shot import FrameRange, Plate
 
@@ -61,6 +62,17 @@ class SampleType(Enum):
     def size_bytes(self) -> int:
         """Return how many bytes a sample has."""
         return self.value[1]
+
+
+@dataclass(frozen=True)
+class FoundObject:
+    """Something that words may mean on a frame."""
+
+    box: BoxPrompt
+    score: float
+    """0 to 1: how sure the finder is."""
+    words: str
+    """The words that it stands for."""
 
 
 @dataclass(frozen=True)

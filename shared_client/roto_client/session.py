@@ -34,6 +34,7 @@ from roto_client.results import (
     FilePart,
     FitOrder,
     Fitted,
+    FoundObject,
     Matte,
     MatteKind,
     MatteOrder,
@@ -200,6 +201,13 @@ class OpenPlate(_Closing):
         `frames` is read on the caller's thread, one at a time: it may render them as it goes.
         """
         return self._transport.upload_frames(self.plate_id, frames)
+
+    def find_objects(self, frame: int, phrase: str) -> tuple[FoundObject, ...]:
+        """Return what words may mean on a frame, the likeliest first, to point at by its box.
+
+        Raises BadInputError when the words find nothing, EngineUnavailableError where nothing can look for them.
+        """
+        return self._transport.find_objects(self.plate_id, frame, phrase)
 
     def open_session(self, engine: str = "") -> Session:
         """Start a session with an engine, by default the daemon's choice."""

@@ -24,7 +24,7 @@ from roto_client.results import (
     MatteOrder,
     Progress,
 )
-from roto_client.session import Daemon, OnProgress, Session, TrackedObject, require_matte_form
+from roto_client.session import Daemon, OnProgress, OpenPlate, Session, TrackedObject, require_matte_form
 from roto_shapes.fit_options import FitOptions
 from roto_shapes.prompt import Prompt
 from roto_shapes.shape import Roto
@@ -44,11 +44,23 @@ Tell = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
+class Words:
+    """An object by what it is, in words, instead of a box."""
+
+    phrase: str
+    frame: Optional[int] = None
+    """Where to look; None for the first frame to do."""
+    candidate: int = 1
+    """Which of what the words may mean, the likeliest being 1."""
+
+
+@dataclass(frozen=True)
 class ObjectPrompts:
     """An object, after which its shapes are named, and what is pointed at for it."""
 
     name: str
     prompts: tuple[Prompt, ...]
+    words: Optional[Words] = None
 
 
 @dataclass(frozen=True)
@@ -175,9 +187,10 @@ def track(daemon: Daemon, order: TrackOrder, watcher: Watcher) -> TrackResult:
         for each in order.objects:
             _require_prompts_within(each, frames)
         make_ready(_outputs(order))
+        wanted = _found(opened, order.objects, clock)
         with clock.stage("point") as tell:
             session = stack.enter_context(opened.open_session(order.engine))
-            objects = [_point(session, each, tell) for each in order.objects]
+            objects = [_point(session, each, tell) for each in wanted]
         low_confidence, unreadable = _follow(objects, frames, clock)
         report = _fit(objects, order.fit, frames, clock)
         roto = session.shapes()
@@ -201,6 +214,31 @@ def track(daemon: Daemon, order: TrackOrder, watcher: Watcher) -> TrackResult:
         _export(session, order, result, clock)
         _report(session, objects, order, result, clock)
     return result
+
+
+def _found(plate: OpenPlate, objects: Sequence[ObjectPrompts], clock: _Clock) -> list[ObjectPrompts]:
+    """Return the objects with boxes in place of words."""
+    if not any(each.words for each in objects):
+        return list(objects)
+    with clock.stage("find"):
+        return [_pointed_at(plate, each, each.words) if each.words else each for each in objects]
+
+
+def _pointed_at(plate: OpenPlate, wanted: ObjectPrompts, words: Words) -> ObjectPrompts:
+    frame = plate.plate.frames.first if words.frame is None else words.frame
+    prompts = {prompt.frame: prompt for prompt in wanted.prompts}
+    here = prompts.get(frame, Prompt(frame))
+    if here.box:
+        raise BadInputError(f"Frame {frame} has a box as well as '{words.phrase}': leave one of them out.")
+    found = plate.find_objects(frame, words.phrase)
+    if words.candidate > len(found):
+        count = f"{len(found)} objects" if len(found) > 1 else "one object"
+        raise BadInputError(
+            f"'{words.phrase}' finds {count} on frame {frame}, so there is no candidate {words.candidate}: "
+            "roto find lists them."
+        )
+    prompts[frame] = replace(here, box=found[words.candidate - 1].box)
+    return replace(wanted, prompts=tuple(prompt for _, prompt in sorted(prompts.items())))
 
 
 def _point(session: Session, wanted: ObjectPrompts, tell: Tell) -> TrackedObject:
@@ -234,7 +272,10 @@ def _come_to(tracked: TrackedObject, frame: int) -> None:
 
 
 def _require_prompts_within(wanted: ObjectPrompts, frames: FrameRange) -> None:
-    outside = [prompt.frame for prompt in wanted.prompts if prompt.frame not in frames]
+    asked = [prompt.frame for prompt in wanted.prompts]
+    if wanted.words and wanted.words.frame is not None:
+        asked.append(wanted.words.frame)
+    outside = [frame for frame in asked if frame not in frames]
     if outside:
         raise BadInputError(
             f"The prompt on frame {outside[0]} lies outside the frames {frames}: point at the object on one of them, "

@@ -26,7 +26,7 @@ from roto_proto.v1 import sessions_pb2
 from roto_shapes.fit_options import FitOptions
 from roto_shapes.formats import encode
 from roto_shapes.formats.rotolink_json import read_roto
-from roto_shapes.prompt import BoxPrompt, PointPrompt
+from roto_shapes.prompt import BoxPrompt, PointPrompt, Prompt
 from roto_shapes.shape import ControlPoint, Interpolation, Roto, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate
 
@@ -167,6 +167,28 @@ def test_prompts_of_one_frame_are_sent_together(stand_in: StandInDaemon, tmp_pat
     assert [stage["stage"] for stage in facts["stages"]] == ["open", "point", "track", "fit", "write shapes"]
     assert facts["stages"][2]["frames_per_second"] > 0
     assert facts["files"] == [str(tmp_path / "a.nk")]
+
+
+def test_words_are_looked_for_and_their_box_pointed_at(stand_in: StandInDaemon, tmp_path: Path) -> None:
+    options = ["--candidate", "2", "--click", "1002:50,12", "--out", str(tmp_path / "a.json"), "--json"]
+    done = roto("track", "p", "--text", "1002:disc", *options, "--daemon", stand_in.address)
+    assert done.exit_code == 0, done.output
+    assert stand_in.prompts[1002] == Prompt(1002, (PointPrompt(50, 12),), BoxPrompt(40, 8, 52, 20))
+    assert [stage["stage"] for stage in json.loads(done.stdout)["stages"]][:3] == ["open", "find", "point"]
+    listed = roto("find", "p", "disc", "--json", "--daemon", stand_in.address)
+    assert json.loads(listed.stdout) == {
+        "frame": 1001,
+        "objects": [
+            {"score": 0.75, "words": "disc", "box": [10, 8, 22, 20]},
+            {"score": 0.5, "words": "disc", "box": [40, 8, 52, 20]},
+        ],
+    }
+    for text, number, why in (("disc", "3", "finds 2 objects"), ("cup", "2", "finds one object")):
+        options = ["--text", text, "--candidate", number, "--out", str(tmp_path / "b.json")]
+        done = roto("track", "p", *options, "--daemon", stand_in.address)
+        assert done.exit_code == 3
+        assert why in plain(done.stderr)
+    assert not (tmp_path / "b.json").exists()
 
 
 def test_shapes_are_ordered_as_a_fit_of_masks_orders_them(stand_in: StandInDaemon, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from roto_client.results import (
     ExportFormat,
     ExportOrder,
     FileFrame,
+    FoundObject,
     FrameDone,
     Matte,
     Progress,
@@ -22,7 +23,7 @@ from roto_client.results import (
 from roto_client.session import Daemon, OpenPlate, Session, TrackedObject, connect
 from roto_proto.v1 import sessions_pb2
 from roto_shapes.fit_options import FitOptions
-from roto_shapes.prompt import MaskPrompt, PointPrompt, Prompt
+from roto_shapes.prompt import BoxPrompt, MaskPrompt, PointPrompt, Prompt
 from roto_shapes.shape import ControlPoint
 from roto_shapes.shot import FrameRange, Plate
 
@@ -61,6 +62,24 @@ def test_a_round_trip_is_measured(daemon: Daemon) -> None:
     assert 0 < daemon.round_trip_s() < 1
     assert daemon.info.daemon_id == "stand-in"
     assert [engine.name for engine in daemon.engines()] == ["disc", "big"]
+
+
+def test_words_become_boxes_to_point_at(plate: OpenPlate, ball: TrackedObject, stand_in: StandInDaemon) -> None:
+    found = plate.find_objects(1003, "disc")
+    assert found == (
+        FoundObject(BoxPrompt(10, 8, 22, 20), 0.75, "disc"),
+        FoundObject(BoxPrompt(40, 8, 52, 20), 0.5, "disc"),
+    )
+    ball.point_at(Prompt(1003, box=found[1].box))
+    assert stand_in.prompts[1003].box == found[1].box
+
+
+def test_words_that_find_nothing_are_a_sentence(plate: OpenPlate, stand_in: StandInDaemon) -> None:
+    stand_in.refusals["FindObjects"] = Refusal(
+        grpc.StatusCode.INVALID_ARGUMENT, "'unicorn' finds nothing.", "PromptError"
+    )
+    with pytest.raises(BadInputError, match="'unicorn' finds nothing"):
+        plate.find_objects(1003, "unicorn")
 
 
 def test_each_click_sends_the_whole_prompt_of_its_frame(ball: TrackedObject, stand_in: StandInDaemon) -> None:

@@ -14,7 +14,7 @@ from roto_daemon.workers.orders import PlateOrder
 from roto_proto import wire
 from roto_proto.ring import RingReader
 from roto_proto.v1 import plates_pb2 as pb
-from roto_proto.v1 import plates_pb2_grpc
+from roto_proto.v1 import plates_pb2_grpc, values_pb2
 
 _SAMPLES = {
     pb.SAMPLE_TYPE_U8: "uint8",
@@ -68,6 +68,21 @@ class PlateServicer(plates_pb2_grpc.PlateServiceServicer):
         finally:
             if upload:
                 await upload.close()
+
+    @answered
+    async def FindObjects(self, request: pb.FindObjectsRequest, context: Context) -> pb.FindObjectsResponse:
+        """Find by words what an object may be."""
+        found = await self._sessions.find_objects(request.plate_id, request.frame, request.phrase)
+        return pb.FindObjectsResponse(
+            objects=[
+                pb.FoundObject(
+                    box=values_pb2.BoxPrompt(**dict(zip(("x0", "y0", "x1", "y1"), each["box"], strict=True))),
+                    score=each["score"],
+                    words=each["words"],
+                )
+                for each in found
+            ]
+        )
 
     @answered
     async def ClosePlate(self, request: pb.ClosePlateRequest, context: Context) -> pb.ClosePlateResponse:

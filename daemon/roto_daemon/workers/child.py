@@ -108,6 +108,7 @@ def main() -> None:
     """Run until the daemon closes the pipe. The one argument holds the daemon's settings as JSON."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     reuse_memory()
+    os.environ["HF_HUB_OFFLINE"] = "1"  # networks come from the models folder: nothing is fetched behind one's back
     outbox = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # a library that prints must not write into the answers
     inbox: queue.SimpleQueue[pipe.Message] = queue.SimpleQueue()

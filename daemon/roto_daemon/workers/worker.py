@@ -19,6 +19,8 @@ from roto_daemon.checkpoints import ModelsFolder
 from roto_daemon.config import Config
 from roto_daemon.engines import Direction, EnginePrompt, EngineSession, Matte, TrackedFrame
 from roto_daemon.engines.registry import choose, engines, find
+from roto_daemon.engines.text import find_objects
+from roto_daemon.engines.text.finders import finders
 from roto_daemon.errors import UnavailableError
 from roto_daemon.fitting import FitReport, FitResult, fit_shapes, refit_shapes
 from roto_daemon.fitting.raster import coverage
@@ -73,10 +75,12 @@ class Worker:
     def __init__(self, config: Config) -> None:
         models = ModelsFolder.of(config)
         self._engines = engines(config.extra_engines, models, config.device, compiled=config.compile)
+        self._finders = finders(config.extra_finders, models, config.device)
         self._sessions: collections.OrderedDict[str, _Live] = collections.OrderedDict()
         self._answers: dict[str, Callable[[Message], Message]] = {
             "engines": self._list_engines,
             "open_plate": self._open_plate,
+            "find": self._find,
             "prompt": self._prompt,
             "close_session": self._close_session,
         }
@@ -114,6 +118,11 @@ class Worker:
     def _open_plate(self, args: Message) -> Message:
         with open_path(PlateOrder.unpack(args["plate"])) as reader:
             return {"plate": pack_plate(reader.plate), "colour": vars(reader.colour)}
+
+    def _find(self, args: Message) -> Message:
+        with contextlib.closing(open_footage(PlateOrder.unpack(args["plate"]))) as reader:
+            found = find_objects(self._finders, reader.picture(args["frame"]), args["phrase"], args["frame"])
+        return {"objects": [vars(each) for each in found]}
 
     def _prompt(self, args: Message) -> Message:
         self._session(SessionOrder.unpack(args["session"]))

@@ -25,15 +25,15 @@ _sym_db = _symbol_database.Default()
 from roto_proto.v1 import values_pb2 as roto__proto_dot_v1_dot_values__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aroto_proto/v1/plates.proto\x12\x07roto.v1\x1a\x1aroto_proto/v1/values.proto\"\xd5\x01\n\nPathSource\x12\x0c\n\x04path\x18\x01 \x01(\t\x12#\n\x06\x66rames\x18\x02 \x01(\x0b\x32\x13.roto.v1.FrameRange\x12\x18\n\x0b\x66irst_frame\x18\x03 \x01(\x12H\x00\x88\x01\x01\x12\x14\n\x0c\x63olour_space\x18\x04 \x01(\t\x12\r\n\x05layer\x18\x05 \x01(\t\x12\x13\n\x0bocio_config\x18\x06 \x01(\t\x12\r\n\x05proxy\x18\x07 \x01(\t\x12\x0f\n\x07handles\x18\x08 \x01(\r\x12\x10\n\x08timecode\x18\t \x01(\tB\x0e\n\x0c_first_frame\"c\n\x10OpenPlateRequest\x12#\n\x04path\x18\x01 \x01(\x0b\x32\x13.roto.v1.PathSourceH\x00\x12 \n\x06upload\x18\x02 \x01(\x0b\x32\x0e.roto.v1.PlateH\x00\x42\x08\n\x06source\"p\n\x11OpenPlateResponse\x12\x10\n\x08plate_id\x18\x01 \x01(\t\x12\x1d\n\x05plate\x18\x02 \x01(\x0b\x32\x0e.roto.v1.Plate\x12\x15\n\rcolour_source\x18\x03 \x01(\t\x12\x13\n\x0bocio_config\x18\x04 \x01(\t\"w\n\tRawPixels\x12\r\n\x05width\x18\x01 \x01(\r\x12\x0e\n\x06height\x18\x02 \x01(\r\x12\x10\n\x08\x63hannels\x18\x03 \x01(\r\x12#\n\x06sample\x18\x04 \x01(\x0e\x32\x13.roto.v1.SampleType\x12\x14\n\x0c\x63olour_space\x18\x05 \x01(\t\"\x19\n\tImageFile\x12\x0c\n\x04name\x18\x01 \x01(\t\"(\n\x08RingSlot\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x04\"\xa0\x01\n\x0b\x46rameHeader\x12\r\n\x05\x66rame\x18\x01 \x01(\x12\x12$\n\x06pixels\x18\x02 \x01(\x0b\x32\x12.roto.v1.RawPixelsH\x00\x12\"\n\x04\x66ile\x18\x03 \x01(\x0b\x32\x12.roto.v1.ImageFileH\x00\x12\x0c\n\x04size\x18\x04 \x01(\x04\x12\x1f\n\x04ring\x18\x05 \x01(\x0b\x32\x11.roto.v1.RingSlotB\t\n\x07\x63ontent\"g\n\x13UploadFramesRequest\x12\x10\n\x08plate_id\x18\x01 \x01(\t\x12&\n\x06header\x18\x02 \x01(\x0b\x32\x14.roto.v1.FrameHeaderH\x00\x12\x0e\n\x04\x64\x61ta\x18\x03 \x01(\x0cH\x00\x42\x06\n\x04part\"%\n\x14UploadFramesResponse\x12\r\n\x05\x66rame\x18\x01 \x01(\x12\"%\n\x11\x43losePlateRequest\x12\x10\n\x08plate_id\x18\x01 \x01(\t\"\x14\n\x12\x43losePlateResponse*|\n\nSampleType\x12\x1b\n\x17SAMPLE_TYPE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSAMPLE_TYPE_U8\x10\x01\x12\x13\n\x0fSAMPLE_TYPE_U16\x10\x02\x12\x13\n\x0fSAMPLE_TYPE_F16\x10\x03\x12\x13\n\x0fSAMPLE_TYPE_F32\x10\x04\x32\xea\x01\n\x0cPlateService\x12\x42\n\tOpenPlate\x12\x19.roto.v1.OpenPlateRequest\x1a\x1a.roto.v1.OpenPlateResponse\x12O\n\x0cUploadFrames\x12\x1c.roto.v1.UploadFramesRequest\x1a\x1d.roto.v1.UploadFramesResponse(\x01\x30\x01\x12\x45\n\nClosePlate\x12\x1a.roto.v1.ClosePlateRequest\x1a\x1b.roto.v1.ClosePlateResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aroto_proto/v1/plates.proto\x12\x07roto.v1\x1a\x1aroto_proto/v1/values.proto\"\xd5\x01\n\nPathSource\x12\x0c\n\x04path\x18\x01 \x01(\t\x12#\n\x06\x66rames\x18\x02 \x01(\x0b\x32\x13.roto.v1.FrameRange\x12\x18\n\x0b\x66irst_frame\x18\x03 \x01(\x12H\x00\x88\x01\x01\x12\x14\n\x0c\x63olour_space\x18\x04 \x01(\t\x12\r\n\x05layer\x18\x05 \x01(\t\x12\x13\n\x0bocio_config\x18\x06 \x01(\t\x12\r\n\x05proxy\x18\x07 \x01(\t\x12\x0f\n\x07handles\x18\x08 \x01(\r\x12\x10\n\x08timecode\x18\t \x01(\tB\x0e\n\x0c_first_frame\"c\n\x10OpenPlateRequest\x12#\n\x04path\x18\x01 \x01(\x0b\x32\x13.roto.v1.PathSourceH\x00\x12 \n\x06upload\x18\x02 \x01(\x0b\x32\x0e.roto.v1.PlateH\x00\x42\x08\n\x06source\"p\n\x11OpenPlateResponse\x12\x10\n\x08plate_id\x18\x01 \x01(\t\x12\x1d\n\x05plate\x18\x02 \x01(\x0b\x32\x0e.roto.v1.Plate\x12\x15\n\rcolour_source\x18\x03 \x01(\t\x12\x13\n\x0bocio_config\x18\x04 \x01(\t\"w\n\tRawPixels\x12\r\n\x05width\x18\x01 \x01(\r\x12\x0e\n\x06height\x18\x02 \x01(\r\x12\x10\n\x08\x63hannels\x18\x03 \x01(\r\x12#\n\x06sample\x18\x04 \x01(\x0e\x32\x13.roto.v1.SampleType\x12\x14\n\x0c\x63olour_space\x18\x05 \x01(\t\"\x19\n\tImageFile\x12\x0c\n\x04name\x18\x01 \x01(\t\"(\n\x08RingSlot\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x04\"\xa0\x01\n\x0b\x46rameHeader\x12\r\n\x05\x66rame\x18\x01 \x01(\x12\x12$\n\x06pixels\x18\x02 \x01(\x0b\x32\x12.roto.v1.RawPixelsH\x00\x12\"\n\x04\x66ile\x18\x03 \x01(\x0b\x32\x12.roto.v1.ImageFileH\x00\x12\x0c\n\x04size\x18\x04 \x01(\x04\x12\x1f\n\x04ring\x18\x05 \x01(\x0b\x32\x11.roto.v1.RingSlotB\t\n\x07\x63ontent\"g\n\x13UploadFramesRequest\x12\x10\n\x08plate_id\x18\x01 \x01(\t\x12&\n\x06header\x18\x02 \x01(\x0b\x32\x14.roto.v1.FrameHeaderH\x00\x12\x0e\n\x04\x64\x61ta\x18\x03 \x01(\x0cH\x00\x42\x06\n\x04part\"%\n\x14UploadFramesResponse\x12\r\n\x05\x66rame\x18\x01 \x01(\x12\"E\n\x12\x46indObjectsRequest\x12\x10\n\x08plate_id\x18\x01 \x01(\t\x12\r\n\x05\x66rame\x18\x02 \x01(\x12\x12\x0e\n\x06phrase\x18\x03 \x01(\t\"L\n\x0b\x46oundObject\x12\x1f\n\x03\x62ox\x18\x01 \x01(\x0b\x32\x12.roto.v1.BoxPrompt\x12\r\n\x05score\x18\x02 \x01(\x01\x12\r\n\x05words\x18\x03 \x01(\t\"<\n\x13\x46indObjectsResponse\x12%\n\x07objects\x18\x01 \x03(\x0b\x32\x14.roto.v1.FoundObject\"%\n\x11\x43losePlateRequest\x12\x10\n\x08plate_id\x18\x01 \x01(\t\"\x14\n\x12\x43losePlateResponse*|\n\nSampleType\x12\x1b\n\x17SAMPLE_TYPE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSAMPLE_TYPE_U8\x10\x01\x12\x13\n\x0fSAMPLE_TYPE_U16\x10\x02\x12\x13\n\x0fSAMPLE_TYPE_F16\x10\x03\x12\x13\n\x0fSAMPLE_TYPE_F32\x10\x04\x32\xb4\x02\n\x0cPlateService\x12\x42\n\tOpenPlate\x12\x19.roto.v1.OpenPlateRequest\x1a\x1a.roto.v1.OpenPlateResponse\x12O\n\x0cUploadFrames\x12\x1c.roto.v1.UploadFramesRequest\x1a\x1d.roto.v1.UploadFramesResponse(\x01\x30\x01\x12H\n\x0b\x46indObjects\x12\x1b.roto.v1.FindObjectsRequest\x1a\x1c.roto.v1.FindObjectsResponse\x12\x45\n\nClosePlate\x12\x1a.roto.v1.ClosePlateRequest\x1a\x1b.roto.v1.ClosePlateResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'roto_proto.v1.plates_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SAMPLETYPE']._serialized_start=1056
-  _globals['_SAMPLETYPE']._serialized_end=1180
+  _globals['_SAMPLETYPE']._serialized_start=1267
+  _globals['_SAMPLETYPE']._serialized_end=1391
   _globals['_PATHSOURCE']._serialized_start=68
   _globals['_PATHSOURCE']._serialized_end=281
   _globals['_OPENPLATEREQUEST']._serialized_start=283
@@ -52,10 +52,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPLOADFRAMESREQUEST']._serialized_end=954
   _globals['_UPLOADFRAMESRESPONSE']._serialized_start=956
   _globals['_UPLOADFRAMESRESPONSE']._serialized_end=993
-  _globals['_CLOSEPLATEREQUEST']._serialized_start=995
-  _globals['_CLOSEPLATEREQUEST']._serialized_end=1032
-  _globals['_CLOSEPLATERESPONSE']._serialized_start=1034
-  _globals['_CLOSEPLATERESPONSE']._serialized_end=1054
-  _globals['_PLATESERVICE']._serialized_start=1183
-  _globals['_PLATESERVICE']._serialized_end=1417
+  _globals['_FINDOBJECTSREQUEST']._serialized_start=995
+  _globals['_FINDOBJECTSREQUEST']._serialized_end=1064
+  _globals['_FOUNDOBJECT']._serialized_start=1066
+  _globals['_FOUNDOBJECT']._serialized_end=1142
+  _globals['_FINDOBJECTSRESPONSE']._serialized_start=1144
+  _globals['_FINDOBJECTSRESPONSE']._serialized_end=1204
+  _globals['_CLOSEPLATEREQUEST']._serialized_start=1206
+  _globals['_CLOSEPLATEREQUEST']._serialized_end=1243
+  _globals['_CLOSEPLATERESPONSE']._serialized_start=1245
+  _globals['_CLOSEPLATERESPONSE']._serialized_end=1265
+  _globals['_PLATESERVICE']._serialized_start=1394
+  _globals['_PLATESERVICE']._serialized_end=1702
 # @@protoc_insertion_point(module_scope)

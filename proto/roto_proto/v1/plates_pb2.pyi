@@ -3,8 +3,10 @@
 isort:skip_file
 Plates in: by path on storage that the daemon may read, or frame by frame."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from roto_proto.v1 import values_pb2 as _values_pb2
 import builtins as _builtins
@@ -367,6 +369,92 @@ class UploadFramesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___UploadFramesResponse: _TypeAlias = UploadFramesResponse  # noqa: Y015
+
+@_typing.final
+class FindObjectsRequest(_message.Message):
+    """What to find, and where."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLATE_ID_FIELD_NUMBER: _builtins.int
+    FRAME_FIELD_NUMBER: _builtins.int
+    PHRASE_FIELD_NUMBER: _builtins.int
+    plate_id: _builtins.str
+    """The plate."""
+    frame: _builtins.int
+    """The frame."""
+    phrase: _builtins.str
+    """What the object is, in words, such as "red car"."""
+    def __init__(
+        self,
+        *,
+        plate_id: _builtins.str = ...,
+        frame: _builtins.int = ...,
+        phrase: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["frame", b"frame", "phrase", b"phrase", "plate_id", b"plate_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindObjectsRequest: _TypeAlias = FindObjectsRequest  # noqa: Y015
+
+@_typing.final
+class FoundObject(_message.Message):
+    """Something that the words may mean."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOX_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    WORDS_FIELD_NUMBER: _builtins.int
+    score: _builtins.float
+    """0 to 1: how sure the finder is."""
+    words: _builtins.str
+    """The words that it stands for."""
+    @_builtins.property
+    def box(self) -> _values_pb2.BoxPrompt:
+        """Where it is."""
+
+    def __init__(
+        self,
+        *,
+        box: _values_pb2.BoxPrompt | None = ...,
+        score: _builtins.float = ...,
+        words: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["box", b"box"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["box", b"box", "score", b"score", "words", b"words"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FoundObject: _TypeAlias = FoundObject  # noqa: Y015
+
+@_typing.final
+class FindObjectsResponse(_message.Message):
+    """What the words may mean."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OBJECTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def objects(self) -> _containers.RepeatedCompositeFieldContainer[Global___FoundObject]:
+        """The likeliest first; at least one."""
+
+    def __init__(
+        self,
+        *,
+        objects: _abc.Iterable[Global___FoundObject] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["objects", b"objects"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindObjectsResponse: _TypeAlias = FindObjectsResponse  # noqa: Y015
 
 @_typing.final
 class ClosePlateRequest(_message.Message):

@@ -45,6 +45,11 @@ class PlateServiceStub(object):
                 request_serializer=roto__proto_dot_v1_dot_plates__pb2.UploadFramesRequest.SerializeToString,
                 response_deserializer=roto__proto_dot_v1_dot_plates__pb2.UploadFramesResponse.FromString,
                 _registered_method=True)
+        self.FindObjects = channel.unary_unary(
+                '/roto.v1.PlateService/FindObjects',
+                request_serializer=roto__proto_dot_v1_dot_plates__pb2.FindObjectsRequest.SerializeToString,
+                response_deserializer=roto__proto_dot_v1_dot_plates__pb2.FindObjectsResponse.FromString,
+                _registered_method=True)
         self.ClosePlate = channel.unary_unary(
                 '/roto.v1.PlateService/ClosePlate',
                 request_serializer=roto__proto_dot_v1_dot_plates__pb2.ClosePlateRequest.SerializeToString,
@@ -70,6 +75,13 @@ class PlateServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FindObjects(self, request, context):
+        """Finds by words what an object may be on a frame; INVALID_ARGUMENT when the words find nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ClosePlate(self, request, context):
         """Forgets a plate and what was uploaded for it. Its sessions must be closed before.
         """
@@ -89,6 +101,11 @@ def add_PlateServiceServicer_to_server(servicer, server):
                     servicer.UploadFrames,
                     request_deserializer=roto__proto_dot_v1_dot_plates__pb2.UploadFramesRequest.FromString,
                     response_serializer=roto__proto_dot_v1_dot_plates__pb2.UploadFramesResponse.SerializeToString,
+            ),
+            'FindObjects': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindObjects,
+                    request_deserializer=roto__proto_dot_v1_dot_plates__pb2.FindObjectsRequest.FromString,
+                    response_serializer=roto__proto_dot_v1_dot_plates__pb2.FindObjectsResponse.SerializeToString,
             ),
             'ClosePlate': grpc.unary_unary_rpc_method_handler(
                     servicer.ClosePlate,
@@ -151,6 +168,33 @@ class PlateService(object):
             '/roto.v1.PlateService/UploadFrames',
             roto__proto_dot_v1_dot_plates__pb2.UploadFramesRequest.SerializeToString,
             roto__proto_dot_v1_dot_plates__pb2.UploadFramesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindObjects(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/roto.v1.PlateService/FindObjects',
+            roto__proto_dot_v1_dot_plates__pb2.FindObjectsRequest.SerializeToString,
+            roto__proto_dot_v1_dot_plates__pb2.FindObjectsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,6 +37,8 @@ class PlateServiceStub:
     """Opens a plate; NOT_FOUND or INVALID_ARGUMENT says what is wrong with it."""
     UploadFrames: _grpc.StreamStreamMultiCallable[_plates_pb2.UploadFramesRequest, _plates_pb2.UploadFramesResponse]
     """Sends frames of a plate opened for upload. Each frame is answered once it is stored."""
+    FindObjects: _grpc.UnaryUnaryMultiCallable[_plates_pb2.FindObjectsRequest, _plates_pb2.FindObjectsResponse]
+    """Finds by words what an object may be on a frame; INVALID_ARGUMENT when the words find nothing."""
     ClosePlate: _grpc.UnaryUnaryMultiCallable[_plates_pb2.ClosePlateRequest, _plates_pb2.ClosePlateResponse]
     """Forgets a plate and what was uploaded for it. Its sessions must be closed before."""
 
@@ -49,6 +51,8 @@ class PlateServiceAsyncStub(PlateServiceStub):
     """Opens a plate; NOT_FOUND or INVALID_ARGUMENT says what is wrong with it."""
     UploadFrames: _aio.StreamStreamMultiCallable[_plates_pb2.UploadFramesRequest, _plates_pb2.UploadFramesResponse]  # type: ignore[assignment]
     """Sends frames of a plate opened for upload. Each frame is answered once it is stored."""
+    FindObjects: _aio.UnaryUnaryMultiCallable[_plates_pb2.FindObjectsRequest, _plates_pb2.FindObjectsResponse]  # type: ignore[assignment]
+    """Finds by words what an object may be on a frame; INVALID_ARGUMENT when the words find nothing."""
     ClosePlate: _aio.UnaryUnaryMultiCallable[_plates_pb2.ClosePlateRequest, _plates_pb2.ClosePlateResponse]  # type: ignore[assignment]
     """Forgets a plate and what was uploaded for it. Its sessions must be closed before."""
 
@@ -70,6 +74,14 @@ class PlateServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_plates_pb2.UploadFramesResponse], _abc.AsyncIterator[_plates_pb2.UploadFramesResponse]]:
         """Sends frames of a plate opened for upload. Each frame is answered once it is stored."""
+
+    @_abc_1.abstractmethod
+    def FindObjects(
+        self,
+        request: _plates_pb2.FindObjectsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_plates_pb2.FindObjectsResponse, _abc.Awaitable[_plates_pb2.FindObjectsResponse]]:
+        """Finds by words what an object may be on a frame; INVALID_ARGUMENT when the words find nothing."""
 
     @_abc_1.abstractmethod
     def ClosePlate(

@@ -19,6 +19,7 @@ from roto_client.results import (
     ExportOrder,
     FitEvent,
     FitOrder,
+    FoundObject,
     Matte,
     OpenedPlate,
     OpenedSession,
@@ -69,6 +70,9 @@ class Transport(Protocol):
         `frames` is read on the caller's thread. Shared memory carries pixels where both ends can (`ring` None),
         never (False), or wherever it can be made without asking the daemon (True).
         """
+
+    def find_objects(self, plate_id: str, frame: int, phrase: str) -> tuple[FoundObject, ...]:
+        """Return what words may mean on a frame, the likeliest first; BadInputError when that is nothing."""
 
     def close_plate(self, plate_id: str) -> None:
         """Forget a plate."""

@@ -25,6 +25,7 @@ from roto_client.results import (
     FitOrder,
     FitReport,
     Fitted,
+    FoundObject,
     FrameDone,
     FrameError,
     FrameUnreadable,
@@ -51,7 +52,7 @@ from roto_proto.v1 import (
     sessions_pb2_grpc,
     values_pb2,
 )
-from roto_shapes.prompt import Prompt
+from roto_shapes.prompt import BoxPrompt, Prompt
 from roto_shapes.shape import MadeBy, Roto, Shape
 from roto_shapes.shot import FrameRange, Plate, PlatePath
 
@@ -213,6 +214,16 @@ class GrpcTransport:
                 yield from self._upload(plate_id, first, by_ring=False)
         yield from self._upload(plate_id, frames, by_ring=self._ring_may_work if ring is None else ring)
 
+    def find_objects(self, plate_id: str, frame: int, phrase: str) -> tuple[FoundObject, ...]:
+        """Return what words may mean on a frame, the likeliest first."""
+        request = plates_pb2.FindObjectsRequest(plate_id=plate_id, frame=frame, phrase=phrase)
+        # A network may have to be loaded first.
+        answer = self._ask(self._plates.FindObjects, request, self._silence_s)
+        return tuple(
+            FoundObject(BoxPrompt(each.box.x0, each.box.y0, each.box.x1, each.box.y1), each.score, each.words)
+            for each in answer.objects
+        )
+
     def close_plate(self, plate_id: str) -> None:
         """Forget a plate."""
         self._ask(self._plates.ClosePlate, plates_pb2.ClosePlateRequest(plate_id=plate_id))
@@ -353,10 +364,10 @@ class GrpcTransport:
             plate = wire.plate_from_wire(answer.plate)
             return OpenedPlate(answer.plate_id, plate, answer.colour_source, answer.ocio_config)
 
-    def _ask(self, method: Callable[..., Answer], request: Message) -> Answer:
+    def _ask(self, method: Callable[..., Answer], request: Message, timeout_s: Optional[float] = None) -> Answer:
         _require_sendable(request)
         with self._translated():
-            return method(request, timeout=self._timeout_s)
+            return method(request, timeout=timeout_s or self._timeout_s)
 
     def _stream(self, method: Callable[[Any], Call[Answer]], request: Message) -> Generator[Answer, None, None]:
         _require_sendable(request)

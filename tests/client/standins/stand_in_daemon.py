@@ -156,6 +156,19 @@ class StandInDaemon(
                 self._maybe_stall("UploadFrames", context)
                 header = None
 
+    def FindObjects(
+        self, request: plates_pb2.FindObjectsRequest, context: grpc.ServicerContext
+    ) -> plates_pb2.FindObjectsResponse:
+        self._begin("FindObjects", context)
+        assert request.plate_id in self.plates
+        found = [
+            plates_pb2.FoundObject(
+                box=values_pb2.BoxPrompt(x0=left, y0=8, x1=left + 2 * RADIUS, y1=20), score=score, words=request.phrase
+            )
+            for left, score in ((10, 0.75), (40, 0.5))
+        ]
+        return plates_pb2.FindObjectsResponse(objects=found if request.phrase == "disc" else found[:1])
+
     def ClosePlate(
         self, request: plates_pb2.ClosePlateRequest, context: grpc.ServicerContext
     ) -> plates_pb2.ClosePlateResponse:

@@ -19,7 +19,7 @@ MATTERS = ("guided", "closed-form", "vitmatte")
 _VITMATTE = "vitmatte-small-composition-1k"
 
 
-def find_matter(name: str, models: ModelsFolder, weights: Path | None = None) -> Matter:
+def find_matter(name: str, models: ModelsFolder, weights: Path | None = None, device: str = "auto") -> Matter:
     """Return the way of matting of a name, "" for the default.
 
     A network's weights are those in `models`, or the file `weights`. Raises UnknownError, UnavailableError with what
@@ -37,4 +37,4 @@ def find_matter(name: str, models: ModelsFolder, weights: Path | None = None) ->
     file = weights or models.verified(_VITMATTE)
     # Imported here alone: whoever mats without a network needs no PyTorch.
     vitmatte = importlib.import_module("roto_daemon.engines.matting.vitmatte")
-    return cast("Matter", vitmatte.load_vitmatte(file))
+    return cast("Matter", vitmatte.load_vitmatte(file, device))

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from transformers import VitDetConfig, VitMatteConfig, VitMatteForImageMatting
 
+from roto_daemon.engines.devices import device_of
 from roto_daemon.engines.matting.tiles import Tiling
 from roto_daemon.engines.matting.trimap import INSIDE, UNKNOWN, Trimap
 from roto_daemon.engines.weights import fit_state, load_state
@@ -49,11 +50,12 @@ class VitMatteMatter:
         return np.asarray(alphas[0, 0, :height, :width].float().cpu().numpy(), np.float32)
 
 
-def load_vitmatte(weights: Path) -> VitMatteMatter:
-    """Return the network whose weights a file holds; raises WeightsError.
+def load_vitmatte(weights: Path, device: str = "auto") -> VitMatteMatter:
+    """Return the network whose weights a file holds, on a device; raises WeightsError or UnavailableError.
 
     A `config.json` beside the file describes it; without one it is taken for one of the two published sizes.
     """
+    place = device_of(device)
     state = load_state(weights)
     described = weights.with_name("config.json")
     try:
@@ -64,7 +66,7 @@ def load_vitmatte(weights: Path) -> VitMatteMatter:
             f"'{weights}' holds no weights of ViTMatte, or '{described}' describes none: fetch both again."
         ) from error
     fit_state(model, state, weights)
-    return VitMatteMatter(model)
+    return VitMatteMatter(model.to(place))
 
 
 def _published(state: dict[str, torch.Tensor]) -> VitMatteConfig:

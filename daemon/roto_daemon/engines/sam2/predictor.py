@@ -18,8 +18,8 @@ from omegaconf import OmegaConf
 from sam2.sam2_video_predictor import SAM2VideoPredictor, SAM2VideoPredictorVOS
 from torch.nn import functional
 
+from roto_daemon.engines.devices import device_of
 from roto_daemon.engines.weights import fit_state, load_state
-from roto_daemon.errors import UnavailableError
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ def load(config: Path | str, weights: Path, device: str, *, compiled: bool = Fal
     Raises WeightsError when the weights cannot be read or belong to another model, UnavailableError when there is
     no such device.
     """
-    place = _place(device)
+    place = device_of(device)
     predictor = build(config, compiled=compiled and place.type == "cuda")
     fit_state(predictor, load_state(weights), weights)
     if place.type == "cuda" and torch.cuda.get_device_capability(place)[0] >= _AMPERE:
@@ -128,16 +128,6 @@ def build(config: Path | str, *, compiled: bool = False, side: int | None = None
     predictor: Predictor = instantiate(model, _recursive_=True)
     predictor.eval()
     return predictor
-
-
-def _place(device: str) -> torch.device:
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if device == "auto":
-        device = "cuda" if there["cuda"] else "cpu"
-    if not there.get(device):
-        usable = ", ".join(name for name, works in there.items() if works)
-        raise UnavailableError(f"There is no device '{device}' here: set the device to auto or one of {usable}.")
-    return torch.device(device)
 
 
 def _as_the_weights(
