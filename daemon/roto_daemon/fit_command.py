@@ -28,7 +28,7 @@ from roto_shapes.files import make_folder_ready
 from roto_shapes.fit_options import FitOptions, frames_named, parts_named
 from roto_shapes.formats import ENDINGS, write_roto
 from roto_shapes.formats.rotolink_json import read_roto
-from roto_shapes.shape import Interpolation
+from roto_shapes.shape import Interpolation, Roto
 from roto_shapes.shot import FrameRange, Plate, PlatePath, spans
 
 _DEFAULT_NAME = "object"
@@ -170,7 +170,7 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
             raise FitError("--edited tells which keyframes of --shapes were edited: give --shapes SHAPES.json too")
         else:
             result = _fitted(source, options, footage)
-        notes = _write(result, out)
+        notes = _write(replace(result.roto, made_by=source.open().made_by), out)
         if report:
             _report(report, source, result, options, footage)
     except RotoError as error:
@@ -343,11 +343,11 @@ def _require_places(files: Sequence[str], endings: tuple[str, ...]) -> None:
             make_folder_ready(file)
 
 
-def _write(result: FitResult, files: Sequence[str]) -> list[str]:
+def _write(roto: Roto, files: Sequence[str]) -> list[str]:
     notes = []
     for file in files:
         with writing(file):
-            notes += [f"{file}: {note}" for note in write_roto(result.roto, file)]
+            notes += [f"{file}: {note}" for note in write_roto(roto, file)]
     return notes
 
 

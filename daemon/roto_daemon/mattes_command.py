@@ -15,6 +15,7 @@ from rich.progress import Progress
 from roto_daemon.errors import OutputError, PlateError, RotoError, Unreadable, writing
 from roto_daemon.exit_codes import end_with_unreadable, fail
 from roto_daemon.pictures import Matte
+from roto_daemon.plates.images import NO_WEIGHTS
 from roto_daemon.plates.matte_files import COMPRESSIONS, MatteForm, write_cryptomatte, write_layers
 from roto_daemon.plates.mattes import MatteSequence, open_mattes
 from roto_shapes.files import frame_file, make_folder_ready
@@ -105,6 +106,7 @@ def _write(opened: Mapping[str, MatteSequence], wanted: list[tuple[str, Write]],
     facts = {
         "object": ", ".join(opened),
         "source": json.dumps({name: each.plate.name for name, each in opened.items()}),
+        **_made_by(opened),
     }
     frames = sorted({frame for each in opened.values() for frame in each.plate.frames})
     empty = np.zeros((plate.height, plate.width), np.float32)
@@ -118,6 +120,16 @@ def _write(opened: Mapping[str, MatteSequence], wanted: list[tuple[str, Write]],
             for pattern, write in wanted:
                 write(frame_file(pattern, frame), {name: found.get(name, empty) for name in opened}, frame, facts, form)
     return written
+
+
+def _made_by(opened: Mapping[str, MatteSequence]) -> dict[str, str]:
+    """Return the engines and weights behind the mattes, each once; nothing where no file says any."""
+    makers = [each.made_by for each in opened.values() if each.made_by]
+    if not makers:
+        return {}
+    weights = dict.fromkeys(each.weights for each in makers if each.weights)
+    engines = dict.fromkeys(each.engine for each in makers)
+    return {"engine": ", ".join(engines), "weights": ", ".join(weights) or NO_WEIGHTS}
 
 
 def _side_by_side(opened: Mapping[str, MatteSequence], frames: list[int]) -> Iterator[tuple[int, dict[str, Matte]]]:

@@ -13,11 +13,14 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from OpenImageIO import ImageBuf, ImageSpec
 from typer.testing import CliRunner
 
 from roto_client.cli import app
+from roto_daemon.plates.matte_files import write_matte
 from roto_shapes.curve import evaluate, flatten
 from roto_shapes.formats.rotolink_json import read_roto
+from roto_shapes.shape import MadeBy
 
 WIDTH, HEIGHT, RADIUS = 160, 120, 30.0
 FRAMES = range(1001, 1007)
@@ -72,6 +75,30 @@ def test_an_offset_moves_the_outline_by_so_much_on_every_frame(masks: Path, tmp_
         assert radii(out, frame) == pytest.approx(RADIUS + offset, abs=0.7)
     facts = json.loads(report.read_text())
     assert facts["summary"]["mean_px"] < 0.4, "the report measures against the edge that was moved as well"
+
+
+@pytest.mark.parametrize("ending", ["exr", "png", "tif"])
+@pytest.mark.parametrize("weights", ["tiny.pt 0123456789ab (Apache-2.0)", "none"])
+def test_shapes_say_what_made_the_mattes_that_they_were_fitted_to(ending: str, weights: str, tmp_path: Path) -> None:
+    for frame in (1001, 1002):
+        facts = {"engine": "sam2-tiny", "weights": weights}
+        write_matte(tmp_path / f"m.{frame}.{ending}", disc(frame).astype(np.float32), frame, facts)
+    done = roto(str(tmp_path / f"m.####.{ending}"), "--out", str(tmp_path / "a.json"))
+    assert done.exit_code == 0, done.output
+    fitted = read_roto((tmp_path / "a.json").read_text())
+    assert fitted.made_by == MadeBy("sam2-tiny", "" if weights == "none" else weights)
+
+
+def test_masks_of_other_programs_say_nothing_of_their_making(masks: Path, tmp_path: Path) -> None:
+    for name, text in [("a.1001.tif", '{"rotolink": 7}'), ("b.1001.tif", "{" * 20_000)]:
+        spec = ImageSpec(WIDTH, HEIGHT, 1, "uint8")
+        spec.attribute("ImageDescription", text)
+        image = ImageBuf(spec)
+        image.set_pixels(image.roi, (disc(1001) * 255).astype(np.uint8))
+        image.write(str(tmp_path / name))
+    for pattern in (masks / "mask.####.png", tmp_path / "a.####.tif", tmp_path / "b.####.tif"):
+        assert roto(str(pattern), "--out", str(tmp_path / "a.json")).exit_code == 0
+        assert read_roto((tmp_path / "a.json").read_text()).made_by is None
 
 
 def test_a_report_in_numbers_and_the_result_name_the_frame_to_look_at_and_why(masks: Path, tmp_path: Path) -> None:

@@ -42,6 +42,22 @@ def sequences(tmp_path: Path) -> list[str]:
     return [f"hero={tmp_path}/hero.####.exr", f"big dog={tmp_path}/dog.####.png"]
 
 
+def test_files_of_several_objects_name_the_engines_and_weights_of_all(tmp_path: Path) -> None:
+    made = [
+        {"engine": "sam2-tiny", "weights": "tiny.pt 0123456789ab (Apache-2.0)"},
+        {"engine": "classic", "weights": "none"},
+        {},
+    ]
+    objects = []
+    for number, (facts, ending) in enumerate(zip(made, ("exr", "png", "tif"), strict=True)):
+        write_matte(tmp_path / f"m{number}.1001.{ending}", square(1), 1001, facts)
+        objects.append(f"object {number}={tmp_path}/m{number}.####.{ending}")
+    assert run(*objects, "--matte-layers", str(tmp_path / "all.####.exr")).exit_code == 0
+    spec = ImageBuf(str(tmp_path / "all.1001.exr")).spec()
+    assert spec.get_string_attribute("rotolink:engine") == "sam2-tiny, classic"
+    assert spec.get_string_attribute("rotolink:weights") == "tiny.pt 0123456789ab (Apache-2.0)"
+
+
 def test_objects_become_layers_and_a_cryptomatte(sequences: list[str], tmp_path: Path) -> None:
     layers, crypto = str(tmp_path / "new" / "all.####.exr"), str(tmp_path / "c.%04d.exr")
     done = run(*sequences, "--matte-layers", layers, "--cryptomatte", crypto, "--matte-bits", "32", "--json")

@@ -6,6 +6,7 @@ them. All three end here in FrameDamagedError; a picture that was only partly re
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from OpenImageIO import ImageInput, ImageSpec, geterror
 from roto_daemon.errors import FrameDamagedError, FrameMissingError, PlateError
 from roto_daemon.plates.colour import ColourFacts
 from roto_daemon.plates.layers import Choice, Part, choose
+from roto_shapes.shape import MadeBy
 
 Samples = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float16] | NDArray[np.float32]
 """(height, width, channels) as the file stores them; integers from 0 to their highest, floats as they are."""
@@ -31,6 +33,10 @@ _READ_AS = {"uint8": "uint8", "uint16": "uint16", "uint32": "uint16", "half": "h
 
 _PARTS_AT_MOST = 1024
 """Of one file. Renders have tens; a damaged file may announce any number."""
+_DESCRIPTION_LENGTH = 10_000
+"""Letters of a description that may be ours; ours have some hundreds."""
+NO_WEIGHTS = "none"
+"""What headers say of an engine without weights."""
 _BAND_ROWS = 256
 """Rows read at a time: 16 of ZIP's blocks in EXR, enough for as many processors."""
 _TRIED_AT_MOST = 100
@@ -62,6 +68,8 @@ class ImageHeader:
     pixel_aspect: float
     frame_rate: float
     """0 when the file says none."""
+    made_by: MadeBy | None
+    """What `matte_files` wrote of the engine and its weights; None in files of others."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -247,7 +255,19 @@ def _header(spec: ImageSpec, choice: Choice) -> ImageHeader:
         tuple(spec.getattribute("chromaticities") or ()),
         _above_zero(spec.get_float_attribute("PixelAspectRatio"), 1.0),
         _above_zero(spec.get_float_attribute("FramesPerSecond"), 0.0),
+        _made_by(spec),
     )
+
+
+def _made_by(spec: ImageSpec) -> MadeBy | None:
+    engine, weights = (str(spec.get_string_attribute(f"rotolink:{each}")) for each in ("engine", "weights"))
+    if not engine:  # TIFF has room for known facts only, so that ours stand in the description
+        try:
+            described = json.loads(str(spec.get_string_attribute("ImageDescription"))[:_DESCRIPTION_LENGTH])["rotolink"]
+            engine, weights = str(described["engine"]), str(described["weights"])
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return None
+    return MadeBy(engine, "" if weights == NO_WEIGHTS else weights)
 
 
 def _colour_space(spec: ImageSpec) -> str:

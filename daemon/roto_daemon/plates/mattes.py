@@ -16,6 +16,7 @@ from roto_daemon.pictures import Matte
 from roto_daemon.plates.images import LIMIT_PIXELS, ImageFile, Samples, first_header
 from roto_daemon.plates.movie import MovieFile, to_samples
 from roto_daemon.plates.sequence import ImageSequence, find_footage, narrowed
+from roto_shapes.shape import MadeBy
 from roto_shapes.shot import FrameRange, Plate
 
 _DEFAULT_RATE = 24.0
@@ -64,6 +65,7 @@ class _Masks(Protocol):
     """Frames of masks that can be read."""
 
     plate: Plate
+    made_by: MadeBy | None
 
     def reading(self) -> AbstractContextManager[Callable[[int], _Layers]]:
         """Give what reads a frame, for the time of a `with` block; asked in rising order it is quick."""
@@ -80,6 +82,11 @@ class MatteSequence:
     def plate(self) -> Plate:
         """Return the size and the frames of the masks, as a plate of which nothing else is known."""
         return self._masks.plate
+
+    @property
+    def made_by(self) -> MadeBy | None:
+        """Return what the first file says of the engine that made it; None for masks that were not made here."""
+        return self._masks.made_by
 
     def __iter__(self) -> Iterator[tuple[int, Matte]]:
         """Yield each frame and its coverage, (height, width), 0 to 1; what cannot be read as `open_mattes` says.
@@ -114,6 +121,7 @@ class _MatteImages:
         header = first_header([frame for frame in frames if frame in found.files], self._open)
         rate = header.frame_rate or _DEFAULT_RATE
         self.plate = Plate(*header.size, frames, found.name, header.pixel_aspect, rate)
+        self.made_by = header.made_by
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Callable[[int], _Layers]]:
@@ -140,6 +148,7 @@ class _MatteMovie:
         self._file = file
         self._first = first
         self._limit_pixels = limit_pixels
+        self.made_by: MadeBy | None = None
         self.plate = Plate(
             *movie.size, narrowed(there, frames, str(file)), str(file), movie.pixel_aspect, movie.frame_rate
         )

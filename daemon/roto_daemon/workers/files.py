@@ -12,6 +12,7 @@ from roto_daemon.fitting.attention import DRAWN_THROUGH, LOW_CONFIDENCE
 from roto_daemon.fitting.cover import filled
 from roto_daemon.fitting.raster import render_shapes
 from roto_daemon.pictures import Matte
+from roto_daemon.plates.images import NO_WEIGHTS
 from roto_daemon.plates.matte_files import MatteForm, write_cryptomatte, write_layers, write_matte
 from roto_daemon.plates.matte_store import MatteStore
 from roto_daemon.plates.preview import PreviewWriter
@@ -85,7 +86,7 @@ def _metadata(args: Message) -> dict[str, str]:
         "plate": args["plate"]["path"] if args["plate"]["uploaded"] is None else args["facts"]["name"],
         "object": _title(args),
         "engine": args["engine"],
-        "weights": args["weights"] or "none",
+        "weights": args["weights"] or NO_WEIGHTS,
     }
 
 
