@@ -31,6 +31,7 @@ from torch.nn import functional  # noqa: E402 - the same
 
 from roto_daemon.engines.sam2.clip import Clip  # noqa: E402 - the same
 from roto_daemon.engines.sam2.follower import Follower, Guess  # noqa: E402 - the same
+from roto_daemon.engines.sam2.mattes import HALF, steps_of  # noqa: E402 - the same
 from roto_daemon.engines.sam2.predictor import Predictor, build  # noqa: E402 - the same
 
 TINY = "configs/sam2.1/sam2.1_hiera_t.yaml"
@@ -198,6 +199,8 @@ def test_a_clip_with_corrections_both_ways_and_a_late_object_is_that_of_the_pack
     one.anchor(1004, stated)
     step = both.package.add_new_mask(both.state, 3, 1, mask)
     require_equal(both.our_logits(stated), both.package_logits(step, 1))
+    shown = both.clip.run(partial(steps_of, stated.logits, (WIDTH, HEIGHT)))
+    np.testing.assert_array_equal(shown >= HALF, both.package_logits(step, 1)[0].numpy() > 0)
     late = point(both, two, 5, BOX, [2, 3], None)
     two.anchor(1006, late)
     both.package.add_new_points_or_box(both.state, 5, 2, box=BOX.astype(np.float32).reshape(4))

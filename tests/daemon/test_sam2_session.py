@@ -278,6 +278,8 @@ def test_ground_of_the_other_clicks_stays_theirs() -> None:
     nothing, everything = np.zeros((60, 60), np.uint8), np.full((60, 60), 255, np.uint8)
     logits = np.full((15, 15), -5, np.float32)
     on, off = Click(20, 20, foreground=True), Click(40, 40, foreground=False)
-    after = corrected(Picked(nothing, logits), Picked(everything, logits + 10), on, [off]).steps
-    assert after[20, 20] == 255
-    assert after[40, 40] == 0
+    after = corrected(Picked(nothing, logits), Picked(everything, logits + 10), on, [off])
+    assert after.steps[20, 20] == 255
+    assert after.steps[40, 40] == 0
+    assert after.logits[5, 5] > 0
+    assert after.logits[10, 10] < 0

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
+import zstandard
 from numpy.typing import NDArray
 
 from roto_daemon.engines import Direction
@@ -32,7 +32,7 @@ class Packed:
     @classmethod
     def of_steps(cls, steps: NDArray[np.uint8]) -> Packed:
         """Pack coverage that is given in 1/255 steps."""
-        return cls((steps.shape[0], steps.shape[1]), zlib.compress(steps.tobytes(), _PACKING_LEVEL))
+        return cls((steps.shape[0], steps.shape[1]), zstandard.compress(steps.tobytes(), _PACKING_LEVEL))
 
     def unpack(self) -> NDArray[np.float32]:
         """Return the coverage."""
@@ -40,7 +40,7 @@ class Packed:
 
     def unpack_steps(self) -> NDArray[np.uint8]:
         """Return the coverage in 1/255 steps."""
-        return np.frombuffer(zlib.decompress(self.data), np.uint8).reshape(self.shape)
+        return np.frombuffer(zstandard.decompress(self.data), np.uint8).reshape(self.shape)
 
 
 @dataclass(frozen=True)

@@ -82,33 +82,30 @@ def corrected(before: Picked, guess: Picked, click: Click, others: list[Click]) 
     """
     was, now = before.steps >= HALF, guess.steps >= HALF
     shape = was.shape
-    changed = ((was != now) & (now == click.foreground)).astype(np.uint8)
+    theirs = np.zeros(shape, bool)
     for other in others:
-        changed[_dot(other, shape)] = 0
+        theirs |= _dot(other, shape)
+    changed = ((was != now) & (now == click.foreground)).astype(np.uint8)
     _, labels = cv2.connectedComponents(changed, connectivity=8)
     label = labels[click.pixel(shape)]
-    part = (labels == label) & (label > 0)
-    dot = _dot(click, shape)
-    reach = _grown(part, max(1, round(_SEAM_CELLS * shape[1] / before.logits.shape[1])))
-    reach &= part | (changed == 0)
-    for other in others:
-        reach &= ~_dot(other, shape)
+    part = (labels == label) & (label > 0) & ~theirs
+    dot = _dot(click, shape) & ~theirs
+    dot[click.pixel(shape)] = True
+    seam = _grown(part, max(1, round(_SEAM_CELLS * shape[1] / before.logits.shape[1])))
+    reach = part | (seam & (changed == 0) & ~theirs)
     towards = np.maximum if click.foreground else np.minimum
     steps = np.where(reach, towards(before.steps, guess.steps), before.steps)
     steps[dot & ((steps >= HALF) != click.foreground)] = 255 * click.foreground
-    return Picked(steps, _corrected_logits(before, guess, (part, dot), click))
+    cells = [_in_cells(each, before.logits.shape) for each in (part, theirs, dot)]
+    logits = np.where(cells[0] & ~cells[1], towards(before.logits, guess.logits), before.logits)
+    logits[cells[2] & ((logits > 0) != click.foreground)] = STATED if click.foreground else -STATED
+    return Picked(steps, logits)
 
 
-def _corrected_logits(
-    before: Picked, guess: Picked, where: tuple[NDArray[np.bool_], NDArray[np.bool_]], click: Click
-) -> NDArray[np.float32]:
-    """Return the same correction in the network's terms."""
-    rows, columns = before.logits.shape
-    part, dot = (cv2.resize(each.astype(np.float32), (columns, rows), interpolation=cv2.INTER_AREA) for each in where)
-    towards = np.maximum if click.foreground else np.minimum
-    logits = np.where(part > 0, towards(before.logits, guess.logits), before.logits)
-    stated = (dot > 0) & ((logits > 0) != click.foreground)
-    return np.asarray(np.where(stated, STATED if click.foreground else -STATED, logits), np.float32)
+def _in_cells(mask: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return the cells, of so many rows and columns, that a mask of the plate touches."""
+    small = cv2.resize(mask.astype(np.float32), (shape[1], shape[0]), interpolation=cv2.INTER_AREA)
+    return np.asarray(small > 0, bool)
 
 
 def _dot(click: Click, shape: tuple[int, ...]) -> NDArray[np.bool_]:
