@@ -19,10 +19,20 @@ from rich.progress import Progress
 from roto_daemon.checkpoints import ModelsFolder
 from roto_daemon.config import load
 from roto_daemon.engines.edges import native_edges
-from roto_daemon.engines.matting import MATTERS, MatteFrame, Matter, find_matte, find_matter, own_colour, smoothed
+from roto_daemon.engines.matting import (
+    MATTERS,
+    MatteFrame,
+    Matter,
+    find_matte,
+    find_matter,
+    own_colour,
+    smoothed,
+    weights_of,
+)
 from roto_daemon.errors import PlateError, RotoError, writing
 from roto_daemon.exit_codes import fail
 from roto_daemon.pictures import Matte, Picture
+from roto_daemon.plates.images import NO_WEIGHTS
 from roto_daemon.plates.matte_files import COMPRESSIONS, MATTE_ENDINGS, MatteForm, write_foreground, write_matte
 from roto_daemon.plates.mattes import MatteSequence, open_mattes
 from roto_daemon.plates.reader import PlateReader, open_plate
@@ -42,6 +52,8 @@ class _Order:
     form: MatteForm
     matter: Matter
     matter_name: str
+    matter_weights: str
+    """As files tell of them; empty for a way of matting without."""
     band_px: float | None
     made_at_px: int
     """The longer side that masks are brought to before they grow to the plate; 0 for the size they have."""
@@ -112,13 +124,15 @@ def refine(  # noqa: PLR0913 - each is an option of the command
         _require_places(out, foreground)
         wanted = FrameRange.parse(frames) if frames else None
         config = load(None, os.environ, {}).config
-        matter = find_matter(matting, ModelsFolder.of(config), Path(weights) if weights else None, config.device)
+        models, own_weights = ModelsFolder.of(config), Path(weights) if weights else None
+        matter = find_matter(matting, models, own_weights, config.device)
         opened = open_mattes(masks, wanted)
         source = PlatePath(plate, first_frame=first_frame, colour_space=colour_space, layer=layer)
         with open_plate(source) as footage:
             facts = footage.plate
             form = MatteForm(matte_bits, matte_compression, facts.pixel_aspect, facts.frame_rate)
-            order = _Order(out, foreground, form, matter, matting, band, made_at, steady)
+            told = weights_of(matting, models, own_weights)
+            order = _Order(out, foreground, form, matter, matting, told, band, made_at, steady)
             _require_fit(opened, footage)
             count = _write(opened, footage, order)
     except (RotoError, ValueError) as error:
@@ -134,7 +148,15 @@ def refine(  # noqa: PLR0913 - each is an option of the command
 def _write(opened: MatteSequence, footage: PlateReader, order: _Order) -> int:
     """Refine and write every frame; return how many."""
     total = len(opened.plate.frames)
-    metadata = {"plate": footage.plate.name, "source": opened.plate.name, "matting": order.matter_name}
+    before = opened.made_by
+    used = [*([before.weights] if before else []), order.matter_weights]
+    metadata = {
+        "plate": footage.plate.name,
+        "source": opened.plate.name,
+        "matting": order.matter_name,
+        "engine": " + ".join([*([before.engine] if before else []), order.matter_name]),
+        "weights": ", ".join(filter(None, used)) or NO_WEIGHTS,
+    }
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal) as bars:
         for each in bars.track(_refined(opened, footage, order), total=total, description="refine"):

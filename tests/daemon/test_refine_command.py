@@ -58,6 +58,26 @@ def test_masks_become_mattes_with_the_edge_of_the_plate(shot: tuple[str, ...], t
         assert spec.get_string_attribute("rotolink:matting") == "guided"
 
 
+@pytest.mark.parametrize(
+    ("made", "engine", "weights"),
+    [
+        ({}, "guided", "none"),
+        ({"engine": "classic", "weights": "none"}, "classic + guided", "none"),
+        ({"engine": "sam2-tiny", "weights": "tiny.pt 01 (MIT)"}, "sam2-tiny + guided", "tiny.pt 01 (MIT)"),
+    ],
+)
+def test_mattes_and_foreground_say_what_made_the_masks_too(
+    made: dict[str, str], engine: str, weights: str, shot: tuple[str, ...], tmp_path: Path
+) -> None:
+    write_matte(tmp_path / "mask.1001.png", MADE.mask, 1001, made)
+    outs = ("--out", str(tmp_path / "a.####.exr"), "--foreground", str(tmp_path / "b.####.exr"))
+    assert run(*shot, *outs, "--frames", "1001-1001", "--band", "9").exit_code == 0
+    for name in ("a", "b"):
+        _, _, spec = pixels(tmp_path / f"{name}.1001.exr")
+        assert spec.get_string_attribute("rotolink:engine") == engine
+        assert spec.get_string_attribute("rotolink:weights") == weights
+
+
 def test_the_foreground_is_light_multiplied_by_its_matte(shot: tuple[str, ...], tmp_path: Path) -> None:
     done = run(
         *shot,

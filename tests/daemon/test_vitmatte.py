@@ -16,7 +16,7 @@ from transformers import VitDetConfig, VitMatteConfig, VitMatteForImageMatting
 
 from roto_daemon.checkpoints import ModelsFolder
 from roto_daemon.config import Config
-from roto_daemon.engines.matting import find_matte, find_matter
+from roto_daemon.engines.matting import find_matte, find_matter, weights_of
 from roto_daemon.engines.matting.tiles import Tiling
 from roto_daemon.engines.matting.trimap import INSIDE, OUTSIDE, UNKNOWN, trimap
 from roto_daemon.engines.matting.vitmatte import VitMatteMatter, load_vitmatte
@@ -105,6 +105,15 @@ def test_weights_come_from_a_file_and_its_description(network: VitMatteForImageM
     matter = find_matter("vitmatte", models, tmp_path / "model.safetensors")
     found = find_matte(MADE.picture, MADE.mask, matter, 6)
     assert (found == find_matte(MADE.picture, MADE.mask, VitMatteMatter(network), 6)).all()
+
+
+def test_files_tell_of_the_weights_of_a_matting_that_has_some(tmp_path: Path) -> None:
+    models = ModelsFolder.of(Config(models_dir=str(tmp_path)))
+    published = weights_of("vitmatte", models)
+    assert published.startswith("vitmatte-small-composition-1k.safetensors bda9289db1bb (Apache-2.0 AND ")
+    assert published.endswith("commercial use: no)")
+    assert weights_of("vitmatte", models, tmp_path / "own.safetensors") == "own.safetensors"
+    assert weights_of("guided", models) == ""
 
 
 def test_weights_of_something_else_are_refused_in_a_sentence(tmp_path: Path) -> None:

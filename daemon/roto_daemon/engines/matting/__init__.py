@@ -10,6 +10,7 @@ import numpy as np
 
 from roto_daemon.engines.matting.choice import MATTERS as MATTERS
 from roto_daemon.engines.matting.choice import find_matter as find_matter
+from roto_daemon.engines.matting.choice import weights_of as weights_of
 from roto_daemon.engines.matting.foreground import own_colour as own_colour
 from roto_daemon.engines.matting.matter import Matter as Matter
 from roto_daemon.engines.matting.steady import MatteFrame as MatteFrame

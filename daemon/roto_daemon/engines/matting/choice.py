@@ -19,6 +19,13 @@ MATTERS = ("guided", "closed-form", "vitmatte")
 _VITMATTE = "vitmatte-small-composition-1k"
 
 
+def weights_of(name: str, models: ModelsFolder, weights: Path | None = None) -> str:
+    """Return what files say of the weights of a way of matting; empty for one without. Arguments as `find_matter`."""
+    if name != "vitmatte":
+        return ""
+    return weights.name if weights else models.weights(_VITMATTE)
+
+
 def find_matter(name: str, models: ModelsFolder, weights: Path | None = None, device: str = "auto") -> Matter:
     """Return the way of matting of a name, "" for the default.
 
