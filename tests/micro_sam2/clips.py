@@ -108,17 +108,16 @@ def _colours(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
 
 
 def _texture(rng: np.random.Generator, side: int, colour: NDArray[np.float64], contrast: float) -> Image:
-    """Blotches, stripes, checks or a ramp round a colour; *contrast* is the amplitude in 8-bit steps."""
+    """Blotches, blocks, stripes, checks or a ramp round a colour; *contrast* is the amplitude in 8-bit steps."""
     y, x = np.mgrid[0:side, 0:side].astype(np.float32) / np.float32(side)
     kind = rng.integers(5)
     angle, waves = rng.uniform(0, np.pi), rng.uniform(3, 9)
     along = np.float32(np.cos(angle)) * x + np.float32(np.sin(angle)) * y
     across = np.float32(np.cos(angle)) * y - np.float32(np.sin(angle)) * x
     if kind in (0, 1):
-        cells = int(rng.integers(3, 10))
-        field = cv2.resize(
-            rng.uniform(-1, 1, (cells, cells)).astype(np.float32), (side, side), interpolation=cv2.INTER_CUBIC
-        )
+        cells = int(rng.integers(3, 10 if kind == 0 else 20))
+        blotches = rng.uniform(-1, 1, (cells, cells)).astype(np.float32)
+        field = cv2.resize(blotches, (side, side), interpolation=cv2.INTER_CUBIC if kind == 0 else cv2.INTER_NEAREST)
     elif kind == 2:
         field = np.sin(along * np.float32(2 * np.pi * waves))
     elif kind == 3:

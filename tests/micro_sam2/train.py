@@ -41,9 +41,9 @@ IMAGES_UNTIL, SHORT_UNTIL = 0.06, 0.5
 """Parts of the time after which clips follow stills, and clips of 8 and 16 frames join those of 4."""
 _SIZES, _SIZE_SHARES = (128, 192, 256), (0.4, 0.5, 0.1)
 """Sides of the frames: all that the weights are to work at, most often those that cost little."""
-_STILLS = 0.15
+_STILLS = 0.3
 """Share of batches that stay stills: a prompt is harder to learn from than a memory."""
-_PROMPTED_WEIGHT = 2
+_PROMPTED_WEIGHT = 4
 """Weight of a prompted frame in the loss beside a tracked one, for the same reason."""
 _ROOM = 4608
 """Side times frames times clips of a batch: eight clips of four frames of 128 pixels and a little more."""
