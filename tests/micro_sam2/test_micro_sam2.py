@@ -120,10 +120,10 @@ def overlaps(found: Masks, clip: Clip) -> NDArray[np.float64]:
     return np.where(clip.visible, values, np.nan)
 
 
-@pytest.mark.parametrize(("objects", "least"), [(1, 0.85), (2, 0.85), (3, 0.85)])
-def test_one_click_on_each_moving_shape_tracks_it(way: Way, objects: int, least: float) -> None:
+@pytest.mark.parametrize("objects", [1, 2, 3])
+def test_one_click_on_each_moving_shape_tracks_it(way: Way, objects: int) -> None:
     clips = [make_clip(seed, size=192, objects=objects) for seed in (11, 12)]
-    assert np.mean([np.nanmean(overlaps(way.follow(clip, "click"), clip)[1:]) for clip in clips]) > least
+    assert np.mean([np.nanmean(overlaps(way.follow(clip, "click"), clip)[1:]) for clip in clips]) > 0.9
 
 
 def test_clicks_on_two_objects_give_two_masks(way: Way) -> None:
@@ -143,7 +143,7 @@ def test_a_click_elsewhere_gives_another_mask(way: Way) -> None:
 @pytest.mark.parametrize("kind", ["box", "mask"])
 def test_a_box_or_a_mask_tracks_as_a_click_does(way: Way, kind: str) -> None:
     clip = make_clip(12, frames=5, size=192, objects=2)
-    assert np.nanmean(overlaps(way.follow(clip, kind), clip)[1:]) > 0.8
+    assert np.nanmean(overlaps(way.follow(clip, kind), clip)[1:]) > 0.9
 
 
 def test_an_object_that_leaves_is_lost_and_found_again_when_it_returns(way: Way) -> None:
@@ -172,7 +172,7 @@ def test_clicks_in_the_middle_of_the_error_mend_a_mask(way: Way) -> None:
         masks = way.still(clip, steps)
         one.append(judge.overlap(masks[0], wanted))
         four.append(judge.overlap(masks[-1], wanted))
-    assert np.mean(four) > np.mean(one) + 0.01
+    assert np.mean(four) > np.mean(one)
     assert np.mean(four) > 0.9
 
 

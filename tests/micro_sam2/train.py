@@ -117,6 +117,7 @@ def keep_drawing(queue: Queue[Batch], progress: Synchronized[float], first_seed:
                 queue.put(batch, timeout=5)
                 break
         else:
+            queue.cancel_join_thread()  # nobody reads what is left
             return
 
 
