@@ -101,6 +101,10 @@ def made(name: str, folder: Path) -> Engine:
                 pytest.importorskip(needed, reason="needs the extra 'sam2'")
             micro = importlib.import_module("micro_engine")
             _made[name] = micro.blind_engine(folder) if name == "sam2-blind" else micro.MicroEngine()
+        elif name == "cutie-blind":
+            for needed in ("torch", "cutie"):
+                pytest.importorskip(needed, reason="needs the extra 'cutie'")
+            _made[name] = importlib.import_module("blind_cutie").blind_cutie(folder)
         else:
             _made[name] = find(name, engines(["disc_engine:DiscEngine"]))
     return _made[name]
@@ -111,7 +115,7 @@ def weights_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("weights")
 
 
-@pytest.fixture(params=[*SIGHT, "sam2-blind"])
+@pytest.fixture(params=[*SIGHT, "sam2-blind", "cutie-blind"])
 def engine(request: pytest.FixtureRequest, weights_folder: Path) -> Engine:
     return made(str(request.param), weights_folder)
 
