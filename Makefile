@@ -11,10 +11,11 @@ BIN := $(VENV)/bin
 OLDEST_VENV := .venv39
 PIP_INSTALL := python -m pip --quiet --disable-pip-version-check --no-input install --progress-bar off -c $(LOCK)
 
-# PyTorch and SAM 2 for the tests. Plain `pip install torch` takes gigabytes of CUDA on Linux, and sam2's own requirements
+# PyTorch, SAM 2 and Cutie for the tests. Plain `pip install torch` takes gigabytes of CUDA on Linux, and sam2's own requirements
 # and its isolated build would each fetch it again: docs/decisions/0009-installing-sam2.md.
 TORCH := torch==2.13.0
 SAM2 := sam2==1.1.0
+CUTIE := rf-cutie==1.0.1
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
 # The first of these that is new enough, unless the caller names one: make PYTHON=/opt/python/bin/python3.11
@@ -147,6 +148,7 @@ $(VENV)/.dev: pyproject.toml $(LOCK) | $(VENV)/.made
 	@$(BIN)/$(PIP_INSTALL) --no-deps --no-index '$(TORCH)' 2>/dev/null || \
 		$(BIN)/$(PIP_INSTALL) --no-deps --index-url '$(TORCH_INDEX)' '$(TORCH)'
 	@SAM2_BUILD_CUDA=0 $(BIN)/$(PIP_INSTALL) --no-deps --no-build-isolation '$(SAM2)'
+	@$(BIN)/$(PIP_INSTALL) --no-deps '$(CUTIE)'
 	@touch $(VENV)/.demo $@
 
 # Markers in pyproject.toml leave the client and its tests of the extra `dev` on Python 3.9.

@@ -20,7 +20,7 @@ def nothing(tmp_path: Path) -> ModelsFolder:
 
 
 def test_the_engines_are_these_and_only_these() -> None:
-    assert list(engines()) == ["classic", "sam2-tiny", "sam2-small", "sam2-base-plus", "sam2-large"]
+    assert list(engines()) == ["classic", "sam2-tiny", "sam2-small", "sam2-base-plus", "sam2-large", "cutie"]
     assert AUTO == ("sam2-base-plus", "sam2-large", "sam2-small", "sam2-tiny", "classic")
 
 
@@ -29,7 +29,8 @@ def test_engines_without_their_weights_say_which_command_fetches_them(nothing: M
     for info in infos:
         assert info.needs_weights == bool(info.unavailable) == bool(info.weights)
     pulled = [info.unavailable.partition("roto-daemon models pull ")[2] for info in infos if info.needs_weights]
-    assert pulled == [f"sam2.1_hiera_{size}" for size in ("tiny", "small", "base_plus", "large")]
+    sizes = ("tiny", "small", "base_plus", "large")
+    assert pulled == [*(f"sam2.1_hiera_{size}" for size in sizes), "cutie-base-mega"]
     assert choose(engines(models=nothing)).why.startswith("sam2-base-plus, sam2-large, sam2-small, sam2-tiny cannot")
 
 
@@ -61,7 +62,7 @@ def test_an_unknown_engine_is_refused_with_the_names_there_are(monkeypatch: pyte
     monkeypatch.syspath_prepend(STANDINS)
     known = engines(["disc_engine:DiscEngine"])
     assert list(known)[-1] == "disc"
-    with pytest.raises(UnknownError, match=r"'sam9'.*classic, disc, sam2-base-plus"):
+    with pytest.raises(UnknownError, match=r"'sam9'.*classic, cutie, disc, sam2-base-plus"):
         find("sam9", known)
 
 

@@ -10,6 +10,7 @@ from roto_daemon.checkpoints import ModelsFolder
 from roto_daemon.config import Config
 from roto_daemon.engines import Engine
 from roto_daemon.engines.classic import ClassicEngine
+from roto_daemon.engines.cutie import cutie_engine
 from roto_daemon.engines.sam2 import sam2_engines
 from roto_daemon.errors import ConfigError, UnknownError
 
@@ -43,6 +44,7 @@ def engines(
     every: list[Engine] = [
         ClassicEngine(),
         *sam2_engines(models, device, compiled=compiled),
+        cutie_engine(models, ClassicEngine(), device),
         *(_load(each) for each in extra),
     ]
     return {engine.info.name: engine for engine in every}

@@ -48,6 +48,8 @@ _SETTINGS = {
     "flip_aug": False,
     "max_internal_size": -1,
 }
+# The network's memory has a place for each square of so many pixels.
+_CELL = 16
 # The one object of a run, as the package numbers it; the background is 0.
 _OBJECT = 1
 _EDGE = 0.5
@@ -115,7 +117,13 @@ class Run:
         self._size = size
         ratio = min(1.0, _SIDE / min(size))
         self._small = (max(1, round(size[0] * ratio)), max(1, round(size[1] * ratio)))
-        self._core = InferenceCore(network.net, network.settings)
+        # A frame of few cells cannot have the usual numbers of neighbours and prototypes picked from it.
+        cells = -(-self._small[0] // _CELL) * -(-self._small[1] // _CELL)
+        few = {
+            "top_k": min(network.settings.top_k, cells),
+            "long_term": {"num_prototypes": min(network.settings.long_term.num_prototypes, cells)},
+        }
+        self._core = InferenceCore(network.net, OmegaConf.merge(network.settings, few))
 
     def state(self, picture: Picture, mask: Matte, *, for_good: bool) -> None:
         """Show the object on a frame; `for_good` keeps it in memory however long the run is.
