@@ -13,6 +13,8 @@ from roto_client import cli as client_cli
 from roto_client import errors as client_errors
 from roto_daemon import cli as daemon_cli
 from roto_daemon import errors as daemon_errors
+from roto_daemon.checkpoints import CHECKPOINTS
+from roto_daemon.engines import registry
 from roto_daemon.service.status import CODES
 from roto_proto.v1 import daemon_pb2, plates_pb2, sessions_pb2
 
@@ -51,6 +53,17 @@ def test_every_error_of_the_client_is_described_with_its_exit_code() -> None:
         code = error.exit_code  # type: ignore[attr-defined]
         assert f"| `{error.__name__}` | {code} |" in text
         assert f"| {code} |" in commands
+
+
+def test_every_engine_and_every_checkpoint_has_its_row_with_what_its_licence_permits() -> None:
+    rows = [
+        line for line in (REFERENCE.parent / "engines.md").read_text(encoding="utf-8").splitlines() if line[:1] == "|"
+    ]
+    for engine in registry.engines():
+        assert any(row.startswith(f"| `{engine}` |") for row in rows), engine
+    for each in CHECKPOINTS:
+        (row,) = [row for row in rows if f"`{each.name}`" in row.split("|")[1]]
+        assert row.split("|")[3].strip() == each.terms.commercial.value, each.name
 
 
 @pytest.mark.parametrize(("program", "name"), [(client_cli.app, "roto"), (daemon_cli.app, "roto-daemon")])

@@ -1,4 +1,4 @@
-"""Every checkpoint that an engine of ours can use, or that people ask for: where it comes from and what it permits.
+"""Every checkpoint that an engine can use, ours or a studio's own: where it comes from and what it permits.
 
 Sums and sizes are those that the publishers or, where those give none, several independent mirrors state. A file
 whose publisher moves it under the same name keeps its sum here, so that a changed file is noticed.
@@ -79,8 +79,7 @@ _SAM_LICENCE = Terms(
 )
 _S_LAB = Terms("LicenseRef-S-Lab-1.0", Commercial.NO, "NTU S-Lab License 1.0: non-commercial use only.")
 
-_NO_ENGINE = "no engine here uses it"
-_GATED = f"its publisher gives it only to accounts that agreed to its licence on huggingface.co, and {_NO_ENGINE}"
+_GATED = "its publisher gives it only to accounts that agreed to its licence on huggingface.co"
 
 _META = "https://dl.fbaipublicfiles.com/segment_anything_2/092824/"
 _HUB = "https://huggingface.co/"
@@ -175,7 +174,6 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
         _APACHE,
         693_997_677,
         sha256="3b3ca2563c77c69f651d7bd133e97139c186df06231157a64c507099c52bc799",
-        withheld=f"{_NO_ENGINE}; grounding-dino-tiny is the same network in a form that loads without pickles",
     ),
     Checkpoint(
         "sam3",
@@ -203,7 +201,6 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
         "matanyone2.pth",
         "https://github.com/pq-yang/MatAnyone2/releases/download/v1.0.0/matanyone2.pth",
         _S_LAB,
-        withheld=_NO_ENGINE,
     ),
 )
 
