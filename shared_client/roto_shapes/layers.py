@@ -162,7 +162,8 @@ def straightened(shape: Shape, tolerance_px: float = BAKING_TOLERANCE_PX) -> Sha
         return plain
     frames = [key.frame for key in plain.keyframes]
     _require_length(shape, frames)
-    truth = {frame: evaluate(plain, frame) for frame in range(frames[0], frames[-1] + 1)}
+    own = {key.frame: key.points for key in plain.keyframes}
+    truth = {frame: own.get(frame) or evaluate(plain, frame) for frame in range(frames[0], frames[-1] + 1)}
     allowed_px = tolerance_px / 2 if shape.layer is not None else tolerance_px
     return with_keyframes(replace(plain, interpolation=Interpolation.LINEAR), truth, frames, allowed_px)
 
@@ -175,8 +176,9 @@ def with_keyframes(
     while True:
         keyframes = tuple(ShapeKeyframe(frame, truth[frame], frame in locked) for frame in frames)
         plain = replace(shape, keyframes=keyframes)
-        strays = {frame: _distance(evaluate(plain, frame), points) for frame, points in truth.items()}
-        worst = [max(range(a + 1, b), key=strays.__getitem__) for a, b in zip(frames, frames[1:]) if b - a > 1]
+        between = [range(a + 1, b) for a, b in zip(frames, frames[1:]) if b - a > 1]
+        strays = {f: _distance(evaluate(plain, f), truth[f]) for inside in between for f in inside}
+        worst = [max(inside, key=strays.__getitem__) for inside in between]
         more = [frame for frame in worst if strays[frame] > tolerance_px]
         if not more:
             return plain

@@ -13,6 +13,7 @@ from roto_shapes.formats.fusion_reading import read_fusion
 from roto_shapes.formats.lottie import LottieForm, LottieSink
 from roto_shapes.formats.lottie_reading import looks_like_lottie, read_lottie
 from roto_shapes.formats.nuke import NukeSink
+from roto_shapes.formats.nuke_reading import read_nuke
 from roto_shapes.formats.rotolink_json import JsonSink, read_roto
 from roto_shapes.formats.silhouette import SilhouetteSink
 from roto_shapes.formats.silhouette_reading import read_silhouette
@@ -128,7 +129,7 @@ def _fusion_writer(form: FusionForm) -> Callable[[Roto], Export]:
 
 FORMATS: dict[str, Format] = {
     ".json": Format("Rotolink's own JSON", _write_json, _read_json),
-    ".nk": Format("Nuke Roto node", _write_nuke),
+    ".nk": Format("Nuke Roto node", _write_nuke, read_nuke),
     ".fxs": Format("Silhouette shapes", _write_silhouette, read_silhouette),
     ".setting": Format("Fusion polygon masks, to be pasted", _fusion_writer(FusionForm.SETTING), read_fusion),
     ".comp": Format("Fusion composition", _fusion_writer(FusionForm.COMPOSITION), read_fusion),

@@ -11,7 +11,7 @@ import re
 from enum import Enum
 from typing import Optional
 
-from roto_shapes.formats.lua_table import Entry, Table, Value, dump
+from roto_shapes.formats.lua_table import Entry, Raw, Table, Value, dump, number_text
 from roto_shapes.formats.straight import straight
 from roto_shapes.shape import ControlPoint, MadeBy, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate
@@ -28,6 +28,7 @@ DRAW_MODE = "ModifyOnly"
 
 _HOST = "Fusion"
 _TOOL_WIDTH = 110
+_POINT = "{{ X = {}, Y = {}, LX = {}, LY = {}, RX = {}, RY = {} }}"
 _UNFIT = re.compile(r"\W", re.ASCII)
 
 
@@ -175,23 +176,18 @@ class FusionSink:
             own.put("Weights", self._made_by.weights)
         return own
 
-    def _polyline(self, points: tuple[ControlPoint, ...]) -> Table:
+    def _polyline(self, points: tuple[ControlPoint, ...]) -> Raw:
         width, height = self._plate.width, self._plate.height
-        rows = [
-            _keyed(
-                X=p.x / width - 0.5,
-                Y=0.5 - p.y / height,
-                LX=p.in_x / width,
-                LY=-p.in_y / height,
-                RX=p.out_x / width,
-                RY=-p.out_y / height,
-            )
-            for p in points
-        ]
-        return _keyed("Polyline", Closed=True, Points=_of(*rows))
+        rows = []
+        for p in points:
+            tangents = (p.in_x / width, -p.in_y / height, p.out_x / width, -p.out_y / height)
+            numbers = (p.x / width - 0.5, 0.5 - p.y / height, *tangents)
+            rows.append(_POINT.format(*map(number_text, numbers)))
+        joined = ",\n\t\t\t\t\t\t\t".join(rows)
+        return Raw(f"Polyline {{ Closed = true, Points = {{\n\t\t\t\t\t\t\t{joined} }} }}")
 
 
-def _moving(shape: Shape, outlines: list[Table]) -> list[Entry]:
+def _moving(shape: Shape, outlines: list[Raw]) -> list[Entry]:
     """Return the keys of an outline: each key's number is its place in the row, and they are joined by lines."""
     times = [key.frame for key in shape.keyframes]
     entries = []

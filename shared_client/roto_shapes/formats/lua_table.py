@@ -37,6 +37,12 @@ _ESCAPE = re.compile(r"\\(\d{1,3}|.)", re.DOTALL)
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 
+class Raw(NamedTuple):
+    """A value that is text of Lua already: for the many points of outlines."""
+
+    text: str
+
+
 class Entry(NamedTuple):
     """One entry of a table."""
 
@@ -94,7 +100,7 @@ class Table:
         self.entries.append(Entry(key, value))
 
 
-Value = Union[Table, str, float, bool, None]
+Value = Union[Table, Raw, str, float, bool, None]
 
 
 def parse(text: str) -> Table:
@@ -123,7 +129,7 @@ def dump(value: Value, depth: int = 0) -> str:
         return "nil"
     if isinstance(value, str):
         return quoted(value)
-    return number_text(value)
+    return value.text if isinstance(value, Raw) else number_text(value)
 
 
 def number_text(number: float) -> str:
@@ -181,6 +187,7 @@ class _Tokens:
         self._kind = ""
         self._word = ""
         self._start = 0
+        self._counted = (0, 1)
         self._step()
 
     def value(self, depth: int) -> Value:
@@ -239,7 +246,7 @@ class _Tokens:
         if self._is("["):
             self._step()
             key = self.value(depth)
-            if isinstance(key, (Table, bool)) or key is None:
+            if isinstance(key, (Table, Raw, bool)) or key is None:
                 self.refuse("a key is a text or a number")
             self._take("]")
             self._take("=")
@@ -265,7 +272,11 @@ class _Tokens:
         self._step()
 
     def _line(self) -> int:
-        return self._text.count("\n", 0, self._start) + 1
+        """Return the line of the word at hand, counted on from where it was last asked for."""
+        at, line = self._counted
+        line += self._text.count("\n", at, self._start) - self._text.count("\n", self._start, at)
+        self._counted = (self._start, line)
+        return line
 
     def _step(self) -> None:
         """Go on to the next word that is neither blank nor a comment."""
