@@ -11,8 +11,10 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
+from http.client import HTTPResponse
 from pathlib import Path
 
 import numpy as np
@@ -192,6 +194,20 @@ def test_nobody_there_and_no_address_are_told(models: ModelsFolder) -> None:
     for mirror, why in [("http://127.0.0.1:1/x", "connection failed"), ("ftp://x", "must begin with https://")]:
         with models.locked(), pytest.raises(FetchError, match=why):
             pull(models, WANTED, lambda *_: None, mirror, BRISK)
+
+
+def test_an_encrypted_address_that_leads_to_a_plain_one_is_not_followed(
+    models: ModelsFolder, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class LeadsAway(urllib.request.HTTPSHandler):
+        def https_open(self, req: urllib.request.Request) -> HTTPResponse:
+            answer: HTTPResponse = urllib.request.build_opener().open(f"{served.url}/{WANTED.file}")
+            return answer
+
+    monkeypatch.setattr(urllib.request, "_opener", urllib.request.build_opener(LeadsAway))
+    with models.locked(), pytest.raises(FetchError, match=r"leads to 'http://.*which is not encrypted"):
+        pull(models, WANTED, lambda *_: None, "https://example.invalid", BRISK)
+    assert left_over(models) == set()
 
 
 def test_a_full_disk_is_told_before_anything_is_fetched(
