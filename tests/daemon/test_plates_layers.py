@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from picture_files import FilePart, write_parts
 
-from roto_daemon.errors import FrameDamagedError, PlateError
+from roto_daemon.errors import FrameDamagedError, FrameMissingError, PlateError
 from roto_daemon.plates.reader import ReadLimits, open_plate
 from roto_shapes.shot import PlatePath
 
@@ -124,12 +124,12 @@ def what_is_read(folder: Path, source: PlatePath | None = None) -> dict[int, int
         for frame in reader.frames:
             try:
                 found[frame] = int(reader.picture(frame)[0, 0, 0])
-            except FrameDamagedError as error:
+            except (FrameMissingError, FrameDamagedError) as error:
                 found[error.frame] = str(error)
     return found
 
 
-@pytest.mark.parametrize("bad", [1001, 1003])
+@pytest.mark.parametrize("bad", [1001, 1003, 1004])
 @pytest.mark.parametrize(
     ("what", "sentence"),
     [
@@ -138,6 +138,7 @@ def what_is_read(folder: Path, source: PlatePath | None = None) -> dict[int, int
         ("no image", "is damaged or no image"),
         ("outside", "no pixel inside its display window"),
         ("huge", "announces 100000x100000 pixels"),
+        ("link that leads nowhere", "is not there"),
     ],
 )
 def test_a_bad_frame_costs_itself_alone_even_when_it_is_the_first(
@@ -150,6 +151,9 @@ def test_a_bad_frame_costs_itself_alone_even_when_it_is_the_first(
         write_parts(file, [FilePart(flat(9, 9, 9), ("R", "G", "B"), window=(500, 0, 40, 24))])
     elif what == "huge":
         write_parts(file, [FilePart(flat(9, 9, 9), ("R", "G", "B"), window=(0, 0, 100_000, 100_000))])
+    elif what == "link that leads nowhere":
+        file.unlink()
+        file.symlink_to(tmp_path / "gone.exr")
     else:
         file.write_bytes({"empty": b"", "cut": content[:60], "no image": b"no image" * 40}[what])
     found = what_is_read(tmp_path)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from OpenImageIO import ImageInput, ImageSpec, geterror
 
-from roto_daemon.errors import FrameDamagedError, FrameMissingError, PlateError
+from roto_daemon.errors import FrameDamagedError, FrameMissingError, PlateError, Unreadable
 from roto_daemon.plates.colour import ColourFacts
 from roto_daemon.plates.layers import Choice, Part, choose
 from roto_shapes.shape import MadeBy
@@ -221,12 +221,12 @@ def first_header(frames: Sequence[int], opened: Callable[[int], ImageFile]) -> I
 
     Raises the first frame's error when none can, and looks at a bounded number of them.
     """
-    first_error: FrameDamagedError | None = None
+    first_error: Unreadable | None = None
     for frame in frames[:_TRIED_AT_MOST]:
         try:
             with opened(frame) as image:
                 return image.header
-        except FrameDamagedError as error:
+        except (FrameMissingError, FrameDamagedError) as error:
             first_error = first_error or error
     raise first_error or PlateError("None of these frames is there: render or copy them.")
 

@@ -213,13 +213,18 @@ def _sequence(place: Path, numbered: list[tuple[int, str]]) -> ImageSequence:
 
 def _names(folder: Path) -> list[str]:
     try:
-        names = [entry.name for entry in os.scandir(folder) if entry.is_file()]
+        # A link that leads nowhere is a frame too, which is told when it is read: else a sequence would end before it.
+        names = [entry.name for entry in os.scandir(folder) if entry.is_file() or _leads_nowhere(entry)]
     except FileNotFoundError:
         hint = "check the path, and that this computer can reach it"
         raise PlateError(f"There is no folder '{folder}': {hint}.") from None
     except OSError as error:
         raise PlateError(f"The folder '{folder}' cannot be read: {error.strerror}.") from error
     return [name for name in names if not name.startswith(".") and _is_text(name)]
+
+
+def _leads_nowhere(entry: os.DirEntry[str]) -> bool:
+    return entry.is_symlink() and not entry.is_dir()
 
 
 def _is_text(name: str) -> bool:
