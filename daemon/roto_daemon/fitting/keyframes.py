@@ -3,19 +3,26 @@
 Keyframes are inserted where the error is worst, then removed and moved for as long as the error after a refit allows
 it (Imai & Iri 1988; Lim & Thalmann 2001 judge without a refit and need more). Trials refit a few keyframes around the
 change, so that the work grows with the number of frames and not with its square.
+
+Under the smooth rule a keyframe moves what lies two keyframes off as well, and trials by present feet judge badly. There
+keyframes are also looked for where the acceleration jumps, as it does at an animator's own smooth keyframes and nowhere
+else, and few of them are judged by refits of the whole.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
+from scipy.ndimage import maximum_filter1d
 
 from roto_daemon.fitting.correspondence import Floats
 from roto_daemon.fitting.mixing import KeyRule, every_frame
-from roto_daemon.fitting.solve import JointFit
+from roto_daemon.fitting.solve import QUICK_BLURS_PX, ROUNDS, JointFit, arc_mean
+from roto_shapes.shape import Interpolation
 
 _AROUND = 2
 """Keyframes on each side of a change that a trial refits."""
@@ -34,6 +41,18 @@ _INSIDE = 0.25
 _MOST_ROUNDS = 64
 """Rounds of insertion; each bisects every span that is not good enough, so that this is never reached."""
 
+
+_JUMP_ARC_PX = 36.0
+"""Motion is averaged over so much arc before its acceleration is looked at: three times what decides."""
+
+_MOST_JUMPS = 8
+"""Jumps of the acceleration that are tried as keyframes; steady motion has none, and noise any number."""
+
+_REFITS = 24
+"""Refits of the whole clip for the sake of fewer smooth keyframes."""
+
+_NEARLY = 2.0
+"""Keyframes that miss the tolerance by this factor are moved by a frame before more of them are tried."""
 
 _OVER_BEST = 0.5
 """Where even a keyframe on every frame misses the tolerance, fewer may add this many tolerances."""
@@ -59,6 +78,9 @@ class KeyframeSearch:
         self._tried: dict[tuple[tuple[int, ...], int], Floats] = {}
         self._allowance = np.maximum(left - _OVER_BEST * self.tolerance_px, 0)
         self._allowance[sorted(self.rule.still)] = np.inf
+        self._quick = copy(self.fit)
+        self._quick.blurs_px = QUICK_BLURS_PX
+        self._refits = 0
 
     def search(self, known: Iterable[int] | None = None) -> list[int]:
         """Return the cheapest keyframes found from two starts: the known ones, and where the motion breaks besides.
@@ -69,12 +91,16 @@ class KeyframeSearch:
         if last == 0:
             return [0]
         ends = {*([0, last] if known is None else known), *self.rule.kept}
+        smooth = self.rule.interpolation is Interpolation.SMOOTH
+        if smooth and (few := self._at_jumps(sorted(ends))):
+            return self._thinned(few)
         starts = [sorted(ends)]
         breaks = set(self._breaks()) - self.rule.still
         if breaks:
             starts.append(sorted({*ends, *breaks}))
         found = [self.reduce(self.insert(start)) for start in starts]
-        return min(found, key=lambda keys: (len(keys), float(self.errors(keys).max())))
+        best = min(found, key=lambda keys: (len(keys), float(self.errors(keys).max())))
+        return self._thinned(best) if smooth else best
 
     def errors(self, keys: list[int], frames: slice = slice(None), rounds: int | None = None) -> Floats:
         """Return (T,) the largest deciding error in px of each frame after a refit with some keyframes.
@@ -88,7 +114,7 @@ class KeyframeSearch:
             window.refine(mixing, rounds)
             deciding = window.deciding_errors(window.controls)
         else:
-            controls = mixing.apply(self.fit.solve(mixing, frames))
+            controls = mixing.apply(self._quick.solve(mixing, frames))
             deciding = self.fit.deciding_errors(controls, frames)
         worst: Floats = (np.abs(deciding) - self._allowance[frames]).max(axis=1)
         return worst
@@ -121,6 +147,59 @@ class KeyframeSearch:
             if len(keys) == before:
                 break
         return keys
+
+    def _at_jumps(self, least: list[int]) -> list[int]:
+        """Return the least keyframes and those where the acceleration jumps most that hold the tolerance; maybe none."""
+        jumps = [frame for frame in self._jumps() if frame not in least]
+        for count in range(len(jumps) + 1):
+            few, error = self._moved_by_refits(sorted({*least, *jumps[:count]}))
+            if error <= self.tolerance_px:
+                return few
+        return []
+
+    def _thinned(self, keys: list[int]) -> list[int]:
+        """Return keyframes without those that the tolerance does not need, each judged by a refit of the whole."""
+        for key in self._least_needed(keys):
+            fewer = [other for other in keys if other != key]
+            if key not in self.rule.kept and self._whole_error(fewer) <= self.tolerance_px:
+                keys = fewer
+        return keys
+
+    def _moved_by_refits(self, keys: list[int]) -> tuple[list[int], float]:
+        """Return keyframes that nearly hold the tolerance moved by a frame where that helps, and their largest error."""
+        error = self._whole_error(keys)
+        for key in keys[1:-1]:
+            for moved in (key - 1, key + 1):
+                if not self.tolerance_px < error <= _NEARLY * self.tolerance_px:
+                    return keys, error
+                trial = sorted({moved, *keys} - {key})
+                if key not in self.rule.kept and len(trial) == len(keys) and (new := self._whole_error(trial)) < error:
+                    keys, error = trial, new
+                    break
+        return keys, error
+
+    def _whole_error(self, keys: list[int]) -> float:
+        """Return the largest error after a refit of all frames; infinite once enough were refitted."""
+        if self._refits == _REFITS:
+            return np.inf
+        self._refits += 1
+        return float(self.errors(keys, rounds=ROUNDS).max())
+
+    def _jumps(self) -> list[int]:
+        """Return frames at which the acceleration along the normals jumps most, the most first.
+
+        Between two smooth keyframes it changes evenly: what is no jump is taken off.
+        """
+        matched = self.fit.matched
+        points, normals = matched.points, matched.normals
+        if len(points) < 7:  # noqa: PLR2004 - a jump shows against two frames of even change on either side
+            return []
+        bend = np.sum((points[:-2] - 2 * points[1:-1] + points[2:]) * normals[1:-1], axis=-1)
+        bend = arc_mean(bend, matched.visible[1:-1].astype(float), _JUMP_ARC_PX / matched.spacing_px)
+        jump = np.sqrt(((2 * bend[3:-1] - 2 * bend[1:-3] + bend[:-4] - bend[4:]) ** 2).mean(axis=1))
+        highest = maximum_filter1d(jump, 5, mode="constant")
+        found = [int(place) for place in np.argsort(-jump, kind="stable") if jump[place] == highest[place]]
+        return [place + 3 for place in found[:_MOST_JUMPS] if place + 3 not in self.rule.still]
 
     def _worst_between(self, errors: Floats, first: int, last: int) -> int | None:
         inner = errors[first : last + 1]

@@ -18,6 +18,10 @@ from roto_daemon.fitting.raster import smooth_slopes
 from roto_shapes.shape import Interpolation
 
 
+_DRAWS = 8
+"""Neighbouring values that blurred weights are the mean of."""
+
+
 @dataclass(frozen=True)
 class Mixing:
     """Frames as mixtures of keyframes. Keyframes are rising indices into the frames."""
@@ -49,25 +53,19 @@ class Mixing:
         held = {number[key]: controls for key, controls in self.held.items() if key in number}
         return Mixing(self.times[frames], tuple(number[key] for key in self.keys), self.interpolation, held)
 
-    def weights_at(self, keyed: Floats) -> Floats:
+    def weights_at(self, keyed: Floats, blur_px: float = 0.0) -> Floats:
         """Return (T, K, ...): how much of each keyframe each number of each frame is, slopes held back as they are.
 
         `apply(keyed)` is the mixture of `keyed` by these: the rule is linear as long as the same slopes are held back.
+        With a blur they are the mean over values within about so many px: which slopes are held back then tells what
+        happens near the values too, and least squares by them do not stick where that changes.
         """
         known = self.times[np.array(self.keys)]
+        slopes = _slope_weights(known, keyed)
+        if blur_px:
+            near = np.random.default_rng(0).normal(0, blur_px, (_DRAWS, *keyed.shape))
+            slopes = np.mean([_slope_weights(known, keyed + offset) for offset in near], axis=0)
         ones = (1,) * (keyed.ndim - 1)
-        plain = _plain_slopes(known, np.eye(len(known))).reshape(len(known), len(known), *ones)
-        slopes = np.broadcast_to(plain, (len(known), *keyed.shape)).copy()
-        secants = (np.diff(np.eye(len(known)), axis=0) / np.diff(known)[:, None]).reshape(-1, len(known), *ones)
-        steep = np.diff(keyed, axis=0) / np.diff(known).reshape(-1, *ones)
-        before, after = steep[:-1], steep[1:]
-        flatter = np.where((np.abs(before) <= np.abs(after))[:, None], secants[:-1], secants[1:])
-        through = smooth_slopes(known, keyed)[1:-1]
-        held = np.abs(through) >= 3 * np.minimum(np.abs(before), np.abs(after))
-        inner = np.where(held[:, None], 3 * flatter, slopes[1:-1])
-        slopes[1:-1] = np.where((before * after <= 0)[:, None], 0.0, inner)
-        slopes[0] = (3 * secants[0] - slopes[1]) / 2
-        slopes[-1] = (3 * secants[-1] - slopes[-2]) / 2
         identity = np.broadcast_to(np.eye(len(known)).reshape(len(known), len(known), *ones), slopes.shape)
         return self._between(known, identity, slopes)
 
@@ -161,6 +159,24 @@ def mixed(weights: Floats, values: Floats) -> Floats:
     sparse = sp.csr_matrix((weights[some], np.nonzero(some)[1], ends), shape=weights.shape)
     flat: Floats = np.asarray(sparse @ values.reshape(len(values), -1))
     return flat.reshape(len(weights), *values.shape[1:])
+
+
+def _slope_weights(known: Floats, keyed: Floats) -> Floats:
+    """Return (K, K, ...): how much of each keyframe the slope of each number at each keyframe is."""
+    ones = (1,) * (keyed.ndim - 1)
+    plain = _plain_slopes(known, np.eye(len(known))).reshape(len(known), len(known), *ones)
+    slopes = np.broadcast_to(plain, (len(known), *keyed.shape)).copy()
+    secants = (np.diff(np.eye(len(known)), axis=0) / np.diff(known)[:, None]).reshape(-1, len(known), *ones)
+    steep = np.diff(keyed, axis=0) / np.diff(known).reshape(-1, *ones)
+    before, after = steep[:-1], steep[1:]
+    flatter = np.where((np.abs(before) <= np.abs(after))[:, None], secants[:-1], secants[1:])
+    through = smooth_slopes(known, keyed)[1:-1]
+    held = np.abs(through) >= 3 * np.minimum(np.abs(before), np.abs(after))
+    inner = np.where(held[:, None], 3 * flatter, slopes[1:-1])
+    slopes[1:-1] = np.where((before * after <= 0)[:, None], 0.0, inner)
+    slopes[0] = (3 * secants[0] - slopes[1]) / 2
+    slopes[-1] = (3 * secants[-1] - slopes[-2]) / 2
+    return slopes
 
 
 def _plain_slopes(times: Floats, values: Floats) -> Floats:
