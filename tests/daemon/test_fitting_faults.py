@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from roto_daemon.fitting import FitOptions, FitResult, coverage, fit_shapes, render_shapes, shape_polyline
+from roto_daemon.fitting.solve import deciding_errors
 from roto_shapes.shot import FrameRange, Plate
 
 Points = NDArray[np.float64]
@@ -103,6 +104,12 @@ def test_a_fault_of_a_frame_or_two_does_not_reach_the_shape(frames: tuple[int, .
     assert shape.lifetime == FrameRange(0, COUNT - 1)
     assert len(shape.keyframes) == 2
     assert farthest(result) < 0.2
+
+
+def test_a_good_frame_between_two_faults_at_one_place_decides_by_itself() -> None:
+    off_px = np.array([0.1, 0.1, 9.0, 0.3, 9.0, 0.1, 0.1])[:, None].repeat(5, axis=1)
+    decided = deciding_errors(off_px, np.ones_like(off_px), 1, np.zeros(off_px.shape, bool))
+    assert decided.max() == pytest.approx(0.3)
 
 
 ENDS = [(0,), (COUNT - 1,), (1,), (COUNT - 2,), (0, 1), (COUNT - 2, COUNT - 1)]

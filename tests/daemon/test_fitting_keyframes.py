@@ -16,7 +16,7 @@ from roto_daemon.fitting import FitOptions, FitResult, control_point_polyline, c
 from roto_daemon.fitting.measure import boundary_error
 from roto_daemon.fitting.mixing import KeyRule
 from roto_shapes.curve import evaluate, interpolate
-from roto_shapes.shape import Interpolation, Shape
+from roto_shapes.shape import ControlPoint, Interpolation, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate
 
 Points = NDArray[np.float64]
@@ -158,3 +158,31 @@ def test_smooth_shapes_follow_a_turning_object_more_closely_with_no_more_keyfram
     linear, smooth = both
     assert len(keys(smooth)) <= len(keys(linear))
     assert worst_px(smooth, turning, range(16)) < worst_px(linear, turning, range(16))
+
+
+def test_motion_keyed_smoothly_is_found_again_with_the_keyframes_and_points_that_it_was_made_of() -> None:
+    made = (0, 8, 17, 23)
+    poses = [blob(70, 80, 40), blob(120, 70, 46, 0.2), blob(110, 95, 38, 0.05), blob(75, 85, 44, -0.2)]
+    shape = Shape(
+        "made",
+        tuple(ShapeKeyframe(frame, rounded(pose[::30])) for frame, pose in zip(made, poses, strict=True)),
+        FrameRange(0, 23),
+        interpolation=Interpolation.SMOOTH,
+    )
+
+    def outline(frame: int) -> Points:
+        return control_point_polyline(evaluate(shape, frame))
+
+    result = fit(outline, range(24), FitOptions(0.5, interpolation=Interpolation.SMOOTH))
+    (found,) = result.roto.shapes
+    assert keys(found) == list(made)
+    assert found.point_count <= 10
+    assert worst_px(found, outline, range(24)) < 1
+
+
+def rounded(places: Points) -> tuple[ControlPoint, ...]:
+    """Return control points at places, with tangents along the neighbours' chord."""
+    along = (np.roll(places, -1, axis=0) - np.roll(places, 1, axis=0)) / 6
+    return tuple(
+        ControlPoint(x, y, -dx, -dy, dx, dy) for (x, y), (dx, dy) in zip(places.tolist(), along.tolist(), strict=True)
+    )

@@ -72,7 +72,7 @@ _FARTHEST_FOOT_STEP = 0.25
 _WIDEST = 4
 """Keyframes that a frame is a mixture of at most: two on each side under the smooth rule."""
 
-QUICK_BLURS_PX, BLURS_PX = (1.0, 0.0), (8.0, 4.0, 2.0, 1.0, 0.5, 0.25, 0.0, 0.0, 0.0)
+QUICK_BLURS_PX, BLURS_PX = (1.0, 0.0), (32.0, 16.0, 8.0, 4.0, 2.0, 1.0, 0.5, 0.25, 0.0, 0.0, 0.0)
 """Blurs of the slopes that the smooth rule holds back, in further solves in which these settle. With keyframes where
 the animator had them, three clips came within the tolerance with so many; from 4 px on, or with half the draws, one of
 them stayed at four tolerances, and so it did without blur."""
@@ -470,6 +470,8 @@ def deciding_errors(residuals: Floats, weight: Floats, samples: float, steady: N
         return mean
     ahead, behind = np.vstack([mean[1:], mean[-1:]]), np.vstack([mean[:1], mean[:-1]])
     middle = np.maximum(np.minimum(mean, ahead), np.minimum(np.maximum(mean, ahead), behind))
+    # Between two frames that err at one place a good frame is no third.
+    middle = np.clip(middle, -np.abs(mean), np.abs(mean))
     alone = np.where(steady, mean / _ALONE, 0.0)
     decided: Floats = np.where(np.abs(alone) > np.abs(middle), alone, middle)
     return decided
