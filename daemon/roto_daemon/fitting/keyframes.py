@@ -4,9 +4,9 @@ Keyframes are inserted where the error is worst, then removed and moved for as l
 it (Imai & Iri 1988; Lim & Thalmann 2001 judge without a refit and need more). Trials refit a few keyframes around the
 change, so that the work grows with the number of frames and not with its square.
 
-Under the smooth rule a keyframe moves what lies two keyframes off as well, and trials by present feet judge badly. There
-keyframes are also looked for where the acceleration jumps, as it does at an animator's own smooth keyframes and nowhere
-else, and few of them are judged by refits of the whole.
+Under the smooth rule a keyframe moves what lies two keyframes off as well, and trials by present feet judge badly.
+There keyframes are first looked for where the acceleration jumps, as it does at an animator's own smooth keyframes and
+nowhere else, and judged by refits of the whole.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ class KeyframeSearch:
         return keys
 
     def _at_jumps(self, least: list[int]) -> list[int]:
-        """Return the least keyframes and those where the acceleration jumps most that hold the tolerance; maybe none."""
+        """Return the least keyframes and the fewest jumps of the acceleration that hold the tolerance; maybe none."""
         jumps = [frame for frame in self._jumps() if frame not in least]
         for count in range(len(jumps) + 1):
             few, error = self._moved_by_refits(sorted({*least, *jumps[:count]}))
@@ -166,7 +166,7 @@ class KeyframeSearch:
         return keys
 
     def _moved_by_refits(self, keys: list[int]) -> tuple[list[int], float]:
-        """Return keyframes that nearly hold the tolerance moved by a frame where that helps, and their largest error."""
+        """Return keyframes that nearly hold the tolerance, moved by a frame where that helps, and the largest error."""
         error = self._whole_error(keys)
         for key in keys[1:-1]:
             for moved in (key - 1, key + 1):

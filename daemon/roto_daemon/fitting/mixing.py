@@ -17,7 +17,6 @@ from roto_daemon.fitting.correspondence import Floats
 from roto_daemon.fitting.raster import smooth_slopes
 from roto_shapes.shape import Interpolation
 
-
 _DRAWS = 8
 """Neighbouring values that blurred weights are the mean of."""
 
