@@ -25,8 +25,8 @@ from roto_daemon.engines.matting import (
     Matter,
     find_matte,
     find_matter,
-    own_colour,
     smoothed,
+    taken_out,
     weights_of,
 )
 from roto_daemon.errors import PlateError, RotoError, writing
@@ -191,8 +191,7 @@ def _at_plate_size(picture: Picture, mask: Matte, made_at_px: int) -> Matte:
 def _taken_out(footage: PlateReader, each: MatteFrame) -> tuple[NDArray[np.float32], str]:
     """Return premultiplied light and alpha, (height, width, 4), and the light's space."""
     light, space = footage.light(each.frame)
-    matte: Matte = each.matte[..., np.newaxis]
-    return np.concatenate([own_colour(light, each.matte) * matte, matte], axis=2), space
+    return taken_out(light, each.matte), space
 
 
 def _require_fit(opened: MatteSequence, footage: PlateReader) -> None:

@@ -29,7 +29,15 @@ from roto_daemon.errors import (
 )
 from roto_daemon.plates.matte_store import MatteStore, StoredMatte
 from roto_daemon.plates.spool import FrameSpool, SpareFiles
-from roto_daemon.workers.orders import ObjectOrder, PlateOrder, SessionOrder, pack_options, pack_plate, unpack_plate
+from roto_daemon.workers.orders import (
+    MattingOrder,
+    ObjectOrder,
+    PlateOrder,
+    SessionOrder,
+    pack_options,
+    pack_plate,
+    unpack_plate,
+)
 from roto_daemon.workers.pipe import Message
 from roto_daemon.workers.process import BATCH, WorkerProcess
 from roto_shapes.fit_options import FitOptions
@@ -144,12 +152,15 @@ class FileOrder:
     """A file or a file a frame to make from a session; `object_id` 0 means all objects together."""
 
     kind: str
-    """`exr`, `png`, `tif`, `layers` or `cryptomatte` for mattes; `preview`, `movie` or `sheet` for pictures."""
+    """`exr`, `png`, `tif`, `layers`, `cryptomatte` or `foreground` for mattes;
+    `preview`, `movie` or `sheet` for pictures."""
     object_id: int
     frames: FrameRange | None
     credit: str = ""
     bits: int = 16
     compression: str = "zip"
+    matting: MattingOrder | None = None
+    """None for mattes as the engine made them."""
 
 
 class Sessions:
@@ -396,6 +407,7 @@ class Sessions:
             "weights": session.weights,
             "bits": order.bits,
             "compression": order.compression,
+            "matting": order.matting.pack() if order.matting else None,
             "frames": frames,
             "roto": encode(session.roto(), ".json"),
             "reports": [each.fitted.report for each in objects if each.fitted],

@@ -25,9 +25,12 @@ from roto_client.options import (
     OBJECT,
     RESULTS,
     SETTINGS,
+    BandOption,
     DaemonOption,
     EngineOption,
+    ForegroundOption,
     JsonOption,
+    MattingOption,
     print_files,
     print_json,
     where,
@@ -39,6 +42,7 @@ from roto_client.report import (
     track_facts,
     track_tables,
 )
+from roto_client.results import Matting
 from roto_client.session import connect
 from roto_client.tracking import ObjectPrompts, TrackOrder, Words, require_outputs
 from roto_client.tracking import track as run_track
@@ -334,6 +338,9 @@ def track(  # noqa: PLR0913 - each is an option of the command
             help="Write one Cryptomatte .exr a frame with all objects too.",
         ),
     ] = None,
+    foreground: ForegroundOption = None,
+    matting: MattingOption = "",
+    band: BandOption = None,
     matte_bits: Annotated[
         Optional[int],
         typer.Option(
@@ -476,6 +483,8 @@ def track(  # noqa: PLR0913 - each is an option of the command
         mattes=mattes or "",
         layers=matte_layers or "",
         cryptomatte=cryptomatte or "",
+        foreground=foreground or "",
+        matting=Matting(matting, band or 0) if matting or band else None,
         matte_bits=matte_bits or 0,
         matte_compression=matte_compression,
         preview=preview or "",

@@ -33,6 +33,33 @@ EngineOption = Annotated[
         help="The engine (default: the daemon's); roto doctor lists them.",
     ),
 ]
+ForegroundOption = Annotated[
+    Optional[str],
+    typer.Option(
+        metavar="PATTERN",
+        parser=arguments.objects_pattern,
+        rich_help_panel=RESULTS,
+        help="Write the object without its background too: premultiplied light and alpha, .exr.",
+    ),
+]
+MattingOption = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        parser=arguments.sendable,
+        rich_help_panel=RESULTS,
+        help="Give what is written of mattes the plate's soft edges: guided, closed-form or vitmatte.",
+    ),
+]
+BandOption = Annotated[
+    Optional[float],
+    typer.Option(
+        metavar="PX",
+        min=0.1,
+        rich_help_panel=RESULTS,
+        help="With --matting: how far from the edge (default: as far as mattes are soft).",
+    ),
+]
 JsonOption = Annotated[
     bool,
     typer.Option("--json", rich_help_panel=RESULTS, help="Print the result as JSON, and nothing else, for scripts."),

@@ -37,6 +37,7 @@ class ExportFormat(Enum):
     LAYERS_EXR = "layers-exr"
     CRYPTOMATTE_EXR = "cryptomatte-exr"
     PREVIEW_MOV = "preview-mov"
+    FOREGROUND_EXR = "foreground-exr"
 
 
 class MatteKind(Enum):
@@ -48,6 +49,8 @@ class MatteKind(Enum):
     """One EXR a frame with a layer an object."""
     CRYPTOMATTE = "cryptomatte"
     """One Cryptomatte EXR a frame."""
+    FOREGROUND = "foreground"
+    """One EXR a frame of light multiplied by the matte, with the matte as alpha."""
 
 
 class SampleType(Enum):
@@ -307,6 +310,16 @@ class FitOrder:
 
 
 @dataclass(frozen=True)
+class Matting:
+    """How mattes get the soft edges, hair and blur that the plate shows."""
+
+    by: str = ""
+    """`guided`, `closed-form` or `vitmatte`; empty for guided."""
+    band_px: float = 0.0
+    """How far to either side of the edge coverage is unknown; 0 for as far as the mattes are soft."""
+
+
+@dataclass(frozen=True)
 class ExportOrder:
     """Files to make; object 0 means all objects, and no frames mean all that have a matte."""
 
@@ -318,6 +331,8 @@ class ExportOrder:
     """A sample of mattes: 8, 16 or 32, as far as the format has them; 0 for 16."""
     compression: str = ""
     """Of EXR mattes: `zip` or `dwaa`; empty for zip."""
+    matting: Optional[Matting] = None
+    """None for mattes as the engine made them."""
 
 
 @dataclass(frozen=True)
@@ -328,6 +343,7 @@ class MatteOrder:
     frames: Optional[FrameRange] = None
     bits: int = 0
     compression: str = ""
+    matting: Optional[Matting] = None
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,11 @@ _MATTE_FORMATS = {
     ".tif": ExportFormat.MATTE_TIFF,
     ".tiff": ExportFormat.MATTE_TIFF,
 }
-_PACKED_FORMATS = {MatteKind.LAYERS: ExportFormat.LAYERS_EXR, MatteKind.CRYPTOMATTE: ExportFormat.CRYPTOMATTE_EXR}
+_PACKED_FORMATS = {
+    MatteKind.LAYERS: ExportFormat.LAYERS_EXR,
+    MatteKind.CRYPTOMATTE: ExportFormat.CRYPTOMATTE_EXR,
+    MatteKind.FOREGROUND: ExportFormat.FOREGROUND_EXR,
+}
 _MATTE_BITS = {".exr": (16, 32), ".png": (8, 16), ".tif": (8, 16, 32), ".tiff": (8, 16, 32)}
 _COMPRESSIONS = ("zip", "dwaa")
 MATTE_ENDINGS = tuple(_MATTE_FORMATS)
@@ -283,7 +287,7 @@ class Session(_Closing):
         objects = [0] if patterns == [pattern] else [each.object_id for each in there]
         written: list[Path] = []
         for target, object_id in zip(patterns, objects):
-            wanted = ExportOrder(kind, object_id, order.frames, "", order.bits, order.compression)
+            wanted = ExportOrder(kind, object_id, order.frames, "", order.bits, order.compression, order.matting)
             written += self.export_to(target, wanted, on_progress)
         return written
 

@@ -22,6 +22,7 @@ from roto_client.results import (
     LookFirst,
     MatteKind,
     MatteOrder,
+    Matting,
     Progress,
 )
 from roto_client.session import Daemon, OnProgress, OpenPlate, Session, TrackedObject, require_matte_form
@@ -37,7 +38,12 @@ _PREVIEW_FORMATS = {".mp4": ExportFormat.PREVIEW_MP4, ".mov": ExportFormat.PREVI
 PREVIEW_ENDINGS = tuple(_PREVIEW_FORMATS)
 _REPORT_FORMATS = {".html": ExportFormat.REPORT_HTML, ".json": ExportFormat.REPORT_JSON}
 REPORT_ENDINGS = tuple(_REPORT_FORMATS)
-_STAGES = {MatteKind.MATTE: "mattes", MatteKind.LAYERS: "layers", MatteKind.CRYPTOMATTE: "cryptomatte"}
+_STAGES = {
+    MatteKind.MATTE: "mattes",
+    MatteKind.LAYERS: "layers",
+    MatteKind.CRYPTOMATTE: "cryptomatte",
+    MatteKind.FOREGROUND: "foreground",
+}
 
 Tell = Callable[[int, int], None]
 """Is told the steps done and the steps in all."""
@@ -75,8 +81,10 @@ class TrackOrder:
     mattes: str = ""
     layers: str = ""
     cryptomatte: str = ""
+    foreground: str = ""
     matte_bits: int = 0
     matte_compression: str = ""
+    matting: Optional[Matting] = None
     preview: str = ""
     sheet: str = ""
     reports: tuple[str, ...] = ()
@@ -169,10 +177,12 @@ def _outputs(order: TrackOrder) -> list[str]:
 
 def _matte_orders(order: TrackOrder) -> list[tuple[str, MatteOrder]]:
     """Return the mattes to write: each pattern, and what is to be there."""
+    frames, bits, compression = order.plate.frames, order.matte_bits, order.matte_compression
     wanted = [
-        (order.mattes, MatteOrder(MatteKind.MATTE, order.plate.frames, order.matte_bits, order.matte_compression)),
-        (order.layers, MatteOrder(MatteKind.LAYERS, order.plate.frames, order.matte_bits, order.matte_compression)),
-        (order.cryptomatte, MatteOrder(MatteKind.CRYPTOMATTE, order.plate.frames)),
+        (order.mattes, MatteOrder(MatteKind.MATTE, frames, bits, compression, order.matting)),
+        (order.layers, MatteOrder(MatteKind.LAYERS, frames, bits, compression, order.matting)),
+        (order.cryptomatte, MatteOrder(MatteKind.CRYPTOMATTE, frames, matting=order.matting)),
+        (order.foreground, MatteOrder(MatteKind.FOREGROUND, frames, bits, compression, order.matting)),
     ]
     return [(pattern, each) for pattern, each in wanted if pattern]
 

@@ -18,13 +18,14 @@ from typing import BinaryIO, Self
 
 import numpy as np
 from numpy.lib.format import write_array_header_1_0
+from numpy.typing import NDArray
 
 from roto_daemon.errors import FrameDamagedError, FrameMissingError, LimitError, OutputError, PlateError
 from roto_daemon.pictures import Picture
 from roto_daemon.plates.cache import PictureCache, version_of
 from roto_daemon.plates.colour import Colour, ColourFacts, colour_of
-from roto_daemon.plates.display import to_display
-from roto_daemon.plates.images import LIMIT_PIXELS, ImageFile
+from roto_daemon.plates.display import to_display, to_light
+from roto_daemon.plates.images import LIMIT_PIXELS, ImageFile, Samples
 from roto_daemon.plates.sequence import IMAGE_ENDINGS
 from roto_shapes.shot import FrameRange, Plate
 
@@ -289,7 +290,11 @@ class UploadedPlate:
         file = self._find(frame)
         made_of = version_of(file), self.plate, self._ocio_config
         held = self._cache.get(made_of)
-        return self._cache.put(made_of, self._decode(frame, file)) if held is None else held
+        return self._cache.put(made_of, to_display(*self._samples(frame, file))) if held is None else held
+
+    def light(self, frame: int) -> tuple[NDArray[np.float32], str]:
+        """Return a frame as light and the space it is in; raises as `PlateReader.light`."""
+        return to_light(*self._samples(frame, self._find(frame)))
 
     def close(self) -> None:
         """Free memory; the files stay."""
@@ -307,12 +312,12 @@ class UploadedPlate:
             raise PlateError(f"Frame {frame} lies outside the plate, which has {self.frames}.")
         raise FrameMissingError(f"Frame {frame} has not been uploaded: send it first.", frame)
 
-    def _decode(self, frame: int, file: Path) -> Picture:
+    def _samples(self, frame: int, file: Path) -> tuple[Samples, Colour]:
         if file.suffix == ".npy":
             pixels = np.load(file, mmap_mode="r")
             encoding = file.suffixes[-2].lstrip(".")
             given = self.plate.colour_space if encoding == _PLATES_OWN else encoding
-            return to_display(pixels[..., : 1 if pixels.shape[2] == 1 else 3], self._colour(given, ColourFacts("")))
+            return pixels[..., : 1 if pixels.shape[2] == 1 else 3], self._colour(given, ColourFacts(""))
         with ImageFile(file, frame, LIMIT_PIXELS) as image:
             header = image.header
             if header.size != self.size:
@@ -322,7 +327,7 @@ class UploadedPlate:
                     frame,
                 )
             colour = self._colour(self.plate.colour_space, header.colour_facts(self.plate.name))
-            return to_display(image.read(header.colours), colour)
+            return image.read(header.colours), colour
 
     def _colour(self, given: str, facts: ColourFacts) -> Colour:
         return colour_of(given, facts, self._ocio_config)

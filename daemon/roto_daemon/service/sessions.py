@@ -12,6 +12,7 @@ from roto_daemon.errors import PromptError
 from roto_daemon.plates.matte_store import StoredMatte
 from roto_daemon.service.status import Context, answered, streamed
 from roto_daemon.sessions import FileOrder, FitOrder, Sessions
+from roto_daemon.workers.orders import MattingOrder
 from roto_proto import wire
 from roto_proto.v1 import sessions_pb2 as pb
 from roto_proto.v1 import sessions_pb2_grpc, values_pb2
@@ -32,6 +33,7 @@ _FILE_KINDS = {
     pb.EXPORT_FORMAT_LAYERS_EXR: "layers",
     pb.EXPORT_FORMAT_CRYPTOMATTE_EXR: "cryptomatte",
     pb.EXPORT_FORMAT_PREVIEW_MOV: "movie",
+    pb.EXPORT_FORMAT_FOREGROUND_EXR: "foreground",
 }
 _DEFAULT_BITS = 16
 _DEFAULT_COMPRESSION = "zip"
@@ -180,6 +182,7 @@ class SessionServicer(sessions_pb2_grpc.SessionServiceServicer):
             request.credit,
             request.matte_bits or _DEFAULT_BITS,
             request.matte_compression or _DEFAULT_COMPRESSION,
+            MattingOrder(request.matting.by, request.matting.band_px) if request.HasField("matting") else None,
         )
         async with contextlib.aclosing(self._sessions.files(request.session_id, order)) as events:
             async for event in events:

@@ -2,67 +2,96 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
+from roto_daemon.checkpoints import ModelsFolder
+from roto_daemon.config import Config
+from roto_daemon.engines.matting import MATTERS, taken_out, weights_of
 from roto_daemon.fit_report import Measured, measure_fit, write_report
 from roto_daemon.fitting.attention import DRAWN_THROUGH, LOW_CONFIDENCE
 from roto_daemon.fitting.cover import filled
 from roto_daemon.fitting.raster import render_shapes
 from roto_daemon.pictures import Matte
 from roto_daemon.plates.images import NO_WEIGHTS
-from roto_daemon.plates.matte_files import MatteForm, write_cryptomatte, write_layers, write_matte
+from roto_daemon.plates.matte_files import MatteForm, write_cryptomatte, write_foreground, write_layers, write_matte
 from roto_daemon.plates.matte_store import MatteStore
 from roto_daemon.plates.preview import PreviewWriter
 from roto_daemon.plates.reader import whatever_reads
 from roto_daemon.plates.sheet import SheetFacts, contact_sheet, spread, write_sheet
 from roto_daemon.workers.beside import Beside
-from roto_daemon.workers.footage import open_footage
+from roto_daemon.workers.footage import Reader, open_footage
 from roto_daemon.workers.front import in_front
-from roto_daemon.workers.orders import PlateOrder, unpack_options, unpack_plate
+from roto_daemon.workers.orders import MattingOrder, PlateOrder, unpack_options, unpack_plate
 from roto_daemon.workers.pipe import Message, Steps
+from roto_daemon.workers.refined import RefinedMattes
 from roto_shapes.formats.rotolink_json import read_roto
 from roto_shapes.shot import LOOK_FIRST_BELOW
 
 
-def write_files(args: Message) -> Steps:
+def write_files(args: Message, config: Config) -> Steps:
     """Make the files of an order in its folder; yields progress, and each file with its frame when it is whole."""
-    yield from _WRITERS[args["kind"]](args)
+    kind = args["kind"]
+    if kind in _MATTE_WRITERS:
+        yield from _MATTE_WRITERS[kind](_with_matting_named(args, config), config)
+    else:
+        yield from _WRITERS[kind](args)
     return {}
 
 
-def _mattes(args: Message) -> Steps:
-    def write(file: Path, found: dict[str, Matte], frame: int) -> None:
+def _with_matting_named(args: Message, config: Config) -> Message:
+    """Return an order whose files tell of the matting as well as of the engine."""
+    if not args["matting"]:
+        return args
+    by = args["matting"]["by"] or MATTERS[0]
+    weights = ", ".join(filter(None, (args["weights"], weights_of(by, ModelsFolder.of(config)))))
+    return {**args, "engine": f"{args['engine']} + {by}", "weights": weights, "matting_name": by}
+
+
+def _mattes(args: Message, config: Config) -> Steps:
+    def write(file: Path, found: dict[str, Matte], frame: int, _: Reader) -> None:
         write_matte(file, _together(found), frame, _metadata(args), _form(args))
 
-    return (yield from _a_file_a_frame(args, args["kind"], write))
+    return (yield from _a_file_a_frame(args, config, args["kind"], write))
 
 
-def _layers(args: Message) -> Steps:
-    def write(file: Path, found: dict[str, Matte], frame: int) -> None:
+def _layers(args: Message, config: Config) -> Steps:
+    def write(file: Path, found: dict[str, Matte], frame: int, _: Reader) -> None:
         write_layers(file, _all_objects(args, found), frame, _metadata(args), _form(args))
 
-    return (yield from _a_file_a_frame(args, "exr", write))
+    return (yield from _a_file_a_frame(args, config, "exr", write))
 
 
-def _cryptomatte(args: Message) -> Steps:
-    def write(file: Path, found: dict[str, Matte], frame: int) -> None:
+def _cryptomatte(args: Message, config: Config) -> Steps:
+    def write(file: Path, found: dict[str, Matte], frame: int, _: Reader) -> None:
         write_cryptomatte(file, _all_objects(args, found), frame, _metadata(args), _form(args))
 
-    return (yield from _a_file_a_frame(args, "exr", write))
+    return (yield from _a_file_a_frame(args, config, "exr", write))
 
 
-def _a_file_a_frame(args: Message, ending: str, write: Callable[[Path, dict[str, Matte], int], None]) -> Steps:
-    mattes = _Mattes(args)
-    for done, frame in enumerate(args["frames"], 1):
-        file = Path(args["into"]) / f"{frame}.{ending}"
-        found = mattes.by_name(frame)
-        if found:
-            write(file, found, frame)
-            yield {"file": str(file), "frame": frame}
-        yield {"done": done, "total": len(args["frames"])}
+def _foreground(args: Message, config: Config) -> Steps:
+    def write(file: Path, found: dict[str, Matte], frame: int, reader: Reader) -> None:
+        light, space = reader.light(frame)
+        write_foreground(file, taken_out(light, _together(found)), space, frame, _metadata(args), _form(args))
+
+    return (yield from _a_file_a_frame(args, config, "exr", write))
+
+
+def _a_file_a_frame(args: Message, config: Config, ending: str, write: _Write) -> Steps:
+    with contextlib.closing(open_footage(PlateOrder.unpack(args["plate"]))) as reader:
+        mattes = _Mattes(args)
+        if args["matting"]:
+            mattes.refine(reader, MattingOrder(**args["matting"]), config)
+        for done, frame in enumerate(args["frames"], 1):
+            file = Path(args["into"]) / f"{frame}.{ending}"
+            found = mattes.by_name(frame)
+            if found:
+                write(file, found, frame, reader)
+                yield {"file": str(file), "frame": frame}
+            yield {"done": done, "total": len(args["frames"])}
     return {}
 
 
@@ -87,6 +116,7 @@ def _metadata(args: Message) -> dict[str, str]:
         "object": _title(args),
         "engine": args["engine"],
         "weights": args["weights"] or NO_WEIGHTS,
+        **({"matting": args["matting_name"]} if "matting_name" in args else {}),
     }
 
 
@@ -180,6 +210,11 @@ class _Mattes:
     def __init__(self, args: Message) -> None:
         self._store = MatteStore(Path(args["folder"]))
         self._objects = [(name, each, frozenset(self._store.frames(each))) for each, name in args["objects"]]
+        self._refined: RefinedMattes | None = None
+
+    def refine(self, reader: Reader, order: MattingOrder, config: Config) -> None:
+        """Give them from now on the edges that the plate shows."""
+        self._refined = RefinedMattes(self._store, reader, order, config)
 
     def doubted(self) -> list[int]:
         """Return the frames on which an engine trusts one of them little, rising."""
@@ -188,7 +223,11 @@ class _Mattes:
 
     def by_name(self, frame: int) -> dict[str, Matte]:
         """Return those of a frame."""
-        return {name: self._store.read(each, frame).matte() for name, each, frames in self._objects if frame in frames}
+        read = self._refined.read if self._refined else self._as_stored
+        return {name: read(each, frame) for name, each, frames in self._objects if frame in frames}
+
+    def _as_stored(self, object_id: int, frame: int) -> Matte:
+        return self._store.read(object_id, frame).matte()
 
     def at(self, frame: int) -> Matte | None:
         """Return them together on a frame, None where no object has a matte."""
@@ -202,12 +241,16 @@ def _together(mattes: dict[str, Matte]) -> Matte:
     return matte
 
 
-_WRITERS: dict[str, Callable[[Message], Steps]] = {
+_Write = Callable[[Path, dict[str, Matte], int, Reader], None]
+_MATTE_WRITERS: dict[str, Callable[[Message, Config], Steps]] = {
     "exr": _mattes,
     "png": _mattes,
     "tif": _mattes,
     "layers": _layers,
     "cryptomatte": _cryptomatte,
+    "foreground": _foreground,
+}
+_WRITERS: dict[str, Callable[[Message], Steps]] = {
     "preview": _preview,
     "movie": _alpha_movie,
     "sheet": _sheet,

@@ -109,6 +109,20 @@ class SessionOrder:
         }
 
 
+@dataclass(frozen=True)
+class MattingOrder:
+    """How mattes get their edges."""
+
+    by: str = ""
+    """A name of `matting.MATTERS`, empty for the default."""
+    band_px: float = 0.0
+    """How far to either side of the edge coverage is unknown; 0 for as far as the mattes are soft."""
+
+    def pack(self) -> Packed:
+        """Return it as plain data."""
+        return dict(vars(self))
+
+
 def pack_plate(plate: Plate) -> Packed:
     """Return a plate's facts as plain data."""
     facts = dict(vars(plate))

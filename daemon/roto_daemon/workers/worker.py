@@ -87,7 +87,7 @@ class Worker:
         self._streams: dict[str, Callable[[Message], Steps]] = {
             "propagate": self._propagate,
             "fit": _fit,
-            "files": write_files,
+            "files": lambda args: write_files(args, config),
         }
 
     def run(self, op: str, args: Message) -> Steps:

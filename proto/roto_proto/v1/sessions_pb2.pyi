@@ -76,6 +76,8 @@ class _ExportFormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ExportFo
     """The quality of an object's shapes, measured anew against its mattes: a page with pictures."""
     EXPORT_FORMAT_REPORT_JSON: _ExportFormat.ValueType  # 12
     """The same numbers as JSON."""
+    EXPORT_FORMAT_FOREGROUND_EXR: _ExportFormat.ValueType  # 13
+    """One EXR a frame with the object without its background: light multiplied by the matte, and the matte as alpha."""
 
 class ExportFormat(_ExportFormat, metaclass=_ExportFormatEnumTypeWrapper):
     """A kind of file."""
@@ -106,6 +108,8 @@ EXPORT_FORMAT_REPORT_HTML: ExportFormat.ValueType  # 11
 """The quality of an object's shapes, measured anew against its mattes: a page with pictures."""
 EXPORT_FORMAT_REPORT_JSON: ExportFormat.ValueType  # 12
 """The same numbers as JSON."""
+EXPORT_FORMAT_FOREGROUND_EXR: ExportFormat.ValueType  # 13
+"""One EXR a frame with the object without its background: light multiplied by the matte, and the matte as alpha."""
 Global___ExportFormat: _TypeAlias = ExportFormat  # noqa: Y015
 
 @_typing.final
@@ -961,6 +965,32 @@ class SetShapesResponse(_message.Message):
 Global___SetShapesResponse: _TypeAlias = SetShapesResponse  # noqa: Y015
 
 @_typing.final
+class Matting(_message.Message):
+    """How mattes get the soft edges, hair and blur that the plate shows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BY_FIELD_NUMBER: _builtins.int
+    BAND_PX_FIELD_NUMBER: _builtins.int
+    by: _builtins.str
+    """How coverage is found: "guided", "closed-form" or "vitmatte"; empty for guided."""
+    band_px: _builtins.float
+    """How far to either side of the edge coverage is unknown, in plate pixels; 0 for as far as the mattes are soft."""
+    def __init__(
+        self,
+        *,
+        by: _builtins.str = ...,
+        band_px: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["band_px", b"band_px", "by", b"by"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Matting: _TypeAlias = Matting  # noqa: Y015
+
+@_typing.final
 class ExportRequest(_message.Message):
     """Files to make."""
 
@@ -973,6 +1003,7 @@ class ExportRequest(_message.Message):
     CREDIT_FIELD_NUMBER: _builtins.int
     MATTE_BITS_FIELD_NUMBER: _builtins.int
     MATTE_COMPRESSION_FIELD_NUMBER: _builtins.int
+    MATTING_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """The session."""
     format: Global___ExportFormat.ValueType
@@ -989,6 +1020,10 @@ class ExportRequest(_message.Message):
     def frames(self) -> _values_pb2.FrameRange:
         """The frames; absent for all that have a matte."""
 
+    @_builtins.property
+    def matting(self) -> Global___Matting:
+        """How mattes get the soft edges that the plate shows; absent for mattes as the engine made them."""
+
     def __init__(
         self,
         *,
@@ -999,10 +1034,11 @@ class ExportRequest(_message.Message):
         credit: _builtins.str = ...,
         matte_bits: _builtins.int = ...,
         matte_compression: _builtins.str = ...,
+        matting: Global___Matting | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["frames", b"frames"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["frames", b"frames", "matting", b"matting"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["credit", b"credit", "format", b"format", "frames", b"frames", "matte_bits", b"matte_bits", "matte_compression", b"matte_compression", "object_id", b"object_id", "session_id", b"session_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credit", b"credit", "format", b"format", "frames", b"frames", "matte_bits", b"matte_bits", "matte_compression", b"matte_compression", "matting", b"matting", "object_id", b"object_id", "session_id", b"session_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -104,6 +104,7 @@ _FORMATS = {
     ExportFormat.LAYERS_EXR: sessions_pb2.EXPORT_FORMAT_LAYERS_EXR,
     ExportFormat.CRYPTOMATTE_EXR: sessions_pb2.EXPORT_FORMAT_CRYPTOMATTE_EXR,
     ExportFormat.PREVIEW_MOV: sessions_pb2.EXPORT_FORMAT_PREVIEW_MOV,
+    ExportFormat.FOREGROUND_EXR: sessions_pb2.EXPORT_FORMAT_FOREGROUND_EXR,
 }
 
 Answer = TypeVar("Answer")
@@ -333,6 +334,7 @@ class GrpcTransport:
             credit=order.credit,
             matte_bits=order.bits,
             matte_compression=order.compression,
+            matting=None if order.matting is None else sessions_pb2.Matting(**vars(order.matting)),
         )
         with _readable(), contextlib.closing(self._stream(self._sessions.Export, request)) as answers:
             for answer in answers:

@@ -12,9 +12,11 @@ from roto_daemon.engines.matting.choice import MATTERS as MATTERS
 from roto_daemon.engines.matting.choice import find_matter as find_matter
 from roto_daemon.engines.matting.choice import weights_of as weights_of
 from roto_daemon.engines.matting.foreground import own_colour as own_colour
+from roto_daemon.engines.matting.foreground import taken_out as taken_out
 from roto_daemon.engines.matting.matter import Matter as Matter
 from roto_daemon.engines.matting.steady import MatteFrame as MatteFrame
 from roto_daemon.engines.matting.steady import smoothed as smoothed
+from roto_daemon.engines.matting.steady import steadied as steadied
 from roto_daemon.engines.matting.tiles import solve
 from roto_daemon.engines.matting.trimap import INSIDE, UNKNOWN, trimap
 from roto_daemon.pictures import Matte, Picture

@@ -31,6 +31,12 @@ def own_colour(plate: NDArray[np.float32], matte: Matte) -> NDArray[np.float32]:
     return colour
 
 
+def taken_out(plate: NDArray[np.float32], matte: Matte) -> NDArray[np.float32]:
+    """Return an object without its background: (height, width, 4), light multiplied by the matte, and the matte."""
+    coverage = matte[..., np.newaxis]
+    return np.concatenate([own_colour(plate, matte) * coverage, coverage], axis=2)
+
+
 def _unmixed(plate: NDArray[np.float32], matte: Matte) -> NDArray[np.float32]:
     coverage = matte[..., np.newaxis]
     front, back = plate, plate

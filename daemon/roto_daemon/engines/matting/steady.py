@@ -44,13 +44,14 @@ def smoothed(frames: Iterable[MatteFrame]) -> Iterator[MatteFrame]:
     now: MatteFrame | None = None
     for after in frames:
         if now:
-            yield _weighed(now, before, after)
+            yield steadied(now, before, after)
         before, now = now, after
     if now:
-        yield _weighed(now, before, None)
+        yield steadied(now, before, None)
 
 
-def _weighed(now: MatteFrame, before: MatteFrame | None, after: MatteFrame | None) -> MatteFrame:
+def steadied(now: MatteFrame, before: MatteFrame | None, after: MatteFrame | None) -> MatteFrame:
+    """Return a frame weighed with the one before and the one after it; as it is where one of them is missing."""
     soft = (now.matte > 0) & (now.matte < 1)
     window = _around(soft)
     beside = [each for each, step in ((before, -1), (after, 1)) if each is not None and each.frame == now.frame + step]
