@@ -40,8 +40,10 @@ def coverage(polylines: Points | Sequence[Points], width: int, height: int) -> N
     return painted
 
 
-def render_shapes(roto: Roto, frame: int) -> NDArray[np.float32]:
+def render_shapes(roto: Roto, frame: int, offset: float = 0.0) -> NDArray[np.float32]:
     """Return the (height, width) matte that a host draws: shapes in list order, inverted ones cut, lifetimes hold.
+
+    `offset` draws a little before or after the frame, in frames, the shapes that are there on the frame.
 
     Along a feather coverage falls on a straight line from the outline, where it is whole, to the feather outline, where
     it is nothing; a feather that points inwards makes it fall from there to the outline. Nuke draws the same with a
@@ -52,7 +54,7 @@ def render_shapes(roto: Roto, frame: int) -> NDArray[np.float32]:
     for shape in roto.shapes:
         if frame not in shape.lifetime:
             continue
-        one = _coverage_of_shape(shape, frame, width, height)
+        one = _coverage_of_shape(shape, frame + offset, width, height)
         if shape.invert:
             painted *= 1 - one
         else:
