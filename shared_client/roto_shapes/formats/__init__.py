@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Callable, NamedTuple, Optional
 
 from roto_shapes.files import AnyPath, write_whole
+from roto_shapes.formats.aftereffects import JsxSink
 from roto_shapes.formats.fusion import FusionForm, FusionSink
 from roto_shapes.formats.fusion_reading import read_fusion
 from roto_shapes.formats.lottie import LottieForm, LottieSink
@@ -118,6 +119,12 @@ def _write_silhouette(roto: Roto) -> Export:
     return Export(sink.text(), sink.notes)
 
 
+def _write_jsx(roto: Roto) -> Export:
+    sink = JsxSink(roto.plate, roto.made_by)
+    draw(roto, sink)
+    return Export(sink.text(), sink.notes)
+
+
 def _fusion_writer(form: FusionForm) -> Callable[[Roto], Export]:
     def write(roto: Roto) -> Export:
         sink = FusionSink(roto.plate, form, roto.made_by)
@@ -133,6 +140,7 @@ FORMATS: dict[str, Format] = {
     ".fxs": Format("Silhouette shapes", _write_silhouette, read_silhouette),
     ".setting": Format("Fusion polygon masks, to be pasted", _fusion_writer(FusionForm.SETTING), read_fusion),
     ".comp": Format("Fusion composition", _fusion_writer(FusionForm.COMPOSITION), read_fusion),
+    ".jsx": Format("After Effects script that makes masks", _write_jsx),
     ".lottie.json": Format("Lottie, a shape layer each", _lottie_writer(LottieForm.LAYERS), read_lottie),
     ".bodymovin.json": Format("Bodymovin, masks of one solid", _lottie_writer(LottieForm.MASKS), read_lottie),
 }
