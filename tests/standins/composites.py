@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from roto_daemon.engines import Matte, Picture
+from roto_daemon.engines import EnginePrompt, Matte, Picture
 from roto_shapes.shot import FrameRange
 
 Floats = NDArray[np.float32]
@@ -42,6 +42,16 @@ class Clip:
     ground: Callable[[int], Picture]
     seed: int
     frames: FrameRange = FRAMES
+
+    @property
+    def prompt(self) -> EnginePrompt:
+        """Return what an engine is given on the first frame: the mask."""
+        return EnginePrompt(mask=self.coverage(self.frames.first))
+
+    @property
+    def judged(self) -> list[int]:
+        """Return the frames whose truth counts: all but the given one."""
+        return list(self.frames)[1:]
 
     def coverage(self, frame: int) -> Matte:
         """Return the visible share of the object in each pixel."""

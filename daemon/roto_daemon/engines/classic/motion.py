@@ -61,6 +61,8 @@ _SURE, _NEVER_SURE = 0.6, 0.45
 _SAME_SHARE = 0.6
 # An object that comes back is taken for the one that went when it fits this much better than anything else in sight.
 _ONE_OF_A_KIND = 0.7
+# Misfit of another thing on the same frame that may be taken for the object.
+_DOUBLE = 0.35
 # Misfit at which the colours are another object's.
 _FOREIGN = 0.85
 # Misfit up to which an object counts as found in the frame, how much better it must fit than elsewhere, and how much
@@ -181,8 +183,14 @@ class Motion:
         kept = np.count_nonzero((again.soft >= EDGE) & (seen.soft >= EDGE))
         if again.area < _WORTH_MORE * seen.area or kept < _SAME_SHARE * seen.area:
             return seen
-        self._mistakable = self._mistakable or (not seen.area and place.misfit > _ONE_OF_A_KIND * place.rival)
+        strayed = not seen.area and place.misfit > _ONE_OF_A_KIND * place.rival
+        self._mistakable = self._mistakable or strayed or self._has_double()
         return again
+
+    def _has_double(self) -> bool:
+        """Return whether another thing looked like the object when it was last seen whole."""
+        whole = self._whole and sought_anywhere(*self._whole, self._whole[0])
+        return bool(whole and whole.rival < _DOUBLE)
 
     def _sped(self, old: View, new: View, soft: Field, shift: tuple[int, int], blur_px: int = _BLUR_PX) -> _Carried:
         """Bring the object along a shift (right, down) and as far beyond as its colours say.
