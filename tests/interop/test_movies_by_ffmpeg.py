@@ -192,3 +192,22 @@ def test_anamorphic_pixels_come_from_the_movie(tmp_path: Path) -> None:
     with open_plate(str(file)) as reader:
         assert reader.plate.pixel_aspect == 2.0
         assert reader.size == (BARS * BAR_PX, HEIGHT)
+
+
+@pytest.mark.parametrize(
+    ("transfer", "primaries", "space"),
+    [
+        ("smpte2084", "bt2020", "Rec.2100-PQ - Display"),
+        ("smpte2084", "smpte432", "ST2084-P3-D65 - Display"),
+        ("arib-std-b67", "bt2020", "Rec.2100-HLG - Display"),
+        ("bt709", "bt709", "sRGB Encoded Rec.709 (sRGB)"),
+    ],
+)
+@pytest.mark.parametrize(("name", "how"), [("a.mov", PRORES), ("a.mp4", HEVC), ("a.mxf", DNXHR_10)])
+def test_what_a_movie_says_of_its_dynamic_range_is_heard(
+    tmp_path: Path, name: str, how: tuple[str, ...], transfer: str, primaries: str, space: str
+) -> None:
+    tags = ("-color_trc", transfer, "-color_primaries", primaries, "-colorspace", "bt2020nc")
+    file = written(tmp_path / name, *how, *tags, frames=3)
+    with open_plate(str(file)) as reader:
+        assert reader.colour.space == space
