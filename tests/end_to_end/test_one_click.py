@@ -61,8 +61,8 @@ def test_a_click_becomes_a_shape_that_lies_on_the_object_on_every_frame(
     assert report["shapes"] == 1
     assert report["keyframes"] == len(shapes.shapes[0].keyframes)
     assert report["control_points"] == shapes.shapes[0].point_count
-    assert shapes.made_by == MadeBy("disc")
-    assert (report["engine"], report["weights"], report["why_default"]) == ("disc", "", "")
+    assert shapes.made_by == MadeBy(engine)
+    assert (report["engine"], report["weights"], report["why_default"]) == (engine, "", "")
 
 
 def test_mattes_preview_and_sheet_are_pictures_of_the_plate(roto: Roto, plate: str, tmp_path: Path) -> None:
