@@ -32,7 +32,9 @@ class Packed:
     @classmethod
     def of_steps(cls, steps: NDArray[np.uint8]) -> Packed:
         """Pack coverage that is given in 1/255 steps."""
-        return cls((steps.shape[0], steps.shape[1]), zstandard.compress(steps.tobytes(), _PACKING_LEVEL))
+        packed = zstandard.compress(steps.tobytes(), _PACKING_LEVEL)
+        # Copied: zstandard shrinks its buffer of the whole size in place, and the holes behind such would add up.
+        return cls((steps.shape[0], steps.shape[1]), bytes(memoryview(packed)))
 
     def unpack(self) -> NDArray[np.float32]:
         """Return the coverage."""
