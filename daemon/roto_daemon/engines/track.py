@@ -13,8 +13,8 @@ from roto_daemon.engines import Direction
 from roto_daemon.errors import PromptError
 from roto_shapes.shot import FrameRange
 
-# Mattes are flat: the quickest setting already packs them a hundredfold.
-_PACKING_LEVEL = 1
+# Of zstandard: its own default. Mattes are flat, and their soft edges nearly so once each row is less the one above.
+_PACKING_LEVEL = 3
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class Packed:
     @classmethod
     def of_steps(cls, steps: NDArray[np.uint8]) -> Packed:
         """Pack coverage that is given in 1/255 steps."""
-        packed = zstandard.compress(steps.tobytes(), _PACKING_LEVEL)
+        from_above = np.diff(steps, axis=0, prepend=np.uint8(0))
+        packed = zstandard.compress(from_above.tobytes(), _PACKING_LEVEL)
         # Copied: zstandard shrinks its buffer of the whole size in place, and the holes behind such would add up.
         return cls((steps.shape[0], steps.shape[1]), bytes(memoryview(packed)))
 
@@ -42,7 +43,8 @@ class Packed:
 
     def unpack_steps(self) -> NDArray[np.uint8]:
         """Return the coverage in 1/255 steps."""
-        return np.frombuffer(zstandard.decompress(self.data), np.uint8).reshape(self.shape)
+        from_above = np.frombuffer(zstandard.decompress(self.data), np.uint8).reshape(self.shape)
+        return np.cumsum(from_above, axis=0, dtype=np.uint8)
 
 
 @dataclass(frozen=True)
