@@ -39,7 +39,7 @@ FOLLOWED = FrameRange(1001, 1003)
 
 
 class Footage:
-    """A disc that drifts over noise; a picture is made in the time that a frame cache would need."""
+    """A disc that drifts over noise; the picture asked for last is kept, as the reader's cache does."""
 
     size = SIZE
 
@@ -48,10 +48,14 @@ class Footage:
         noise = np.random.default_rng(1).integers(0, 256, (SIZE[1], SIZE[0], 3)).astype(np.uint8)
         self._ground = np.asarray(cv2.GaussianBlur(noise, (0, 0), 3.0), np.uint8)
 
+        self._kept = (0, self._ground)
+
     def picture(self, frame: int) -> Picture:
-        picture = self._ground.copy()
-        cv2.circle(picture, (400 + (frame - 1001) % 500, 360), 150, (240, 200, 80), -1)
-        return picture
+        if self._kept[0] != frame:
+            picture = self._ground.copy()
+            cv2.circle(picture, (400 + (frame - 1001) % 500, 360), 150, (240, 200, 80), -1)
+            self._kept = (frame, picture)
+        return self._kept[1]
 
 
 @pytest.fixture(scope="module")

@@ -74,6 +74,11 @@ def steps_in(matte: Matte) -> Steps:
     return np.rint(np.clip(matte, 0, 1) * 255).astype(np.uint8)
 
 
+def matte_of(steps: Steps) -> Matte:
+    """Return coverage as a matte."""
+    return steps.astype(np.float32) / np.float32(255)
+
+
 def corrected(before: Picked, guess: Picked, click: Click, others: list[Click]) -> Picked:
     """Return the object after one more click: the part of the guess that it touches is taken over, all else stays.
 

@@ -13,7 +13,7 @@ from roto_daemon.engines import Direction, EnginePrompt, FrameSource, Matte, Tra
 from roto_daemon.engines.prompts import check_points, checked_mask, clipped_box, is_empty, require_frame
 from roto_daemon.engines.sam2.clip import Clip
 from roto_daemon.engines.sam2.follower import Follower, Guess
-from roto_daemon.engines.sam2.mattes import HALF, Click, Picked, Steps, corrected, steps_in, steps_of
+from roto_daemon.engines.sam2.mattes import HALF, Click, Picked, Steps, corrected, matte_of, steps_in, steps_of
 from roto_daemon.engines.sam2.predictor import Predictor
 from roto_daemon.engines.track import Known, Packed, Track
 from roto_daemon.errors import PromptError
@@ -95,14 +95,14 @@ class Sam2Session:
                 thing.follower.release(frame)
             return self._shown(thing.track, frame)
         going_on = before if before and _extends(prompt, before) else None
-        answer = self._answer(thing, frame, prompt, going_on)
+        answer, steps = self._answer(thing, frame, prompt, going_on)
         if before and not going_on:
             thing.follower.release(frame)
         thing.follower.anchor(frame, answer.guess)
         thing.track.prompted[frame] = answer
         thing.track.changed(frame)
         self._objects[object_id] = thing
-        return self._shown(thing.track, frame)
+        return TrackedFrame(frame, matte_of(steps), answer.known.confidence)
 
     def propagate(
         self, object_id: int, frames: FrameRange, direction: Direction
@@ -135,8 +135,10 @@ class Sam2Session:
             return TrackedFrame(frame, np.zeros(self._source.size[::-1], np.float32), 0.0)
         return TrackedFrame(frame, known.soft.unpack(), known.confidence)
 
-    def _answer(self, thing: _Object, frame: int, prompt: EnginePrompt, going_on: _Answer | None) -> _Answer:
-        """Return what a prompt selects; raises PromptError when that is nothing."""
+    def _answer(
+        self, thing: _Object, frame: int, prompt: EnginePrompt, going_on: _Answer | None
+    ) -> tuple[_Answer, Steps]:
+        """Return what a prompt selects, and its coverage; raises PromptError when that is nothing."""
         check_points(prompt, self._source.size, max(1.0, max(self._source.size) / self._clip.predictor.image_size))
         self._source.picture(frame)  # one that cannot be read is an error, though the answer may not need it
         given = _clicks(prompt)
@@ -158,7 +160,7 @@ class Sam2Session:
             guess = self._stated(thing.follower, frame, draft.steps).guess
         known = Known(Packed.of_steps(draft.steps), confidence or _DOUBT)
         stated = None if prompt.mask is None else Packed.of(prompt.mask)
-        return _Answer(known, guess, tuple(done), given, prompt.box, stated)
+        return _Answer(known, guess, tuple(done), given, prompt.box, stated), draft.steps
 
     def _begun(
         self, thing: _Object, frame: int, prompt: EnginePrompt, given: tuple[Click, ...]
@@ -218,14 +220,22 @@ class Sam2Session:
         for frame in range(start, last + step, step):
             if frame in track.prompted:
                 follower.passed(frame, backwards=backwards)
+                tracked = self._shown(track, frame)
             elif frame == start:
                 self._go_on(thing, frame)
+                tracked = self._shown(track, frame)
             else:
-                guess = self._clip.run(partial(follower.follow, frame, backwards=backwards))
-                steps = self._clip.run(partial(steps_of, guess.logits, self._source.size))
-                track.keep(frame, Known(Packed.of_steps(steps), guess.confidence if steps.any() else 0.0))
+                tracked = self._followed(thing, frame, backwards=backwards)
             if (frame - first) * step >= 0:
-                yield self._shown(track, frame)
+                yield tracked
+
+    def _followed(self, thing: _Object, frame: int, *, backwards: bool) -> TrackedFrame:
+        """Return the object on the next frame, and keep it."""
+        guess = self._clip.run(partial(thing.follower.follow, frame, backwards=backwards))
+        steps = self._clip.run(partial(steps_of, guess.logits, self._source.size))
+        known = Known(Packed.of_steps(steps), guess.confidence if steps.any() else 0.0)
+        thing.track.keep(frame, known)
+        return TrackedFrame(frame, matte_of(steps), known.confidence)
 
     def _go_on(self, thing: _Object, frame: int) -> None:
         """Make ready to go on from a frame that was followed or recalled; one without the object has no part in it."""
