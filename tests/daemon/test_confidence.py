@@ -12,7 +12,7 @@ from tracking_measures import overlap
 from roto_daemon.engines import Direction, EnginePrompt
 from roto_daemon.engines.classic import ClassicEngine
 from roto_daemon.engines.confidence import Watch
-from roto_shapes.shot import LOOK_FIRST_BELOW
+from roto_shapes.shot import LOOK_FIRST_BELOW, FrameRange
 
 Mask = NDArray[np.bool_]
 
@@ -54,7 +54,7 @@ def test_a_jump_to_another_place_is_not_trusted() -> None:
 
 def test_an_object_that_is_lost_has_no_confidence_and_wins_it_back_at_its_old_size_only() -> None:
     nothing = np.zeros((120, 400), bool)
-    lost, part, whole, after = judged(disc(40), nothing, disc(100, 16), disc(101), disc(102))
+    lost, part, whole, after = judged(disc(40), nothing, disc(100, 18), disc(101), disc(102))
     assert lost == 0
     assert 0 < part < LOOK_FIRST_BELOW
     assert min(whole, after) > LOOK_FIRST_BELOW
@@ -65,7 +65,7 @@ def test_what_the_model_and_the_frame_before_say_counts() -> None:
     assert watch.judge(disc(50), agreement=0.6, score=0.7) == pytest.approx(0.42)
 
 
-@pytest.mark.parametrize("name", ["hidden", "grazed", "away"])
+@pytest.mark.parametrize("name", ["hidden", "grazed", "away", "twins"])
 def test_no_frame_of_a_hard_clip_is_silently_wrong(name: str) -> None:
     plate = clip(name, 1, (480, 270))
     session = ClassicEngine().open(plate)
@@ -80,3 +80,13 @@ def test_no_frame_of_a_hard_clip_is_silently_wrong(name: str) -> None:
             right.append(each.confidence)
     assert max(wrong, default=0.0) < LOOK_FIRST_BELOW
     assert float(np.mean(np.array(right) >= LOOK_FIRST_BELOW)) > 0.5
+
+
+def test_a_run_that_stops_while_the_object_is_hidden_finds_it_again_when_it_goes_on() -> None:
+    plate = clip("hidden", 1, (480, 270))
+    session = ClassicEngine().open(plate)
+    session.set_prompt(1, 1, EnginePrompt(mask=plate.coverage(1)))
+    *_, hidden = session.propagate(1, FrameRange(1, 15), Direction.FORWARD)
+    assert not hidden.matte.any()
+    *_, back = session.propagate(1, FrameRange(16, 30), Direction.FORWARD)
+    assert overlap(back.matte >= 0.5, plate.truth(30)) > 0.9

@@ -34,6 +34,7 @@ class ClassicSession:
         self._source = source
         self._scale = Scale(*source.size)
         self._tracks: dict[int, Track[Prompted]] = {}
+        self._going: dict[int, _Going] = {}
 
     def set_prompt(self, object_id: int, frame: int, prompt: EnginePrompt) -> TrackedFrame:
         """Replace all that is pointed at for an object on a frame, and return the object there.
@@ -44,10 +45,12 @@ class ClassicSession:
         require_frame(frame, self._source.frames)
         track = self._tracks.get(object_id) or Track()
         if is_empty(prompt):
+            self._going.pop(object_id, None)
             if track.prompted.pop(frame, None):
                 track.changed(frame)
             return self._shown(track, frame)
         track.prompted[frame] = self._answer(track, frame, prompt)
+        self._going.pop(object_id, None)
         track.changed(frame)
         self._tracks[object_id] = track
         return self._shown(track, frame)
@@ -59,21 +62,24 @@ class ClassicSession:
         require_frame(frames.first, self._source.frames)
         require_frame(frames.last, self._source.frames)
         track = self._tracks.get(object_id) or Track()
-        return self._run(track, track.start(frames, direction), frames, direction)
+        return self._run(object_id, track, (track.start(frames, direction), frames), direction)
 
     def recall(self, object_id: int, tracked: TrackedFrame) -> None:
         """Restore a frame tracked earlier; a prompt on that frame goes before it."""
         require_frame(tracked.frame, self._source.frames)
+        self._going.pop(object_id, None)
         soft = Packed.of(self._scale.shrink(tracked.matte))
         self._tracks.setdefault(object_id, Track()).keep(tracked.frame, Known(soft, tracked.confidence))
 
     def remove_object(self, object_id: int) -> None:
         """Forget an object; unknown ids are ignored."""
         self._tracks.pop(object_id, None)
+        self._going.pop(object_id, None)
 
     def close(self) -> None:
         """Free what the session holds."""
         self._tracks.clear()
+        self._going.clear()
 
     def _view(self, frame: int) -> View:
         return self._scale.view(self._source.picture(frame))
@@ -118,12 +124,14 @@ class ClassicSession:
         return [Seed(*self._scale.place(float(x), float(y)), bool(inside)) for (x, y), inside in places]
 
     def _run(
-        self, track: Track[Prompted], start: int, frames: FrameRange, direction: Direction
+        self, object_id: int, track: Track[Prompted], over: tuple[int, FrameRange], direction: Direction
     ) -> Generator[TrackedFrame, None, None]:
-        """Yield the frames of a range, coming from `start`, in travelling order."""
-        step = direction.value
+        """Yield the frames of a range, coming from a start, in travelling order."""
+        step, (start, frames) = direction.value, over
         first, last = (frames.first, frames.last)[::step]
-        motion, ahead = Motion(), dict[int, _Ahead]()
+        before, motion, ahead = self._going.pop(object_id, None), Motion(), dict[int, _Ahead]()
+        if before and (before.frame, before.direction) != (start, direction):
+            before = None
         view, soft = View(np.zeros((*self._scale.shape, 3), np.uint8)), np.zeros(self._scale.shape, np.float32)
         for frame in range(start, last + step, step):
             asked = (frame - first) * step >= 0
@@ -131,12 +139,14 @@ class ClassicSession:
             new = self._scale.view(picture)
             known = track.known(frame) if frame == start or frame in track.prompted else None
             if known is not None:
-                view, soft, motion = new, known.soft.unpack(), Motion()
+                motion = before.motion if before and frame == start else Motion()
+                view, soft = new, known.soft.unpack()
                 if asked:
                     yield self._shown(track, frame, picture)
                 continue
             taken = motion.follow(view, new, soft)
             view, soft = new, taken.soft
+            self._going[object_id] = _Going(frame, direction, motion)
             ahead = ahead or self._ahead(track, frame, direction)
             if asked:
                 track.keep(frame, _known(_blended(taken, ahead.pop(frame, None))))
@@ -156,6 +166,15 @@ class ClassicSession:
             view, soft = new, step.soft
             found[behind] = _Ahead(step, 1 - abs(prompt - behind) / stretch)
         return found
+
+
+@dataclass(frozen=True)
+class _Going:
+    """Where a run stopped, and what it remembers: one that goes on there is the same run."""
+
+    frame: int
+    direction: Direction
+    motion: Motion
 
 
 @dataclass(frozen=True)
