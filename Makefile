@@ -9,6 +9,7 @@ LOCK := constraints.txt
 VENV := .venv
 BIN := $(VENV)/bin
 OLDEST_VENV := .venv39
+NODE_MODULES := tests/js/node_modules
 PIP_INSTALL := python -m pip --quiet --disable-pip-version-check --no-input install --progress-bar off -c $(LOCK)
 
 # PyTorch, SAM 2 and Cutie for the tests. Plain `pip install torch` takes gigabytes of CUDA on Linux, and sam2's own requirements
@@ -53,8 +54,17 @@ demo: $(VENV)/.demo ## Follow one object through real footage into out/; or PLAT
 test: test-newest test-oldest ## Run every test, the client's under the oldest Python as well
 
 .PHONY: test-newest
-test-newest: $(VENV)/.dev
+test-newest: $(VENV)/.dev javascript
 	$(BIN)/python -m pytest --cov
+
+# What tests/js needs, by its own lock. tests/standins/javascript.py skips those tests, or fails them in CI, without it.
+.PHONY: javascript
+javascript:
+	@if node -e 'process.exit(+(process.versions.node.split(".")[0] < 20))' 2>/dev/null && npm --version >/dev/null 2>&1; then \
+		$(MAKE) $(NODE_MODULES)/.made; \
+	elif [ "$$CI" = true ]; then \
+		echo 'Tests need Node.js 20 or newer and npm here: install them.' >&2; exit 1; \
+	else echo 'Skipped: tests that run JavaScript; Node.js 20 or newer with npm is not installed here. CI runs them.'; fi
 
 .PHONY: test-oldest
 test-oldest:
@@ -126,7 +136,7 @@ lock: $(VENV)/.made ## Write constraints.txt again from pyproject.toml; UPGRADE=
 
 .PHONY: clean
 clean: ## Remove the environments, caches, measurements and out/
-	rm -rf .venv .venv39 out build dist .coverage .coverage.* .benchmarks .hypothesis
+	rm -rf .venv .venv39 $(NODE_MODULES) out build dist .coverage .coverage.* .benchmarks .hypothesis
 	find . \( -name __pycache__ -o -name '.*_cache' \) -type d -prune -exec rm -rf {} +
 
 # Stamps: each stands for a finished step, so a step that was interrupted is done again.
@@ -150,6 +160,11 @@ $(VENV)/.dev: pyproject.toml $(LOCK) | $(VENV)/.made
 	@SAM2_BUILD_CUDA=0 $(BIN)/$(PIP_INSTALL) --no-deps --no-build-isolation '$(SAM2)'
 	@$(BIN)/$(PIP_INSTALL) --no-deps '$(CUTIE)'
 	@touch $(VENV)/.demo $@
+
+$(NODE_MODULES)/.made: tests/js/package.json tests/js/package-lock.json tests/js/.npmrc
+	@echo 'Installing what tests run in Node.js into $(NODE_MODULES); this happens once.'
+	@cd tests/js && npm ci --silent
+	@touch $@
 
 # Markers in pyproject.toml leave the client and its tests of the extra `dev` on Python 3.9.
 $(OLDEST_VENV)/.dev: pyproject.toml $(LOCK)
