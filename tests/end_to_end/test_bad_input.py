@@ -124,7 +124,7 @@ def test_an_address_that_others_can_reach(tmp_path: Path) -> None:
         (("--every", "0"), BAD_INPUT, "step of 1"),
         (("--edited", "3"), BAD_INPUT, "--shapes"),
         (("--shapes", "none.json"), BAD_INPUT, "none.json"),
-        (("--out", "b.svg"), BAD_INPUT, ".json"),
+        (("--out", "b.xyz"), BAD_INPUT, ".json"),
         (("--out", "/proc/no/b.json"), OUTPUT, "/proc/no/b.json"),
     ],
 )

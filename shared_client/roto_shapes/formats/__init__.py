@@ -18,6 +18,8 @@ from roto_shapes.formats.nuke_reading import read_nuke
 from roto_shapes.formats.rotolink_json import JsonSink, read_roto
 from roto_shapes.formats.silhouette import SilhouetteSink
 from roto_shapes.formats.silhouette_reading import read_silhouette
+from roto_shapes.formats.svg import SvgSink
+from roto_shapes.formats.svg_reading import read_svg
 from roto_shapes.reading import NOTHING_GIVEN, Given, Reading
 from roto_shapes.shape import Roto
 from roto_shapes.sink import draw
@@ -134,6 +136,12 @@ def _fusion_writer(form: FusionForm) -> Callable[[Roto], Export]:
     return write
 
 
+def _write_svg(roto: Roto) -> Export:
+    sink = SvgSink(roto.plate, roto.made_by)
+    draw(roto, sink)
+    return Export(sink.text(), sink.notes)
+
+
 FORMATS: dict[str, Format] = {
     ".json": Format("Rotolink's own JSON", _write_json, _read_json),
     ".nk": Format("Nuke Roto node", _write_nuke, read_nuke),
@@ -143,6 +151,7 @@ FORMATS: dict[str, Format] = {
     ".jsx": Format("After Effects script that makes masks", _write_jsx),
     ".lottie.json": Format("Lottie, a shape layer each", _lottie_writer(LottieForm.LAYERS), read_lottie),
     ".bodymovin.json": Format("Bodymovin, masks of one solid", _lottie_writer(LottieForm.MASKS), read_lottie),
+    ".svg": Format("SVG, animated", _write_svg, read_svg),
 }
 """Every format by the ending of its files."""
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Optional
-from xml.sax.saxutils import quoteattr
 
 from roto_shapes.formats.straight import straight
+from roto_shapes.formats.xml_text import comment, quoted
 from roto_shapes.shape import ControlPoint, MadeBy, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate
 from roto_shapes.sink import RecordingSink
@@ -66,7 +66,7 @@ class SilhouetteSink:
     def text(self) -> str:
         """Return the file, the same for the same shapes."""
         plate, frames = self._plate, self._plate.frames
-        made_by = f"<!-- {str(self._made_by).replace('--', '- -')} -->\n" if self._made_by else ""
+        made_by = comment(str(self._made_by)) + "\n" if self._made_by else ""
         head = (
             f'<Silhouette width="{plate.width}" height="{plate.height}" pixelAspect="{plate.pixel_aspect:.9g}" '
             f'workRangeStart="{frames.first}" workRangeEnd="{frames.last}" sessionStartFrame="{frames.first}">\n'
@@ -75,7 +75,7 @@ class SilhouetteSink:
         return f"<!-- {COMMENT} -->\n{made_by}{head}{shapes}</Silhouette>\n"
 
     def _shape(self, shape: Shape) -> Iterator[str]:
-        yield f'  <Shape type="Shape" label={quoteattr(shape.name)} shape_type="Bezier" hidden="False" locked="False">'
+        yield f'  <Shape type="Shape" label={quoted(shape.name)} shape_type="Bezier" hidden="False" locked="False">'
         yield "    <Properties>"
         yield f'      <Property id="outlineColor" constant="True"><Value>{_tuple(*shape.colour)}</Value></Property>'
         yield f'      <Property id="opacity"{self._opacity(shape.lifetime)}</Property>'

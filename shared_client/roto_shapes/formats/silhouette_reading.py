@@ -6,25 +6,21 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, NoReturn, Optional
-from xml.etree.ElementTree import Element, ParseError, XMLPullParser
+from typing import NamedTuple, NoReturn, Optional
+from xml.etree.ElementTree import Element
 
 from roto_shapes.curve import bspline, is_smooth
 from roto_shapes.formats.silhouette import CUTTING, HANDLES_IN_FIRST, PAINTING
 from roto_shapes.formats.straight import unique_names
 from roto_shapes.formats.timeline import MOST_FRAMES, Key, on_whole_frames, shown_spans
+from roto_shapes.formats.xml_text import parse_tree
 from roto_shapes.reading import NOTHING_GIVEN, Given, Reading
 from roto_shapes.shape import ControlPoint, Roto, Shape
 from roto_shapes.shot import FrameRange, Plate
 
-MAX_CHARACTERS = 100_000_000
-MAX_DEPTH = 100
-"""How deep elements may lie in each other; each layer in a layer takes three."""
-
 _USUAL_RATE = 24.0
 """The file does not say its own."""
 
-_PIECE = 1 << 16
 _PAIR = re.compile(r"\(\s*([^\s,()]+)\s*,\s*([^\s,()]+)\s*(?:,[^()]*)?\)")
 _HOLDS, _LINEAR = "hold", "linear"
 _WHOLE = 100.0
@@ -55,31 +51,10 @@ def read_silhouette(text: str, given: Given = NOTHING_GIVEN) -> Reading:
 
 
 def _parse(text: str) -> Element:
-    """Return the root element; nothing is expanded, and depth is watched while reading."""
-    if len(text) > MAX_CHARACTERS:
-        _refuse(f"this file is longer than {MAX_CHARACTERS} characters")
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        _refuse("this file declares a document type of its own, which is not read")
-    parser: XMLPullParser[Any] = XMLPullParser(["start", "end"])
-    root: Any = None
-    depth = 0
-    try:
-        for start in range(0, len(text), _PIECE):
-            parser.feed(text[start : start + _PIECE])
-            events: Iterator[Any] = parser.read_events()
-            for event, element in events:
-                depth += 1 if event == "start" else -1
-                root = element if root is None else root
-                if depth > MAX_DEPTH:
-                    _refuse(f"elements lie in each other more than {MAX_DEPTH} deep")
-        parser.close()
-    except ParseError as error:
-        line, column = error.position
-        _refuse(f"line {line}, column {column + 1}: this is not whole XML: {error.msg.split(':')[0]}")
-    if root is None or root.tag != "Silhouette":
+    root = parse_tree(text)
+    if root.tag != "Silhouette":
         _refuse("this is no file of Silhouette's shapes: its first element is not <Silhouette>")
-    found: Element = root
-    return found
+    return root
 
 
 def _plate(root: Element, given: Given) -> Plate:
