@@ -52,8 +52,14 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def predictor(weights: Path) -> Predictor:
+def loaded(weights: Path) -> Predictor:
     return load(MICRO / "micro.yaml", weights, "cpu")
+
+
+@pytest.fixture
+def predictor(loaded: Predictor) -> Predictor:
+    loaded.features.clear()  # of the test before
+    return loaded
 
 
 @pytest.fixture
@@ -113,6 +119,17 @@ def test_objects_that_are_followed_over_the_same_frames_share_what_is_seen_there
         session.set_prompt(object_id, 1001, block())
         assert len(list(session.propagate(object_id, plate.frames, Direction.FORWARD))) == 12
     assert len(looks) == 12
+
+
+def test_features_of_all_plates_are_bounded_together_and_go_with_their_session(predictor: Predictor) -> None:
+    sessions = [Sam2Session(Noise(1024), predictor) for _ in range(2)]
+    for session in sessions:
+        session.set_prompt(1, 1001, block())
+        list(session.propagate(1, FrameRange(1001, 1024), Direction.FORWARD))
+    assert len(predictor.features) == predictor.most_features
+    for session in sessions:
+        session.close()
+    assert not predictor.features
 
 
 def test_a_frame_that_was_rendered_anew_is_looked_at_again(predictor: Predictor, looks: list[None]) -> None:

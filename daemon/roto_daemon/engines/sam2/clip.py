@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -18,9 +17,6 @@ from roto_daemon.errors import LimitError
 
 logger = logging.getLogger(__name__)
 
-# Frames whose features are kept: 16 MiB each at 1024 pixels, 512 MiB in all; half of it on a GPU with bfloat16.
-# Objects that are followed over the same stretch of so many frames share the image encoder's work.
-_FEATURE_FRAMES = 32
 # One pixel in so many rows and columns tells a picture from another.
 _STRIDE = 8
 _MEAN, _SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -32,12 +28,11 @@ _Answer = TypeVar("_Answer")
 class Features:
     """The image encoder's features of a plate's frames, computed when asked for; the last few are kept."""
 
-    def __init__(self, source: FrameSource, predictor: Predictor, keep: int = _FEATURE_FRAMES) -> None:
-        self.keep = keep
+    def __init__(self, source: FrameSource, predictor: Predictor) -> None:
+        self.most = predictor.most_features
         self._source = source
         self._predictor = predictor
-        self._kept: OrderedDict[int, tuple[bytes, list[torch.Tensor]]] = OrderedDict()
-        self._positions: list[torch.Tensor] = []
+        self._plate = object()  # what tells this plate's features from those of others beside them
 
     def of(self, index: int) -> dict[str, list[torch.Tensor]]:
         """Return the features of the frame at an index from the plate's first, as the package's methods want them.
@@ -47,22 +42,26 @@ class Features:
         """
         picture = self._source.picture(self._source.frames.first + index)
         sample = picture[::_STRIDE, ::_STRIDE].tobytes()
-        before, maps = self._kept.pop(index, (b"", []))
+        kept = self._predictor.features
+        before, maps = kept.pop((self._plate, index), (b"", []))
         if before != sample:
             maps = self._encode(picture)
-        self._kept[index] = (sample, maps)
-        while len(self._kept) > self.keep:
-            self._kept.popitem(last=False)
-        return {"backbone_fpn": list(maps), "vision_pos_enc": list(self._positions)}
+        kept[self._plate, index] = (sample, maps)
+        mine = [each for each in kept if each[0] is self._plate]
+        for each in [*mine[: -self.most], *list(kept)[: -self._predictor.most_features]]:
+            kept.pop(each, None)
+        return {"backbone_fpn": list(maps), "vision_pos_enc": list(self._predictor.positions)}
 
     def clear(self) -> None:
-        """Forget all features."""
-        self._kept.clear()
+        """Forget this plate's features."""
+        kept = self._predictor.features
+        for each in [each for each in kept if each[0] is self._plate]:
+            del kept[each]
 
     def _encode(self, picture: Picture) -> list[torch.Tensor]:
         image = as_input(picture, self._predictor.image_size).to(self._predictor.device)
         encoded = self._predictor.forward_image(image[None])
-        self._positions = self._positions or encoded["vision_pos_enc"]  # the same for every frame
+        self._predictor.positions = self._predictor.positions or encoded["vision_pos_enc"]
         maps: list[torch.Tensor] = encoded["backbone_fpn"]
         return maps
 
@@ -112,8 +111,8 @@ class Clip:
 
     def _make_room(self) -> None:
         self.state["storage_device"] = torch.device("cpu")
-        self._features.keep = 1
-        self._features.clear()
+        self._features.most = 1
+        self.predictor.features.clear()
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()

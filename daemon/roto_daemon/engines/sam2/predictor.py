@@ -6,6 +6,7 @@ It is built from a YAML file without Hydra's process-wide state, which another l
 from __future__ import annotations
 
 import logging
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
@@ -23,6 +24,9 @@ from roto_daemon.engines.weights import fit_state, load_state
 
 logger = logging.getLogger(__name__)
 
+# Frames whose features are kept: 16 MiB each at 1024 pixels, 512 MiB in all; half of it on a GPU with bfloat16.
+# Objects that are followed over the same stretch of so many frames share the image encoder's work.
+_FEATURE_FRAMES = 32
 # Conditioning frames that one frame attends to: the nearest. Bounds the time per frame when many frames are
 # prompted; each costs as much as one remembered frame, of which there are seven.
 _MOST_CONDITIONING_FRAMES = 8
@@ -47,9 +51,15 @@ class Predictor(SAM2VideoPredictor):
 
     predicted_iou: torch.Tensor
     """How well the network thinks that the last frame's mask fits, 0 to 1."""
+    most_features = _FEATURE_FRAMES
+    """So many frames' features are kept, of all plates together."""
 
     def __init__(self, **parts: Any) -> None:  # noqa: ANN401 - the YAML file's
         super().__init__(**parts)
+        self.features: OrderedDict[tuple[object, int], tuple[bytes, list[torch.Tensor]]] = OrderedDict()
+        """By plate and frame, that used last at the end: a sample of the picture, and what the encoder made of it."""
+        self.positions: list[torch.Tensor] = []
+        """The image encoder's position codes, the same for every frame; none before the first."""
         self.memory_attention.register_forward_pre_hook(_as_the_weights, with_kwargs=True)
 
     @contextmanager
