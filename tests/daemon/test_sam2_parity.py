@@ -7,6 +7,8 @@ always does: PNG data under the names it wants, so that nothing is lost on the w
 
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +27,7 @@ torch = pytest.importorskip("torch", reason="needs PyTorch: install the extra 's
 pytest.importorskip("sam2", reason="needs SAM 2: install the extra 'sam2'")
 
 import micro_model  # noqa: E402 - only where torch is installed
+import plain_transforms  # noqa: E402 - the same
 from sam2.build_sam import build_sam2_video_predictor  # noqa: E402 - only where it is installed
 from torch import Tensor  # noqa: E402 - the same
 from torch.nn import functional  # noqa: E402 - the same
@@ -159,6 +162,36 @@ def test_a_box_on_a_still_is_that_of_the_package(both: Sides) -> None:
     ours = point(both, Follower(both.clip), 3, BOX, [2, 3], None)
     step = both.package.add_new_points_or_box(both.state, 3, 1, box=BOX.astype(np.float32).reshape(4))
     require_equal(both.our_logits(ours), both.package_logits(step, 1))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch, on the scripting that the package does
+def test_clicks_are_those_of_the_packages_image_predictor_on_the_same_features(
+    both: Sides, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It resizes pictures in a way of its own, so that it gets the features that ours makes of the frame."""
+    monkeypatch.setitem(sys.modules, "torchvision", plain_transforms)
+    monkeypatch.setitem(sys.modules, "torchvision.transforms", plain_transforms)
+    for module in ("sam2.sam2_image_predictor", "sam2.utils.transforms"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    image_predictor = importlib.import_module("sam2.sam2_image_predictor").SAM2ImagePredictor(both.package)
+    image_predictor._bb_feat_sizes = [(32, 32), (16, 16), (8, 8)]  # they are fixed for 1024 pixels
+    image_predictor.set_image(Plate().picture(1003))
+    follower = Follower(both.clip)
+    first = point(both, follower, 2, OBJECT, [1], None)
+    *high, low = both.clip.state["features"].of(2)["backbone_fpn"]
+    image_predictor._features = {
+        "image_embed": low + both.package.no_mem_embed[0, 0, :, None, None],
+        "high_res_feats": high,
+    }
+
+    _, scores, masks = image_predictor.predict(OBJECT, np.array([1]), multimask_output=True)
+    best = masks[int(np.argmax(scores))]
+    np.testing.assert_array_equal(first.array().clip(-32, 32), best)
+    second = point(both, follower, 2, CORRECTION, [1, 1, 0], first)
+    _, _, masks = image_predictor.predict(
+        CORRECTION, np.array([1, 1, 0]), mask_input=best[None], multimask_output=False
+    )
+    np.testing.assert_array_equal(second.array().clip(-32, 32), masks[0])
 
 
 def run(both: Sides, follower: Follower, indices: range, anchored: set[int]) -> dict[int, Tensor]:
