@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import cv2
 import numpy as np
 import typer
 from numpy.typing import NDArray
@@ -18,7 +17,7 @@ from rich.progress import Progress
 
 from roto_daemon.checkpoints import ModelsFolder
 from roto_daemon.config import load
-from roto_daemon.engines.edges import native_edges
+from roto_daemon.engines.edges import regained
 from roto_daemon.engines.matting import (
     MATTERS,
     MatteFrame,
@@ -31,7 +30,6 @@ from roto_daemon.engines.matting import (
 )
 from roto_daemon.errors import PlateError, RotoError, writing
 from roto_daemon.exit_codes import fail
-from roto_daemon.pictures import Matte, Picture
 from roto_daemon.plates.images import NO_WEIGHTS
 from roto_daemon.plates.matte_files import COMPRESSIONS, MATTE_ENDINGS, MatteForm, write_foreground, write_matte
 from roto_daemon.plates.mattes import MatteSequence, open_mattes
@@ -173,19 +171,10 @@ def _refined(opened: MatteSequence, footage: PlateReader, order: _Order) -> Iter
     def each() -> Iterator[MatteFrame]:
         for frame, mask in opened:
             picture = footage.picture(frame)
-            grown = _at_plate_size(picture, mask, order.made_at_px)
+            grown = regained(picture, mask, order.made_at_px)
             yield MatteFrame(frame, picture, find_matte(picture, grown, order.matter, order.band_px))
 
     return smoothed(each()) if order.steady else each()
-
-
-def _at_plate_size(picture: Picture, mask: Matte, made_at_px: int) -> Matte:
-    """Return a mask of the plate's size; one that is or was smaller gets edges of the plate's resolution."""
-    longest = max(mask.shape)
-    if 0 < made_at_px < longest:
-        size = (round(mask.shape[1] * made_at_px / longest), round(mask.shape[0] * made_at_px / longest))
-        mask = np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_AREA), np.float32)
-    return mask if mask.shape == picture.shape[:2] else native_edges(picture, mask)
 
 
 def _taken_out(footage: PlateReader, each: MatteFrame) -> tuple[NDArray[np.float32], str]:

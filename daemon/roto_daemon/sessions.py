@@ -106,6 +106,8 @@ class Session:
     folder: Path
     why_default: str = ""
     """Where the choice was left to us: which engines before it cannot be used here."""
+    native_edges: bool = False
+    """Whether edges are found again at the plate's size where the engine's masks are smaller."""
     objects: dict[int, _Object] = field(default_factory=dict)
     next_object: int = 1
     touched: float = field(default_factory=time.monotonic)
@@ -127,7 +129,8 @@ class Session:
         objects = tuple(
             ObjectOrder(each.object_id, each.name, tuple(each.prompts.values())) for each in self.objects.values()
         )
-        return SessionOrder(self.session_id, self.folder, self.plate.order, self.engine, objects)
+        order = SessionOrder(self.session_id, self.folder, self.plate.order, self.engine, objects)
+        return replace(order, native_edges=self.native_edges)
 
     def roto(self) -> Roto:
         """Return all shapes in paint order."""
@@ -232,7 +235,7 @@ class Sessions:
 
     # Sessions and objects
 
-    async def open_session(self, plate_id: str, engine: str) -> Session:
+    async def open_session(self, plate_id: str, engine: str, *, native_edges: bool = False) -> Session:
         """Start a session with an engine (empty for the default).
 
         Raises UnknownError, naming those there are, and UnavailableError for one that cannot be used now.
@@ -244,7 +247,7 @@ class Sessions:
         folder = self._folder / f"session-{session_id}"
         folder.mkdir(parents=True)
         why = info["why_default"] if engine in _MEANS_DEFAULT else ""
-        session = Session(session_id, plate, info["name"], info["weights"], folder, why)
+        session = Session(session_id, plate, info["name"], info["weights"], folder, why, native_edges)
         self._sessions[session_id] = session
         return session
 

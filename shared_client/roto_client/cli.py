@@ -31,6 +31,7 @@ from roto_client.options import (
     ForegroundOption,
     JsonOption,
     MattingOption,
+    NativeEdgesOption,
     print_files,
     print_json,
     where,
@@ -388,6 +389,7 @@ def track(  # noqa: PLR0913 - each is an option of the command
     ] = "",
     as_json: JsonOption = False,
     engine: EngineOption = "",
+    native_edges: NativeEdgesOption = False,
     first_frame: Annotated[
         Optional[int],
         typer.Option(metavar="N", rich_help_panel=SETTINGS, help="The number of a movie's first frame (default: 0)."),
@@ -484,6 +486,7 @@ def track(  # noqa: PLR0913 - each is an option of the command
         layers=matte_layers or "",
         cryptomatte=cryptomatte or "",
         foreground=foreground or "",
+        native_edges=native_edges,
         matting=Matting(matting, band or 0) if matting or band else None,
         matte_bits=matte_bits or 0,
         matte_compression=matte_compression,

@@ -60,6 +60,14 @@ BandOption = Annotated[
         help="With --matting: how far from the edge (default: as far as mattes are soft).",
     ),
 ]
+NativeEdgesOption = Annotated[
+    bool,
+    typer.Option(
+        "--native-edges",
+        rich_help_panel=SETTINGS,
+        help="Find edges again at the plate's resolution where the engine's masks are smaller; slower.",
+    ),
+]
 JsonOption = Annotated[
     bool,
     typer.Option("--json", rich_help_panel=RESULTS, help="Print the result as JSON, and nothing else, for scripts."),

@@ -213,9 +213,13 @@ class OpenPlate(_Closing):
         """
         return self._transport.find_objects(self.plate_id, frame, phrase)
 
-    def open_session(self, engine: str = "") -> Session:
-        """Start a session with an engine, by default the daemon's choice."""
-        session = Session(self._transport, self._transport.open_session(self.plate_id, engine), self.plate)
+    def open_session(self, engine: str = "", *, native_edges: bool = False) -> Session:
+        """Start a session with an engine, by default the daemon's choice.
+
+        With `native_edges` edges are found again at the plate's resolution where the engine's masks are smaller.
+        """
+        opened = self._transport.open_session(self.plate_id, engine, native_edges=native_edges)
+        session = Session(self._transport, opened, self.plate)
         self._inside.append(session)
         return session
 

@@ -85,6 +85,7 @@ class TrackOrder:
     matte_bits: int = 0
     matte_compression: str = ""
     matting: Optional[Matting] = None
+    native_edges: bool = False
     preview: str = ""
     sheet: str = ""
     reports: tuple[str, ...] = ()
@@ -199,7 +200,7 @@ def track(daemon: Daemon, order: TrackOrder, watcher: Watcher) -> TrackResult:
         make_ready(_outputs(order))
         wanted = _found(opened, order.objects, clock)
         with clock.stage("point") as tell:
-            session = stack.enter_context(opened.open_session(order.engine))
+            session = stack.enter_context(opened.open_session(order.engine, native_edges=order.native_edges))
             objects = [_point(session, each, tell) for each in wanted]
         low_confidence, unreadable = _follow(objects, frames, clock)
         report = _fit(objects, order.fit, frames, clock)

@@ -56,6 +56,21 @@ class WeighedEngine(DiscEngine):
         return replace(super().info, name="weighed", needs_weights=True, weights=self.WEIGHTS)
 
 
+class CoarseDiscEngine(DiscEngine):
+    """The same, but its masks are 20 px wide before they are enlarged to the plate."""
+
+    SIDE_PX = 20
+
+    @property
+    def info(self) -> EngineInfo:
+        """Return what the engine can do."""
+        return replace(super().info, name="coarse", mask_side_px=self.SIDE_PX)
+
+    def open(self, source: FrameSource) -> EngineSession:
+        """Start a session on a plate."""
+        return _CoarseSession(source)
+
+
 @dataclass
 class _Object:
     prompted: dict[int, Matte] = field(default_factory=dict)
@@ -195,6 +210,27 @@ class DiscSession:
         distances = np.linalg.norm(centres[1:] - (columns.mean(), rows.mean()), axis=1)
         best = int(np.argmin(distances))
         return _coverage(grey, labels == best + 1) if distances[best] <= _JUMP_PX else self._nothing()
+
+
+class _CoarseSession(DiscSession):
+    def set_prompt(self, object_id: int, frame: int, prompt: EnginePrompt) -> TrackedFrame:
+        """Answer coarsely, but for a mask that was stated."""
+        tracked = super().set_prompt(object_id, frame, prompt)
+        return tracked if prompt.mask is not None else _coarse(tracked)
+
+    def propagate(
+        self, object_id: int, frames: FrameRange, direction: Direction
+    ) -> Generator[TrackedFrame, None, None]:
+        """Follow an object, coarsely."""
+        return (_coarse(each) for each in super().propagate(object_id, frames, direction))
+
+
+def _coarse(tracked: TrackedFrame) -> TrackedFrame:
+    height, width = tracked.matte.shape
+    size = (CoarseDiscEngine.SIDE_PX, round(height * CoarseDiscEngine.SIDE_PX / width))
+    small = cv2.resize(tracked.matte, size, interpolation=cv2.INTER_AREA)
+    large = cv2.resize(small.round(), (width, height), interpolation=cv2.INTER_NEAREST)
+    return replace(tracked, matte=np.asarray(large, np.float32))
 
 
 def _coverage(grey: NDArray[np.uint8], inside: NDArray[np.bool_]) -> Matte:

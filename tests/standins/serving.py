@@ -20,7 +20,8 @@ STANDINS = Path(__file__).parent
 Roto = Callable[..., subprocess.CompletedProcess[str]]
 """Runs the `roto` command with the arguments given."""
 
-ENGINES = "disc_engine:DiscEngine,disc_engine:WeighedEngine,faulty_engine:FaultyEngine,faulty_engine:UnavailableEngine"
+_DISCS = "disc_engine:DiscEngine,disc_engine:CoarseDiscEngine,disc_engine:WeighedEngine"
+ENGINES = f"{_DISCS},faulty_engine:FaultyEngine,faulty_engine:UnavailableEngine"
 FIRST, LAST = 1001, 1012
 WIDTH, HEIGHT, RADIUS = 160, 90, 20.0
 

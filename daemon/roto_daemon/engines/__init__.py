@@ -85,6 +85,9 @@ class EngineInfo:
     """Why it cannot be used now and what would make it usable; empty when it can."""
     weights: str = ""
     """Which weights it works with, for what is written of its mattes; empty when it has none."""
+    mask_side_px: int = 0
+    """The longer side at which its masks hold all that it knows, enlarged to the plate's size since; 0 for an engine
+    that finds edges at the plate's size itself."""
 
 
 class EngineSession(Protocol):

@@ -20,7 +20,7 @@ _BAND_PX = 4
 """How far from where it is thought to be the edge is looked for, at each size: a mask of half the size is off by one
 or two pixels."""
 _RADIUS_PX = 3
-_EPSILON = 1e-4
+_EPSILON = 1e-5
 _HAZE_GAIN = 1.35
 """A guided filter leaves haze over texture on either side; stretching about the half level removes it."""
 _TILING = Tiling(256, 24)
@@ -44,6 +44,18 @@ def native_edges(picture: Picture, mask: Matte) -> Matte:
         seen = picture if step == 1 else np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
         grown = _at_edges(seen, np.asarray(cv2.resize(grown, size, interpolation=cv2.INTER_CUBIC), np.float32))
     return grown
+
+
+def regained(picture: Picture, mask: Matte, made_at_px: int) -> Matte:
+    """Return `native_edges` of a mask that was enlarged since it was made at a longer side of `made_at_px`.
+
+    One that was not, or 0, comes back as it is where it has the plate's size.
+    """
+    longest = max(mask.shape)
+    if 0 < made_at_px < longest:
+        size = (round(mask.shape[1] * made_at_px / longest), round(mask.shape[0] * made_at_px / longest))
+        mask = np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_AREA), np.float32)
+    return mask if mask.shape == picture.shape[:2] else native_edges(picture, mask)
 
 
 def _at_edges(picture: Picture, mask: Matte) -> Matte:

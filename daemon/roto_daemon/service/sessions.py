@@ -48,7 +48,7 @@ class SessionServicer(sessions_pb2_grpc.SessionServiceServicer):
     @answered
     async def OpenSession(self, request: pb.OpenSessionRequest, context: Context) -> pb.OpenSessionResponse:
         """Start a session."""
-        session = await self._sessions.open_session(request.plate_id, request.engine)
+        session = await self._sessions.open_session(request.plate_id, request.engine, native_edges=request.native_edges)
         return pb.OpenSessionResponse(
             session_id=session.session_id,
             engine=session.engine,

@@ -70,6 +70,8 @@ class SessionOrder:
     plate: PlateOrder
     engine: str
     objects: tuple[ObjectOrder, ...] = ()
+    native_edges: bool = False
+    """Whether edges are found again at the plate's size where the engine's masks are smaller."""
 
     def pack(self) -> Packed:
         """Return it as plain data; painted masks go by a file in the folder."""
@@ -78,6 +80,7 @@ class SessionOrder:
             "folder": str(self.folder),
             "plate": self.plate.pack(),
             "engine": self.engine,
+            "native_edges": self.native_edges,
             "objects": [
                 {"id": each.object_id, "name": each.name, "prompts": [self._pack_prompt(p, each) for p in each.prompts]}
                 for each in self.objects
@@ -92,7 +95,9 @@ class SessionOrder:
             for each in packed["objects"]
         )
         plate = PlateOrder.unpack(packed["plate"])
-        return cls(packed["session_id"], Path(packed["folder"]), plate, packed["engine"], objects)
+        return cls(
+            packed["session_id"], Path(packed["folder"]), plate, packed["engine"], objects, packed["native_edges"]
+        )
 
     def mask_file(self, object_id: int, frame: int) -> Path:
         """Return where the painted mask of a prompt lies."""

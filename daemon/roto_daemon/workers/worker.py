@@ -18,13 +18,14 @@ import numpy as np
 from roto_daemon.checkpoints import ModelsFolder
 from roto_daemon.config import Config
 from roto_daemon.engines import Direction, EnginePrompt, EngineSession, Matte, TrackedFrame
+from roto_daemon.engines.edges import regained
 from roto_daemon.engines.registry import choose, engines, find
 from roto_daemon.engines.text import find_objects
 from roto_daemon.engines.text.finders import finders
 from roto_daemon.errors import UnavailableError
 from roto_daemon.fitting import FitReport, FitResult, fit_shapes, refit_shapes
 from roto_daemon.fitting.raster import coverage
-from roto_daemon.plates.matte_store import MatteStore
+from roto_daemon.plates.matte_store import MatteStore, StoredMatte
 from roto_daemon.plates.reader import whatever_reads
 from roto_daemon.workers.beside import Beside
 from roto_daemon.workers.bridge import BridgedPlate
@@ -60,8 +61,18 @@ class _Live:
     bridged: BridgedPlate
     engine_session: EngineSession
     store: MatteStore
+    mask_side_px: int = 0
+    """The longer side of the engine's masks, where edges are to be found again at the plate's size; else 0."""
     given: dict[tuple[int, int], Prompt] = field(default_factory=dict)
     objects: set[int] = field(default_factory=set)
+
+    def keep(self, object_id: int, tracked: TrackedFrame, prompt: Prompt | None) -> StoredMatte:
+        """Store a matte, with the prompt of its frame; unless the artist drew its edges they may be found again."""
+        drawn = prompt is not None and (prompt.mask is not None or bool(prompt.outline))
+        matte = tracked.matte
+        if self.mask_side_px and not drawn and tracked.confidence:
+            matte = regained(self.bridged.picture(tracked.frame), matte, self.mask_side_px)
+        return self.store.put(object_id, tracked.frame, tracked.confidence, matte)
 
     def close(self) -> None:
         """Free the engine's memory and the plate."""
@@ -137,7 +148,7 @@ class Worker:
                 if not isinstance(tracked, TrackedFrame):
                     yield {"frame": tracked.frame, "unreadable": str(tracked)}
                     continue
-                kept = live.store.put(object_id, tracked.frame, tracked.confidence, tracked.matte)
+                kept = live.keep(object_id, tracked, live.given.get((object_id, tracked.frame)))
                 yield {"frame": tracked.frame, "confidence": kept.confidence, "area_px": kept.area_px}
         return {}
 
@@ -168,7 +179,8 @@ class Worker:
             raise UnavailableError(f"The engine '{engine.info.name}' cannot be used: {engine.info.unavailable}")
         reader = open_footage(order.plate)
         bridged = BridgedPlate(reader)
-        live = _Live(reader, bridged, engine.open(bridged), MatteStore(order.folder))
+        side_px = engine.info.mask_side_px if order.native_edges else 0
+        live = _Live(reader, bridged, engine.open(bridged), MatteStore(order.folder), side_px)
         for each in order.objects:
             for frame in live.store.frames(each.object_id):
                 stored = live.store.read(each.object_id, frame)
@@ -186,7 +198,7 @@ def _apply(live: _Live, wanted: ObjectOrder) -> None:
         if live.given.get((object_id, frame)) == prompt:
             continue
         tracked = live.engine_session.set_prompt(object_id, frame, _as_arrays(prompt, *live.reader.size))
-        live.store.put(object_id, frame, tracked.confidence, tracked.matte)
+        live.keep(object_id, tracked, prompt)
         live.given[object_id, frame] = prompt
     for key in cleared:
         del live.given[key]

@@ -120,19 +120,25 @@ class OpenSessionRequest(_message.Message):
 
     PLATE_ID_FIELD_NUMBER: _builtins.int
     ENGINE_FIELD_NUMBER: _builtins.int
+    NATIVE_EDGES_FIELD_NUMBER: _builtins.int
     plate_id: _builtins.str
     """An open plate."""
     engine: _builtins.str
     """The engine; empty for the daemon's default."""
+    native_edges: _builtins.bool
+    """Whether edges are found again at the plate's resolution where the engine's masks are smaller: truer, and slower by
+    up to a second a frame of UHD.
+    """
     def __init__(
         self,
         *,
         plate_id: _builtins.str = ...,
         engine: _builtins.str = ...,
+        native_edges: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["engine", b"engine", "plate_id", b"plate_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["engine", b"engine", "native_edges", b"native_edges", "plate_id", b"plate_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

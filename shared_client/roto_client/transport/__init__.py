@@ -77,8 +77,11 @@ class Transport(Protocol):
     def close_plate(self, plate_id: str) -> None:
         """Forget a plate."""
 
-    def open_session(self, plate_id: str, engine: str = "") -> OpenedSession:
-        """Start a session; return it with the engine that will work."""
+    def open_session(self, plate_id: str, engine: str = "", *, native_edges: bool = False) -> OpenedSession:
+        """Start a session; return it with the engine that will work.
+
+        With `native_edges` edges are found again at the plate's resolution where the engine's masks are smaller.
+        """
 
     def close_session(self, session_id: str) -> None:
         """End a session."""

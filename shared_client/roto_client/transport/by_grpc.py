@@ -229,9 +229,9 @@ class GrpcTransport:
         """Forget a plate."""
         self._ask(self._plates.ClosePlate, plates_pb2.ClosePlateRequest(plate_id=plate_id))
 
-    def open_session(self, plate_id: str, engine: str = "") -> OpenedSession:
+    def open_session(self, plate_id: str, engine: str = "", *, native_edges: bool = False) -> OpenedSession:
         """Start a session; return it with the engine that will work."""
-        request = sessions_pb2.OpenSessionRequest(plate_id=plate_id, engine=engine)
+        request = sessions_pb2.OpenSessionRequest(plate_id=plate_id, engine=engine, native_edges=native_edges)
         answer = self._ask(self._sessions.OpenSession, request)
         return OpenedSession(answer.session_id, answer.engine, answer.weights, answer.why_default)
 

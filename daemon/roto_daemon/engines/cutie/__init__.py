@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 _NEEDS = ("torch", "cutie", "einops")
 
 
+# Probabilities have a cell for 4x4 pixels of a frame of 480 rows: brought to this, nothing of them is lost.
+_MASK_SIDE_PX = 512
+
+
 @dataclass
 class CutieEngine:
     """Cutie with the prompts of another engine. The network is loaded when the first session opens, and shared."""
@@ -40,7 +44,15 @@ class CutieEngine:
         """Return what the engine can do: every prompt that the pointing engine understands."""
         prompts = self.pointing.info.prompts
         weights = self.weights.label()
-        return EngineInfo(self.name, self.title, prompts, True, self._unavailable(), weights)  # noqa: FBT003 - its names are those of the class
+        return EngineInfo(
+            self.name,
+            self.title,
+            prompts,
+            needs_weights=True,
+            unavailable=self._unavailable(),
+            weights=weights,
+            mask_side_px=_MASK_SIDE_PX,
+        )
 
     def open(self, source: FrameSource) -> EngineSession:
         """Start a session on a plate.

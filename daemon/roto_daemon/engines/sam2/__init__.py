@@ -38,6 +38,10 @@ class Weights(Protocol):
         """Return the file; raises WeightsError or UnavailableError when it is not what it should be."""
 
 
+# Logits have 256 cells a side, whatever the plate's shape: brought to this, nothing of them is lost either way.
+_MASK_SIDE_PX = 512
+
+
 @dataclass(frozen=True)
 class Published:
     """A checkpoint of the models folder, by its name there."""
@@ -102,6 +106,7 @@ class Sam2Engine:
             needs_weights=True,
             unavailable=self._unavailable(),
             weights=self.weights.label(),
+            mask_side_px=_MASK_SIDE_PX,
         )
 
     def open(self, source: FrameSource) -> EngineSession:
