@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
 from roto_daemon.fitting.correspondence import Floats
 from roto_daemon.fitting.measure import crossing_pieces
 from roto_daemon.fitting.mixing import Mixing
+from roto_daemon.fitting.ring import unit
 from roto_daemon.fitting.solve import FEWEST_KNOTS, JointFit, refitted
 
 _NEAREST_PX = 2.2
@@ -20,9 +24,14 @@ _PIECES = 20
 
 _SHORTEN = 0.8
 
+_NEAR = 2
+"""Segments apart up to which a crossing is a loop."""
+
 _UNTANGLE_ROUNDS = 16
 
-_WORTH_A_LOOP = 1.5
+_CALMING_STEPS = 4
+
+_WORTH_A_LOOP = 2.5
 """The error may grow by this factor where that takes loops away: no artist accepts an outline that crosses itself."""
 
 _LOOP_TRIALS = 8
@@ -30,12 +39,20 @@ _LOOP_TRIALS = 8
 
 
 def tidied(fit: JointFit, mixing: Mixing, tolerance_px: float) -> tuple[JointFit, Floats]:
-    """Return the fit, with fewer knots where that takes it, and the controls (K, N, 6) of its keyframes."""
+    """Return the fit, with fewer knots where that takes it, and the controls (K, N, 6) of its keyframes.
+
+    What still crosses itself then is so in the mattes, or could be mended only by leaving them.
+    """
     fit = _without_crowding(fit, mixing, tolerance_px)
-    keys = list(mixing.keys)
-    held = within_chords(fit.controls[keys])
+    held = within_chords(fit.controls[list(mixing.keys)])
     limit_px = _WORTH_A_LOOP * max(tolerance_px, _error(fit, held, mixing))
     controls = _untangled(fit, held, mixing, limit_px)
+    return _with_fewer_looping_knots(fit, controls, mixing, limit_px)
+
+
+def _with_fewer_looping_knots(
+    fit: JointFit, controls: Floats, mixing: Mixing, limit_px: float
+) -> tuple[JointFit, Floats]:
     loops = _looped(controls, mixing)
     refused: set[int] = set()
     for _ in range(_LOOP_TRIALS):
@@ -43,7 +60,7 @@ def tidied(fit: JointFit, mixing: Mixing, tolerance_px: float) -> tuple[JointFit
         if gone is None:
             break
         trial = refitted(fit, fit.matched, fit.knots.without(gone), mixing)
-        tried = _untangled(trial, within_chords(trial.controls[keys]), mixing, limit_px)
+        tried = _untangled(trial, within_chords(trial.controls[list(mixing.keys)]), mixing, limit_px)
         left = _looped(tried, mixing)
         if left.sum() < loops.sum() and _error(trial, tried, mixing) <= limit_px:
             fit, controls, loops = trial, tried, left
@@ -113,22 +130,27 @@ def within_chords(controls: Floats) -> Floats:
 
 
 def _untangled(fit: JointFit, controls: Floats, mixing: Mixing, limit_px: float) -> Floats:
-    """Return controls with the tangents shortened wherever the outline loops on a frame, in-betweens included.
+    """Return controls with shorter or calmer tangents wherever the outline loops on a frame, in-betweens included.
 
-    Where shorter tangents hardly help, or leave the outline further off, they stay as they were: the crossing is in
-    the mattes, and is reported.
+    Where that hardly helps, or leaves the outline further off, they stay as they were.
     """
-    scale = np.ones(controls.shape[:2])
-    best, fewest = controls, _looped(controls, mixing)
-    loops = fewest
-    for _ in range(_UNTANGLE_ROUNDS):
-        if not loops.any():
-            break
-        scale[loops] *= _SHORTEN
-        shortened = _shortened(controls, scale)
-        loops = _looped(shortened, mixing)
-        if loops.sum() < fewest.sum() and _error(fit, shortened, mixing) <= limit_px:
-            best, fewest = shortened, loops
+    best, fewest, least_px = controls, int(_looped(controls, mixing).sum()), _error(fit, controls, mixing)
+    if not fewest:
+        return controls
+    ways = ((partial(_shortened, controls), _looped), (partial(_calmed, controls, fit), _looped_knots))
+    for change, where in ways:
+        amount, tried = np.zeros(controls.shape[:2]), controls
+        for _ in range(_UNTANGLE_ROUNDS):
+            now = where(tried, mixing)
+            if not now.any():
+                break
+            amount[now] += 1
+            tried = change(amount)
+            left, reached_px = int(_looped(tried, mixing).sum()), _error(fit, tried, mixing)
+            if reached_px > limit_px:
+                break
+            if (left, reached_px) < (fewest, least_px):
+                best, fewest, least_px = tried, left, reached_px
     return best
 
 
@@ -136,40 +158,90 @@ def _error(fit: JointFit, controls: Floats, mixing: Mixing) -> float:
     return float(np.abs(fit.deciding_errors(mixing.apply(controls))).max())
 
 
-def _shortened(controls: Floats, scale: Floats) -> Floats:
-    """Return controls with both tangents of each segment (K, N) scaled."""
+def _shortened(controls: Floats, times: Floats) -> Floats:
+    """Return controls with both tangents of each segment (K, N) shortened so many times."""
+    scale = _SHORTEN**times
     shorter = controls.copy()
     shorter[..., 4:6] *= scale[..., None]
     shorter[..., 2:4] *= np.roll(scale, 1, axis=1)[..., None]
     return shorter
 
 
+def _calmed(controls: Floats, fit: JointFit, times: Floats) -> Floats:
+    """Return controls with the tangents of each point (K, N) so many steps nearer to calm ones.
+
+    Those cannot loop: at corners they lie along their segments, at other points along the chord of their neighbours.
+    """
+    share = np.minimum(times / _CALMING_STEPS, 1)[..., None]
+    chord = np.roll(controls[..., :2], -1, axis=1) - controls[..., :2]
+    last = np.roll(chord, 1, axis=1)
+    along = unit(chord + last)
+    # Of a smooth point the two keep their ratio, which keeps them collinear between keyframes.
+    ratio = fit.ratio[:, None]
+    size = np.minimum(_size(chord), _size(last) / ratio) / 3
+    corner = fit.knots.corner[:, None]
+    calm = controls.copy()
+    calm[..., 4:6] = np.where(corner, chord / 3, size * along)
+    calm[..., 2:4] = np.where(corner, -last / 3, -ratio * size * along)
+    nearer = controls.copy()
+    nearer[..., 2:] = (1 - share) * controls[..., 2:] + share * calm[..., 2:]
+    return nearer
+
+
+def _size(vectors: Floats) -> Floats:
+    size: Floats = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return size
+
+
 def _looped(controls: Floats, mixing: Mixing) -> NDArray[np.bool_]:
     """Say for each keyframe and segment (K, N) whether it has a part in a loop on some frame."""
+    return _on_keyframes(controls, mixing, _looped_segments)
+
+
+def _looped_knots(controls: Floats, mixing: Mixing) -> NDArray[np.bool_]:
+    """Say for each keyframe and point (K, N) whether it lies in a loop on some frame."""
+    return _on_keyframes(controls, mixing, _knots_in_loops)
+
+
+def _on_keyframes(controls: Floats, mixing: Mixing, find: Callable[[Floats], list[int]]) -> NDArray[np.bool_]:
+    """Say what is found on some frame that a keyframe has a share in."""
     found = np.zeros(controls.shape[:2], bool)
     for share, outline in zip(mixing.weights, mixing.apply(controls), strict=True):
-        segments = _looped_segments(outline)
+        some = find(outline)
         for key in np.flatnonzero(share):
-            found[key, segments] = True
+            found[key, some] = True
     return found
 
 
 def looped(controls: Floats) -> NDArray[np.bool_]:
     """Say for each of some outlines (T, N, 6) whether it has a loop."""
-    return np.array([bool(_looped_segments(outline)) for outline in controls])
+    return np.array([bool(_loops(outline)) for outline in controls])
 
 
 def _looped_segments(outline: Floats) -> list[int]:
-    """Return segments of one outline (N, 6) that cross themselves or the next but one."""
+    return sorted({segment for first, ahead in _loops(outline) for segment in (first, (first + ahead) % len(outline))})
+
+
+def _knots_in_loops(outline: Floats) -> list[int]:
+    """Return the points between the segments that cross, and both ends of one that crosses itself."""
+    between = (
+        (first, first + 1) if ahead == 0 else range(first + 1, first + ahead + 1) for first, ahead in _loops(outline)
+    )
+    return sorted({knot % len(outline) for knots in between for knot in knots})
+
+
+def _loops(outline: Floats) -> list[tuple[int, int]]:
+    """Return segments of one outline (N, 6) that cross themselves, the next or the next but one, and how many on.
+
+    Further ones are limbs that touch, which other tangents do not part.
+    """
     count = len(outline)
-    polyline = _polyline(outline)
-    crossing = crossing_pieces(polyline) // _PIECES
     found = set()
-    for first, second in crossing:
-        gap = min(abs(int(first) - int(second)), count - abs(int(first) - int(second)))
-        if gap <= 2:  # noqa: PLR2004 - further ones are limbs that touch, which shorter tangents do not part
-            found |= {int(first), int(second)}
-    return sorted(found)
+    for pair in crossing_pieces(_polyline(outline)) // _PIECES:
+        first, second = int(pair.min()), int(pair.max())
+        ahead = second - first
+        found.add((first, ahead) if 2 * ahead <= count else (second, count - ahead))
+    return sorted((first, ahead) for first, ahead in found if ahead <= _NEAR)
 
 
 def _polyline(outline: Floats) -> Floats:

@@ -106,7 +106,12 @@ def fit_samples(
     fit, controls = tidied(fit, mixing, tolerance)
     reached = float(np.abs(fit.deciding_errors(mixing.apply(controls))).max())
     return TrackFit(
-        matched.frames[keys], controls, fit.knots.corner, max(tolerance, reached), edge_noise(matched), matched
+        matched.frames[list(mixing.keys)],
+        controls,
+        fit.knots.corner,
+        max(tolerance, reached),
+        edge_noise(matched),
+        matched,
     )
 
 
