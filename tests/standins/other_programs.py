@@ -1,4 +1,4 @@
-"""`oiiotool` and `ffmpeg` as Debian ships them: other builds and older versions than the libraries that ours uses.
+"""`oiiotool`, `ffmpeg` and `melt` as Debian ships them: other builds and versions than the libraries that ours uses.
 
 What they say about a file is measured by another route than our code. The environment of the tests has an `oiiotool`
 too, that of our own library, which is passed over.
@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-_PACKAGES = {"oiiotool": "openimageio-tools", "ffmpeg": "ffmpeg", "ffprobe": "ffmpeg"}
+_PACKAGES = {"oiiotool": "openimageio-tools", "ffmpeg": "ffmpeg", "ffprobe": "ffmpeg", "melt": "melt"}
 _PIXEL = re.compile(r"Pixel \(-?\d+, (-?\d+)\): (.*)")
 
 

@@ -13,6 +13,7 @@ from roto_shapes.formats.fusion import FusionForm, FusionSink
 from roto_shapes.formats.fusion_reading import read_fusion
 from roto_shapes.formats.lottie import LottieForm, LottieSink
 from roto_shapes.formats.lottie_reading import looks_like_lottie, read_lottie
+from roto_shapes.formats.mlt import MltSink
 from roto_shapes.formats.nuke import NukeSink
 from roto_shapes.formats.nuke_reading import read_nuke
 from roto_shapes.formats.rotolink_json import JsonSink, read_roto
@@ -142,6 +143,12 @@ def _write_svg(roto: Roto) -> Export:
     return Export(sink.text(), sink.notes)
 
 
+def _write_mlt(roto: Roto) -> Export:
+    sink = MltSink(roto.plate, roto.made_by)
+    draw(roto, sink)
+    return Export(sink.text(), sink.notes)
+
+
 FORMATS: dict[str, Format] = {
     ".json": Format("Rotolink's own JSON", _write_json, _read_json),
     ".nk": Format("Nuke Roto node", _write_nuke, read_nuke),
@@ -151,6 +158,7 @@ FORMATS: dict[str, Format] = {
     ".jsx": Format("After Effects script that makes masks", _write_jsx),
     ".lottie.json": Format("Lottie, a shape layer each", _lottie_writer(LottieForm.LAYERS), read_lottie),
     ".bodymovin.json": Format("Bodymovin, masks of one solid", _lottie_writer(LottieForm.MASKS), read_lottie),
+    ".mlt": Format("MLT document with rotoscoping filters, for Kdenlive, Shotcut and melt", _write_mlt),
     ".svg": Format("SVG, animated", _write_svg, read_svg),
 }
 """Every format by the ending of its files."""

@@ -17,14 +17,19 @@ _FORBIDDEN = re.compile(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010fff
 """Characters that XML 1.0 cannot hold, escaped or not."""
 
 
+def printable(text: str) -> str:
+    """Return a text with `_` for characters that XML cannot hold, escaped or not."""
+    return _FORBIDDEN.sub("_", text)
+
+
 def quoted(text: str) -> str:
     """Return an attribute's value with its quotes; characters that XML cannot hold become `_`."""
-    return quoteattr(_FORBIDDEN.sub("_", text))
+    return quoteattr(printable(text))
 
 
 def comment(text: str) -> str:
     """Return a comment."""
-    return f"<!-- {_FORBIDDEN.sub('_', text).replace('--', '- -')} -->"
+    return f"<!-- {printable(text).replace('--', '- -')} -->"
 
 
 def parse_tree(text: str) -> Element:
