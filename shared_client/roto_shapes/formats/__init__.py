@@ -158,7 +158,7 @@ FORMATS: dict[str, Format] = {
     ".jsx": Format("After Effects script that makes masks", _write_jsx),
     ".lottie.json": Format("Lottie, a shape layer each", _lottie_writer(LottieForm.LAYERS), read_lottie),
     ".bodymovin.json": Format("Bodymovin, masks of one solid", _lottie_writer(LottieForm.MASKS), read_lottie),
-    ".mlt": Format("MLT document with rotoscoping filters, for Kdenlive, Shotcut and melt", _write_mlt),
+    ".mlt": Format("MLT document with rotoscoping filters, for Kdenlive and melt", _write_mlt),
     ".svg": Format("SVG, animated", _write_svg, read_svg),
 }
 """Every format by the ending of its files."""

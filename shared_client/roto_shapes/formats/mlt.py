@@ -1,4 +1,4 @@
-"""Shapes as an MLT document (https://www.mltframework.org/docs/mltxml), for Kdenlive, Shotcut and `melt`.
+"""Shapes as an MLT document (https://www.mltframework.org/docs/mltxml), for Kdenlive and `melt`.
 
 A white picture without alpha gets its alpha from a `rotoscoping` filter a shape, in order of painting. Positions are
 fractions of each axis, y down; frames count from 0.
