@@ -123,6 +123,10 @@ bench-shapes: $(VENV)/.dev ## Measure fitted shapes on clips whose truth is know
 bench-engines: $(VENV)/.dev ## Measure how engines follow objects whose masks are known; ARGS='--seeds 101 102 103'
 	PYTHONPATH=tests/standins $(BIN)/python tests/benchmarks/bench_engines.py $(ARGS)
 
+.PHONY: bench-matting
+bench-matting: $(VENV)/.dev ## Measure soft edges on composites whose coverage is known; ARGS='--seeds 101 102 103'
+	PYTHONPATH=tests/standins $(BIN)/python tests/benchmarks/bench_matting.py $(ARGS)
+
 .PHONY: proto
 proto: $(VENV)/.dev ## Generate the protocol's Python code again after a change to a .proto file
 	$(BIN)/python proto/generate.py
