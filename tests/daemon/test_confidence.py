@@ -90,3 +90,9 @@ def test_a_run_that_stops_while_the_object_is_hidden_finds_it_again_when_it_goes
     assert not hidden.matte.any()
     *_, back = session.propagate(1, FrameRange(16, 30), Direction.FORWARD)
     assert overlap(back.matte >= 0.5, plate.truth(30)) > 0.9
+
+
+def test_an_object_that_nobody_vouched_for_is_not_trusted_where_it_comes_up() -> None:
+    first, second = Watch(), Watch(np.zeros((120, 400), bool))
+    for watch in (first, second):
+        assert 0 < watch.judge(disc(50)) < LOOK_FIRST_BELOW < watch.judge(disc(52))

@@ -27,14 +27,15 @@ _LEAST = 0.01
 
 
 class Watch:
-    """Judges the frames of one object in the order that they are followed in, from a frame that the artist vouches for.
+    """Judges the frames of one object in the order that they are followed in, from a frame that is vouched for.
 
+    Without one, or where that is empty, the first frame that shows the object takes its place, and is not trusted.
     Masks are (height, width) at any one size; areas and motion count in proportion to the object.
     """
 
-    def __init__(self, mask: NDArray[np.bool_]) -> None:
-        self._area = float(np.count_nonzero(mask))
-        self._place = middle(mask)
+    def __init__(self, mask: NDArray[np.bool_] | None = None) -> None:
+        self._area = 0.0 if mask is None else float(np.count_nonzero(mask))
+        self._place = None if mask is None else middle(mask)
         self._pace: tuple[float, float] | None = None
         self._lost = False
 
@@ -48,11 +49,13 @@ class Watch:
         if place is None:
             self._lost, self._place, self._pace = True, None, None
             return 0.0
+        unknown = not self._area
+        self._area = self._area or area
         alike = min(area, self._area) / max(area, self._area, 1.0)
         self._area = min(max(area, self._area / _STEADY_GROWTH), self._area * _STEADY_GROWTH)
         confidence = score * agreement * _ramp(alike, _UNLIKE, _LIKE) * self._smoothness(place, area)
         self._lost = self._lost and alike < _LIKE
-        return min(max(confidence, _LEAST), _AFTER_LOSS if self._lost else 1.0)
+        return min(max(confidence, _LEAST), _AFTER_LOSS if self._lost or unknown else 1.0)
 
     def _smoothness(self, place: tuple[float, float], area: float) -> float:
         """Return 1 for motion that goes on, down to 0 for a jump, and take note of where the object is."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roto_daemon.engines import Direction, EnginePrompt, FrameSource, Matte, TrackedFrame
+from roto_daemon.engines.confidence import Watch
 from roto_daemon.engines.prompts import check_points, checked_mask, clipped_box, is_empty, require_frame
 from roto_daemon.engines.sam2.clip import Clip
 from roto_daemon.engines.sam2.follower import Follower, Guess
@@ -64,6 +65,7 @@ class _Draft:
 class _Object:
     follower: Follower
     track: Track[_Answer] = field(default_factory=Track)
+    watch: Watch = field(default_factory=Watch)
 
 
 class Sam2Session:
@@ -221,9 +223,11 @@ class Sam2Session:
             if frame in track.prompted:
                 follower.passed(frame, backwards=backwards)
                 tracked = self._shown(track, frame)
+                thing.watch = Watch(tracked.matte >= _EDGE)
             elif frame == start:
                 self._go_on(thing, frame)
                 tracked = self._shown(track, frame)
+                thing.watch = Watch(tracked.matte >= _EDGE)
             else:
                 tracked = self._followed(thing, frame, backwards=backwards)
             if (frame - first) * step >= 0:
@@ -233,7 +237,7 @@ class Sam2Session:
         """Return the object on the next frame, and keep it."""
         guess = self._clip.run(partial(thing.follower.follow, frame, backwards=backwards))
         steps = self._clip.run(partial(steps_of, guess.logits, self._source.size))
-        known = Known(Packed.of_steps(steps), guess.confidence if steps.any() else 0.0)
+        known = Known(Packed.of_steps(steps), thing.watch.judge(steps >= HALF, score=guess.confidence))
         thing.track.keep(frame, known)
         return TrackedFrame(frame, matte_of(steps), known.confidence)
 
