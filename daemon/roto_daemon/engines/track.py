@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -43,8 +44,10 @@ class Packed:
 
     def unpack_steps(self) -> NDArray[np.uint8]:
         """Return the coverage in 1/255 steps."""
-        from_above = np.frombuffer(zstandard.decompress(self.data), np.uint8).reshape(self.shape)
-        return np.cumsum(from_above, axis=0, dtype=np.uint8)
+        steps = np.frombuffer(bytearray(zstandard.decompress(self.data)), np.uint8).reshape(self.shape)
+        for above, row in pairwise(steps):  # ten times as quick as `cumsum`, which goes down the columns
+            np.add(above, row, out=row)
+        return steps
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ from roto_daemon.engines import Matte
 _HOLE_CELLS = 8
 # The value of a filled hole, as the package has it: just on the object.
 _FILLED = 0.1
+# Logits that mean less than half a step of coverage: sigmoid(-6.3) * 255 is 0.47.
+_FAINT = -6.3
 # The strength of what is stated and not guessed: as the package encodes a mask that is given.
 STATED = 10.0
 HALF = 128
@@ -62,11 +64,25 @@ def steps_of(logits: torch.Tensor, size: tuple[int, int]) -> Steps:
     half coverage.
     """
     whole = _filled(logits.float())
-    large = functional.interpolate(whole, size[::-1], mode="bilinear", align_corners=False)[0, 0]
+    steps = np.zeros(size[::-1], np.uint8)
+    window = _window(whole, size)
+    large = functional.interpolate(whole, size[::-1], mode="bilinear", align_corners=False)[0, 0][window]
     coverage = large.sigmoid().mul_(255).round_().to(torch.uint8)
-    kept = torch.where(large > 0, coverage.clamp(min=HALF), coverage.clamp(max=HALF - 1))
-    steps = np.asarray(kept.cpu().numpy(), np.uint8)
-    return steps if steps.max() >= HALF else np.zeros_like(steps)
+    kept = torch.where(large > 0, coverage.clamp(min=HALF), coverage.clamp(max=HALF - 1)).cpu().numpy()
+    if kept.size and kept.max() >= HALF:
+        steps[window] = kept
+    return steps
+
+
+def _window(logits: torch.Tensor, size: tuple[int, int]) -> tuple[slice, slice]:
+    """Return the rows and columns of a plate of `size` (width, height) that logits (1, 1, h, w) can cover."""
+    seen = (logits[0, 0] > _FAINT).to(torch.uint8).cpu().numpy()
+    left, top, width, height = cv2.boundingRect(seen)
+    if not width:
+        return slice(0), slice(0)
+    wide, high = size[0] / seen.shape[1], size[1] / seen.shape[0]
+    rows = slice(max(0, int((top - 1) * high)), int((top + height + 1) * high) + 1)
+    return rows, slice(max(0, int((left - 1) * wide)), int((left + width + 1) * wide) + 1)
 
 
 def steps_in(matte: Matte) -> Steps:
@@ -85,19 +101,19 @@ def corrected(before: Picked, guess: Picked, click: Click, others: list[Click]) 
     That part is the connected one under the click whose pixels change to the click's kind. `others` are the clicks
     of the other kind; they keep the ground they stand on.
     """
+    shape = before.steps.shape
+    row, column = click.pixel(shape)
     was, now = before.steps >= HALF, guess.steps >= HALF
-    shape = was.shape
     theirs = np.zeros(shape, bool)
     for other in others:
-        theirs |= _dot(other, shape)
+        _mark(theirs, other)
+    dot = np.zeros(shape, bool)
+    _mark(dot, click)
+    dot &= ~theirs
+    dot[row, column] = True
     changed = ((was != now) & (now == click.foreground)).astype(np.uint8)
-    _, labels = cv2.connectedComponents(changed, connectivity=8)
-    label = labels[click.pixel(shape)]
-    part = (labels == label) & (label > 0) & ~theirs
-    dot = _dot(click, shape) & ~theirs
-    dot[click.pixel(shape)] = True
-    seam = _grown(part, max(1, round(_SEAM_CELLS * shape[1] / before.logits.shape[1])))
-    reach = part | (seam & (changed == 0) & ~theirs)
+    part = _part_at(changed, row, column) & ~theirs
+    reach = _with_seam(part, (changed == 0) & ~theirs, round(_SEAM_CELLS * shape[1] / before.logits.shape[1]))
     towards = np.maximum if click.foreground else np.minimum
     steps = np.where(reach, towards(before.steps, guess.steps), before.steps)
     steps[dot & ((steps >= HALF) != click.foreground)] = 255 * click.foreground
@@ -113,15 +129,31 @@ def _in_cells(mask: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.boo
     return np.asarray(small > 0, bool)
 
 
-def _dot(click: Click, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    rows, columns = np.ogrid[: shape[0], : shape[1]]
-    row, column = click.pixel(shape)
-    return np.asarray(np.hypot(columns - column, rows - row) <= _CLICK_PX, bool)
+def _mark(mask: NDArray[np.bool_], click: Click) -> None:
+    """Add the ground that a click always gets."""
+    row, column = click.pixel(mask.shape)
+    top, left = max(0, row - _CLICK_PX), max(0, column - _CLICK_PX)
+    near = mask[top : row + _CLICK_PX + 1, left : column + _CLICK_PX + 1]
+    rows, columns = np.ogrid[: near.shape[0], : near.shape[1]]
+    near |= np.hypot(columns + left - column, rows + top - row) <= _CLICK_PX
 
 
-def _grown(mask: NDArray[np.bool_], by_px: int) -> NDArray[np.bool_]:
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * by_px + 1, 2 * by_px + 1))
-    return np.asarray(cv2.dilate(mask.astype(np.uint8), kernel) > 0, bool)
+def _part_at(mask: NDArray[np.uint8], row: int, column: int) -> NDArray[np.bool_]:
+    """Return the connected part of a mask of 0 and 1 that a pixel lies in; nothing where it lies in none."""
+    if not mask[row, column]:
+        return np.zeros(mask.shape, bool)
+    _, filled, _, _ = cv2.floodFill(mask.copy(), None, (column, row), 2, flags=8)
+    return np.asarray(filled == 2, bool)  # noqa: PLR2004 - the mark of the line above
+
+
+def _with_seam(part: NDArray[np.bool_], free: NDArray[np.bool_], by_px: int) -> NDArray[np.bool_]:
+    """Return a part and the free pixels round it."""
+    left, top, width, height = cv2.boundingRect(part.astype(np.uint8))
+    window = (slice(max(0, top - by_px), top + height + by_px), slice(max(0, left - by_px), left + width + by_px))
+    kernel = np.ones((2 * by_px + 1, 2 * by_px + 1), np.uint8)  # a square: tenfold quicker than a disc
+    reach = part.copy()
+    reach[window] |= (cv2.dilate(part[window].astype(np.uint8), kernel) > 0) & free[window]
+    return reach
 
 
 def _filled(logits: torch.Tensor) -> torch.Tensor:
