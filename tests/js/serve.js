@@ -3,10 +3,14 @@
 
 const readline = require("node:readline");
 
+const used = new Set();
+
 async function answer(line) {
   try {
     const { program, job } = JSON.parse(line);
-    return { result: await require(`./${program}.js`).run(job) };
+    const module = require(`./${program}.js`);
+    used.add(module);
+    return { result: await module.run(job) };
   } catch (error) {
     return { failed: String(error.stack ?? error) };
   }
@@ -16,6 +20,7 @@ async function main() {
   for await (const line of readline.createInterface({ input: process.stdin })) {
     process.stdout.write(`${JSON.stringify(await answer(line))}\n`);
   }
+  for (const module of used) await module.close?.();
   process.exit(0);
 }
 

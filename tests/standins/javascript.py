@@ -31,6 +31,15 @@ def node() -> str:
     return found
 
 
+@cache
+def chromium() -> str:
+    """Return the path of Chromium; as `node` where it is missing."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if not found:
+        miss("needs Chromium: install Debian's package chromium, or that of your system")
+    return found
+
+
 def run(program: str, job: object) -> Any:  # noqa: ANN401 - what a program of tests/js gives
     """Return what a program of tests/js gives for a job, both as JSON."""
     server = _server(node())

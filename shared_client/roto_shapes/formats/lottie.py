@@ -28,6 +28,9 @@ DECIMALS = 3
 
 _LINEAR = {"i": {"x": 0.833, "y": 0.833}, "o": {"x": 0.167, "y": 0.167}}
 _SOLID, _SHAPES = 1, 4
+_WHOLE_MASK: dict[str, Any] = {
+    "inv": False, "mode": "a", "pt": None, "o": {"a": 0, "k": 100}, "x": {"a": 0, "k": 0}, "nm": "picture",
+}  # fmt: skip
 _HOST = "Lottie"
 
 
@@ -116,7 +119,7 @@ class LottieSink:
                 for other_name, other in zip(names[at + 1 :], self._shapes[at + 1 :])
                 if other.invert and _meet(shape.lifetime, other.lifetime)
             ]
-            masks = {"hasMask": True, "masksProperties": above} if above else {}
+            masks = {"hasMask": True, "masksProperties": [self._all_of_it(), *above]} if above else {}
             layers.append({**self._layer(name, shape.lifetime, _SHAPES), **masks, "shapes": [self._group(name, shape)]})
         if self._shapes and not layers:
             self._notes.append("All shapes cut and there is nothing to cut: the file shows nothing.")
@@ -166,13 +169,16 @@ class LottieSink:
 
     def _mask(self, name: str, shape: Shape) -> dict[str, Any]:
         return {
-            "inv": False,
+            **_WHOLE_MASK,
             "mode": "s" if shape.invert else "a",
             "pt": self._path(shape),
             "o": self._shown(shape.lifetime),
-            "x": {"a": 0, "k": 0},
             "nm": name,
         }
+
+    def _all_of_it(self) -> dict[str, Any]:
+        """Return the mask that others cut from: where a first mask cuts and is not there, Skottie draws nothing."""
+        return {**_WHOLE_MASK, "pt": whole_picture(self._plate.width, self._plate.height)}
 
     def _shown(self, lifetime: FrameRange) -> dict[str, Any]:
         """Return an opacity that is whole in a lifetime and nothing outside it, by held keys."""
@@ -197,6 +203,12 @@ class LottieSink:
 
     def _time(self, frame: int) -> int:
         return frame - self._plate.frames.first
+
+
+def whole_picture(width: int, height: int) -> dict[str, Any]:
+    """Return the path round all of a picture."""
+    still = [[0, 0]] * 4
+    return {"a": 0, "k": {"c": True, "v": [[0, 0], [width, 0], [width, height], [0, height]], "i": still, "o": still}}
 
 
 def _bezier(points: tuple[ControlPoint, ...], *, closed: bool) -> dict[str, Any]:

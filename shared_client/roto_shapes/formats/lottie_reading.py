@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn, Optional
 
 from roto_shapes.curve import is_smooth
-from roto_shapes.formats.lottie import OWN_KEY
+from roto_shapes.formats.lottie import OWN_KEY, whole_picture
 from roto_shapes.formats.straight import unique_names
 from roto_shapes.formats.timeline import MOST_FRAMES, Ease, Key, bezier_ease, on_whole_frames, shown_spans
 from roto_shapes.reading import NOTHING_GIVEN, Given, Reading
@@ -155,10 +155,11 @@ class _Reader:
         self, masks: Sequence[Mapping[str, Any]], place: _Place, lifetime: FrameRange, name: str, *, painted: bool
     ) -> Iterator[Shape]:
         """Yield masks as shapes; those that add to what a shape layer paints limit it, which shapes cannot say."""
+        whole = whole_picture(self.plate.width, self.plate.height)
         for at, mask in enumerate(masks):
             label = str(mask.get("nm") or f"{name} mask {at + 1}")
             mode = mask.get("mode", "a")
-            if mode == "n":
+            if mode == "n" or (painted and mode == "a" and mask.get("pt") == whole):
                 continue
             if mode not in {"a", "s"} or (mode == "a" and painted) or (bool(mask.get("inv")) and mode == "a"):
                 self.notes.append(f"Mask '{label}' of layer '{name}' is of a kind that shapes do not have: left out.")
