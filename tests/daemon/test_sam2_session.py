@@ -102,6 +102,14 @@ def block() -> EnginePrompt:
     return EnginePrompt(mask=mask)
 
 
+def blinded(weights: Path) -> Predictor:
+    """Return a network that thinks of every object that it is not there."""
+    predictor = load(MICRO / "micro.yaml", weights, "cpu")
+    with torch.no_grad():
+        predictor.sam_mask_decoder.pred_obj_score_head.layers[-1].bias.fill_(-9.0)
+    return predictor
+
+
 def test_further_clicks_on_a_frame_do_not_look_at_it_again(predictor: Predictor, looks: list[None]) -> None:
     session = Sam2Session(Noise(), predictor)
     session.set_prompt(1, 1003, clicks((20, 20)))
@@ -220,11 +228,17 @@ def test_a_device_that_stays_full_ends_the_run_and_never_makes_a_blank_matte(
     assert [each.frame for each in session.propagate(1, FrameRange(1001, 1004), Direction.FORWARD)][-1] == 1004
 
 
+def test_a_model_that_the_device_has_no_room_for_is_refused(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(torch.nn.Module, "to", refuse)
+    with pytest.raises(LimitError, match="smaller model"):
+        load(MICRO / "micro.yaml", weights, "cpu")
+
+
 def test_an_object_that_the_network_does_not_see_is_lost_and_a_click_on_it_refused(weights: Path) -> None:
-    predictor = load(MICRO / "micro.yaml", weights, "cpu")
-    with torch.no_grad():
-        predictor.sam_mask_decoder.pred_obj_score_head.layers[-1].bias.fill_(-9.0)
-    session = Sam2Session(Noise(), predictor)
+    session = Sam2Session(Noise(), blinded(weights))
     with pytest.raises(PromptError, match="1001"):
         session.set_prompt(1, 1001, clicks((20, 20)))
     session.set_prompt(1, 1001, block())
@@ -232,6 +246,30 @@ def test_an_object_that_the_network_does_not_see_is_lost_and_a_click_on_it_refus
     assert first.confidence == 1
     assert [each.confidence for each in others] == [0, 0, 0]
     assert not any(each.matte.any() for each in others)
+
+
+def test_what_an_artist_points_at_stands_with_little_confidence_where_the_network_sees_nothing(weights: Path) -> None:
+    session = Sam2Session(Noise(), blinded(weights))
+    kept = np.zeros((HEIGHT, WIDTH), np.float32)
+    kept[10:35, 15:50] = 1
+    session.recall(1, TrackedFrame(1001, kept, 0.8))
+    found = session.set_prompt(1, 1001, clicks((8, 8)))
+    assert found.matte[8, 8] == 1
+    np.testing.assert_array_equal(found.matte[15:30, 20:45], kept[15:30, 20:45])
+    assert 0 < found.confidence < 0.1
+    assert len(list(session.propagate(1, FrameRange(1001, 1003), Direction.FORWARD))) == 3
+
+
+def test_a_prompt_takes_over_from_a_recalled_frame(predictor: Predictor) -> None:
+    """Further from it than memories reach, what comes is what comes of the prompt alone."""
+    session, alone = Sam2Session(Noise(1024), predictor), Sam2Session(Noise(1024), predictor)
+    session.recall(1, TrackedFrame(1001, np.ones((HEIGHT, WIDTH), np.float32), 0.8))
+    list(session.propagate(1, FrameRange(1001, 1002), Direction.FORWARD))
+    for each in (session, alone):
+        each.set_prompt(1, 1020, block())
+    found, wanted = (list(each.propagate(1, FrameRange(1020, 1022), Direction.FORWARD)) for each in (session, alone))
+    for one, two in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(one.matte, two.matte)
 
 
 def test_clearing_the_only_prompt_during_a_run_ends_it_with_a_sentence(predictor: Predictor) -> None:

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from roto_daemon.engines import FrameSource, Picture
-from roto_daemon.engines.sam2.predictor import Predictor
+from roto_daemon.engines.sam2.predictor import NO_ROOM, Predictor
 from roto_daemon.errors import LimitError
 
 logger = logging.getLogger(__name__)
@@ -102,8 +102,7 @@ class Clip:
                 return work()
         except torch.OutOfMemoryError as error:
             self._make_room()
-            message = "The device has too little memory for this model: close other programs or take a smaller model."
-            raise LimitError(message) from error
+            raise LimitError(NO_ROOM) from error
 
     def clear(self) -> None:
         """Free what can be computed again."""

@@ -21,8 +21,11 @@ from torch.nn import functional
 
 from roto_daemon.engines.devices import device_of
 from roto_daemon.engines.weights import fit_state, load_state
+from roto_daemon.errors import LimitError
 
 logger = logging.getLogger(__name__)
+
+NO_ROOM = "The device has too little memory for this model: close other programs or take a smaller model."
 
 # Frames whose features are kept: 16 MiB each at 1024 pixels, 512 MiB in all; half of it on a GPU with bfloat16.
 # Objects that are followed over the same stretch of so many frames share the image encoder's work.
@@ -111,7 +114,7 @@ def load(config: Path | str, weights: Path, device: str, *, compiled: bool = Fal
     """Return a predictor with its weights on a device, ready for inference.
 
     Raises WeightsError when the weights cannot be read or belong to another model, UnavailableError when there is
-    no such device.
+    no such device, LimitError when it has too little memory.
     """
     place = device_of(device)
     predictor = build(config, compiled=compiled and place.type == "cuda")
@@ -121,7 +124,10 @@ def load(config: Path | str, weights: Path, device: str, *, compiled: bool = Fal
         torch.backends.cudnn.allow_tf32 = True
     if place.type == "mps":
         logger.warning("SAM 2 on MPS is experimental: compare its mattes with those of the device 'cpu'.")
-    predictor.to(place)
+    try:
+        predictor.to(place)
+    except torch.OutOfMemoryError as error:
+        raise LimitError(NO_ROOM) from error
     return predictor
 
 
