@@ -14,7 +14,7 @@ import pytest
 from serving import FIRST, LAST, RADIUS, Daemon, Roto, centre
 
 from roto_client.errors import BadInputError
-from roto_client.results import FrameDone, FrameUnreadable
+from roto_client.results import FrameDone, FrameUnreadable, Matte
 from roto_client.session import connect
 from roto_shapes.curve import evaluate, flatten
 from roto_shapes.formats.rotolink_json import read_roto
@@ -90,12 +90,15 @@ def test_a_bad_frame_that_is_rendered_again_is_followed_by_the_same_session(daem
     with connect(daemon.address) as far, far.open_plate(plate) as opened, opened.open_session("disc") as session:
         disc = session.add_object("disc")
         disc.click(FIRST, *centre(FIRST))
-        with contextlib.closing(disc.track()) as events:
+        sent = []
+        with contextlib.closing(disc.track(mattes=True)) as events:
             for event in events:
+                if isinstance(event, Matte):
+                    sent.append(event.frame)
                 if isinstance(event, FrameUnreadable):
                     with pytest.raises(BadInputError, match=str(FIRST + 3)):
                         session.add_object("other").click(FIRST + 3, *centre(FIRST + 3))
-        assert [each.frame for each in disc.mattes()] == [frame for frame in ALL if frame != FIRST + 3]
+        assert sent == [each.frame for each in disc.mattes()] == [frame for frame in ALL if frame != FIRST + 3]
         frame_file(plate, FIRST + 3).write_bytes(whole)
         assert [each.frame for each in disc.track() if isinstance(each, FrameDone)] == list(ALL)
         assert [each.frame for each in disc.mattes()] == list(ALL)
