@@ -89,7 +89,7 @@ def followed(session: EngineSession, first: int, last: int, direction: Direction
     return {each.frame: each for each in session.propagate(1, FrameRange(first, last), direction)}
 
 
-SIGHT = {"classic": 0.93, "disc": 0.93, "sam2-micro": 0.65}
+SIGHT = {"classic": 0.93, "disc": 0.93, "sam2-micro": 0.8}
 """The engines that see, and the overlap with the disc that is asked of them."""
 _made: dict[str, Engine] = {}
 

@@ -260,6 +260,25 @@ def test_what_an_artist_points_at_stands_with_little_confidence_where_the_networ
     assert len(list(session.propagate(1, FrameRange(1001, 1003), Direction.FORWARD))) == 3
 
 
+@pytest.mark.parametrize("start", [1001, 1006])
+def test_a_correction_to_something_else_is_not_weighed_against_what_was_followed(
+    predictor: Predictor, start: int
+) -> None:
+    """What comes after it is what comes of the two prompts alone, whether a run passes it or starts from it."""
+    other = np.zeros((HEIGHT, WIDTH), np.float32)
+    other[36:46, 2:30] = 1
+    mistaken, alone = Sam2Session(Noise(), predictor), Sam2Session(Noise(), predictor)
+    mistaken.set_prompt(1, 1001, block())
+    list(mistaken.propagate(1, FrameRange(1001, 1008), Direction.FORWARD))
+    alone.set_prompt(1, 1001, block())
+    for each in (mistaken, alone):
+        each.set_prompt(1, 1006, EnginePrompt(mask=other))
+    found = list(mistaken.propagate(1, FrameRange(start, 1008), Direction.FORWARD))[-2:]
+    wanted = list(alone.propagate(1, FrameRange(1006, 1008), Direction.FORWARD))[-2:]
+    for one, two in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(one.matte, two.matte)
+
+
 def test_a_prompt_takes_over_from_a_recalled_frame(predictor: Predictor) -> None:
     """Further from it than memories reach, what comes is what comes of the prompt alone."""
     session, alone = Sam2Session(Noise(1024), predictor), Sam2Session(Noise(1024), predictor)

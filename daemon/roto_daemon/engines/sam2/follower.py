@@ -103,6 +103,10 @@ class Follower:
         index = self._clip.index(frame)
         self._prompted.pop(index, None)
         self._outputs["cond_frame_outputs"].pop(index, None)
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget what was followed; anchored frames still speak."""
         self._outputs["non_cond_frame_outputs"].clear()
         self._backwards.clear()
 

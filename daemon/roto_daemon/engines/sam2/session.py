@@ -26,6 +26,9 @@ Box = tuple[float, float, float, float]
 # What the network calls a box's two corners among points.
 _CORNERS = (2, 3)
 _EDGE = 0.5
+# Below this IoU of what was followed and what the artist says, the memories up to there are of something else: the
+# network would weigh them against the artist's word. Half, so that a trimmed or a completed object keeps its memories.
+_OUTDATED = 0.5
 # The confidence where an artist points at something that the network thinks is not there.
 _DOUBT = 0.05
 
@@ -100,6 +103,8 @@ class Sam2Session:
         answer, steps = self._answer(thing, frame, prompt, going_on)
         if before and not going_on:
             thing.follower.release(frame)
+        if _contradicts(answer.known, thing.track.tracked.get(frame)):
+            thing.follower.forget()
         thing.follower.anchor(frame, answer.guess)
         thing.track.prompted[frame] = answer
         thing.track.changed(frame)
@@ -221,6 +226,8 @@ class Sam2Session:
         first, last = (frames.first, frames.last)[::step]
         for frame in range(start, last + step, step):
             if frame in track.prompted:
+                if frame != start and _contradicts(track.prompted[frame].known, track.known(frame - step)):
+                    follower.forget()
                 follower.passed(frame, backwards=backwards)
                 tracked = self._shown(track, frame)
                 thing.watch = Watch(tracked.matte >= _EDGE)
@@ -246,6 +253,14 @@ class Sam2Session:
         inside = thing.track.tracked[frame].soft.unpack_steps() >= HALF
         if inside.any():
             self._clip.run(partial(thing.follower.begin, frame, inside))
+
+
+def _contradicts(stated: Known, followed: Known | None) -> bool:
+    """Say whether an artist's word is of something else than what was followed up to it."""
+    if followed is None:
+        return False
+    one, two = (each.soft.unpack_steps() >= HALF for each in (stated, followed))
+    return bool(np.count_nonzero(one & two) < _OUTDATED * np.count_nonzero(one | two))
 
 
 def _clicks(prompt: EnginePrompt) -> tuple[Click, ...]:
