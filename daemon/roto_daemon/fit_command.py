@@ -146,7 +146,7 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
         _require_movie(first_frame, masks, plate, occluder)
         footage = PlatePath(
             plate,
-            first_frame=first_frame if plate and _is_movie(plate) else None,
+            first_frame=first_frame if first_frame is not None and plate and _is_movie(plate) else None,
             colour_space=colour_space,
             ocio_config=ocio_config,
             proxy=proxy,
