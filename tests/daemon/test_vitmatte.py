@@ -20,7 +20,7 @@ from roto_daemon.engines.matting import find_matte, find_matter, weights_of
 from roto_daemon.engines.matting.tiles import Tiling
 from roto_daemon.engines.matting.trimap import INSIDE, OUTSIDE, UNKNOWN, trimap
 from roto_daemon.engines.matting.vitmatte import VitMatteMatter, load_vitmatte
-from roto_daemon.errors import WeightsError
+from roto_daemon.errors import UnavailableError, WeightsError
 
 
 def config() -> VitMatteConfig:
@@ -131,6 +131,36 @@ def test_weights_of_something_else_are_refused_in_a_sentence(tmp_path: Path) -> 
     save_file({"layer.weight": torch.zeros(3)}, file)
     with pytest.raises(WeightsError):
         load_vitmatte(file)
+
+
+class SmallDevice:
+    """A network on a device whose memory takes pictures of so many pixels."""
+
+    def __init__(self, network: VitMatteForImageMatting, pixels: int) -> None:
+        self.network = network
+        self.pixels = pixels
+        self.parameters = network.parameters
+
+    def eval(self) -> SmallDevice:
+        return self
+
+    def __call__(self, pixel_values: torch.Tensor) -> Any:  # noqa: ANN401 - the network's answer
+        if pixel_values.shape[2] * pixel_values.shape[3] > self.pixels:
+            raise torch.OutOfMemoryError
+        return self.network(pixel_values=pixel_values)
+
+
+def test_a_device_of_little_memory_works_in_smaller_tiles_and_says_so(
+    network: VitMatteForImageMatting, caplog: pytest.LogCaptureFixture
+) -> None:
+    matter = VitMatteMatter(SmallDevice(network, 192 * 192), Tiling(512, 128, 32))
+    found = find_matte(MADE.picture, MADE.mask, matter, 12)
+    apart = np.abs(found - untiled(network, 12))
+    assert np.median(apart[trimap(MADE.mask, 12) == UNKNOWN]) < 1e-3
+    assert matter.tiling.side_px < 512
+    assert "tiles of" in caplog.text
+    with pytest.raises(UnavailableError, match="too little memory"):
+        find_matte(MADE.picture, MADE.mask, VitMatteMatter(SmallDevice(network, 100), Tiling(512, 128, 32)), 12)
 
 
 def test_a_frame_of_4k_takes_no_more_memory_than_its_tiles(network: VitMatteForImageMatting) -> None:

@@ -6,6 +6,7 @@ Imported only where it is used: it needs PyTorch.
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +14,19 @@ import torch
 from transformers import VitDetConfig, VitMatteConfig, VitMatteForImageMatting
 
 from roto_daemon.engines.devices import device_of
-from roto_daemon.engines.matting.tiles import Tiling
+from roto_daemon.engines.matting.tiles import Tiling, solve
 from roto_daemon.engines.matting.trimap import INSIDE, UNKNOWN, Trimap
 from roto_daemon.engines.weights import fit_state, load_state
-from roto_daemon.errors import WeightsError
+from roto_daemon.errors import UnavailableError, WeightsError
 from roto_daemon.pictures import Matte, Picture
 
 _STEP_PX = 32
 """What a side must be a multiple of: the network's coarsest step."""
+_SMALLEST_TILE_PX = 128
+"""Smaller ones see too little of what lies around an edge."""
 _WHITE = 255
+
+_log = logging.getLogger(__name__)
 _HEAD_WIDTH = 64
 """Of the published networks' attention."""
 _MEAN, _SPREAD = 0.5, 0.5
@@ -36,9 +41,33 @@ class VitMatteMatter:
         self._model = model.eval()
         self.tiling = tiling or Tiling(1024, 96, _STEP_PX)
 
-    @torch.inference_mode()
     def coverage(self, picture: Picture, known: Trimap, mask: Matte) -> Matte:
-        """Return the coverage of a tile."""
+        """Return the coverage of a tile; one for which the device has too little memory is done in smaller ones.
+
+        Raises UnavailableError when the smallest still needs too much.
+        """
+        try:
+            return self._alphas(picture, known)
+        except torch.OutOfMemoryError as error:
+            smaller = self._smaller_than(max(known.shape))
+            if smaller.side_px < _SMALLEST_TILE_PX:
+                raise UnavailableError(
+                    "The device has too little memory for ViTMatte: close other programs, or take --matting guided."
+                ) from error
+        if smaller != self.tiling:
+            _log.warning("The device's memory is full: ViTMatte goes on in tiles of %d px.", smaller.side_px)
+        self.tiling = smaller
+        unknown = known == UNKNOWN
+        return solve(unknown, smaller, lambda part: self.coverage(picture[part], known[part], mask[part]))
+
+    def _smaller_than(self, side_px: int) -> Tiling:
+        """Return the tiling for a tile that was too large: that which another has led to already, or half of it."""
+        if side_px > self.tiling.side_px + _STEP_PX:
+            return self.tiling
+        return Tiling(self.tiling.side_px // 2, self.tiling.overlap_px // 2, _STEP_PX)
+
+    @torch.inference_mode()
+    def _alphas(self, picture: Picture, known: Trimap) -> Matte:
         height, width = known.shape
         stated = np.select([known == UNKNOWN, known == INSIDE], [np.float32(0.5), np.float32(1)], np.float32(0))
         colours = (picture / np.float32(_WHITE) - _MEAN) / _SPREAD
