@@ -13,6 +13,7 @@ from typing import Any
 import javascript
 import pytest
 
+from roto_daemon.fitting.raster import render_shapes
 from roto_shapes.formats import encode
 from roto_shapes.layers import evaluate_on_plate
 from roto_shapes.shape import ControlPoint, Interpolation, Layer, LayerKeyframe, MadeBy, Roto, Shape, ShapeKeyframe
@@ -97,6 +98,23 @@ def test_masks_show_the_shapes_on_every_frame_and_between() -> None:
     (layer,) = result["layers"]
     assert differences(layer, ROTO) == []
     assert "'plate' itself?" in result["questions"][0]
+
+
+@pytest.mark.parametrize("frame", [1001, 1004, 1009, 1017])
+def test_the_masks_cover_what_the_shapes_cover(frame: int) -> None:
+    (layer,) = run(encode(ROTO, ".jsx"))["layers"]
+    shapes = []
+    for mask in layer["masks"]:
+        at = QUARTERS.index(frame - PLATE.frames.first)
+        drawn = mask["shown"][PATH][at]
+        rows = zip(drawn["vertices"], drawn["inTangents"], drawn["outTangents"], strict=True)
+        points = tuple(ControlPoint(*vertex, *into, *out) for vertex, into, out in rows)
+        if mask["shown"][OPACITY][at]:
+            cuts = mask["maskMode"] == "MaskMode.SUBTRACT"
+            shapes.append(Shape(mask["name"], (ShapeKeyframe(frame, points),), FrameRange(frame, frame), invert=cuts))
+    covered, wanted = (render_shapes(each, frame) for each in (Roto(PLATE, tuple(shapes)), ROTO))
+    assert wanted.sum() > 1000
+    assert abs(covered - wanted).max() <= 0.06, "a smooth shape may lie off by a twentieth of a pixel"
 
 
 REFETCH = """var index = parade.addProperty("ADBE Mask Atom").propertyIndex;
@@ -192,7 +210,12 @@ def test_differences_of_the_composition_are_told() -> None:
     comp = {"width": 1920, "height": 1080, "pixelAspect": 1, "frameRate": 25, "duration": 0.8}
     result = run(encode(ROTO, ".jsx"), comp=comp, selected=[])
     (said,) = result["alerts"]
-    for each in ("width is 1920 here, and 2048", "height is 1080", "pixel aspect is 1 here, and 2", "frame rate is 25"):
+    for each in (
+        "width is 1920 here, and 2048",
+        "height is 1080",
+        "pixel aspect is 1 here, and 2",
+        "rate is 25 here, and 23.976 ",
+    ):
         assert each in said
     assert "last 24 frames, and the composition ends after 20" in said
 

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import math
 import sys
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Callable, NamedTuple, Protocol
+from typing import Any, Callable, NamedTuple, Protocol, cast
 
 import pytest
 
 from roto_shapes.curve import evaluate
+from roto_shapes.formats import read_shapes
+from roto_shapes.formats.aftereffects import JsxSink
+from roto_shapes.formats.fusion import FusionSink
+from roto_shapes.formats.lottie import LottieForm, LottieSink
 from roto_shapes.formats.nuke import NukeSink
 from roto_shapes.formats.rotolink_json import JsonSink, read_roto
+from roto_shapes.formats.silhouette import SilhouetteSink
+from roto_shapes.formats.svg import SvgSink
+from roto_shapes.reading import Given
 from roto_shapes.shape import ControlPoint, Interpolation, Roto, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate
 from roto_shapes.sink import RecordingSink, ShapeSink, draw
@@ -96,6 +104,47 @@ class Nuke:
         return at
 
 
+class Reread:
+    """A format that is read: what its own tests hold against other programs is read back by our reader here."""
+
+    def __init__(self, ending: str, make: Callable[[], TextSink]) -> None:
+        self._ending = ending
+        self.make = make
+
+    def read(self, sink: ShapeSink) -> list[Drawn]:
+        text = cast("TextSink", sink).text()
+        given = Given((PLATE.width, PLATE.height), PLATE.frames, PLATE.frame_rate, PLATE.pixel_aspect)
+        return list(map(as_drawn, read_shapes(text, self._ending, given).roto.shapes))
+
+
+class TextSink(ShapeSink, Protocol):
+    def text(self) -> str: ...
+
+
+class Jsx:
+    """The data of a script, which tests/ae runs."""
+
+    def make(self) -> JsxSink:
+        return JsxSink(PLATE)
+
+    def read(self, sink: ShapeSink) -> list[Drawn]:
+        assert isinstance(sink, JsxSink)
+        text = sink.text()
+        data, _ = json.JSONDecoder().raw_decode(text, text.index("{", text.index("var DATA")))
+        return list(map(self._drawn, data["masks"]))
+
+    @staticmethod
+    def _drawn(mask: dict[str, Any]) -> Drawn:
+        first = PLATE.frames.first
+        frames = [first + frame for frame in mask["frames"]]
+        keys = [
+            ShapeKeyframe(frame, tuple(ControlPoint(*row[k : k + 6]) for k in range(0, len(row), 6)))
+            for frame, row in zip(frames, mask["outlines"])
+        ]
+        shown = [f for f in PLATE.frames if [level for at, level in mask["shown"] if first + at <= f][-1]]
+        return as_drawn(Shape("mask", tuple(keys), FrameRange(shown[0], shown[-1]), invert=mask["cuts"]))
+
+
 def load(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
@@ -106,7 +155,19 @@ def load(path: Path) -> ModuleType:
     return module
 
 
-every_sink = pytest.mark.parametrize("kind", [Recording(), Json(), Nuke()], ids=["recording", "json", "nuke"])
+KINDS: dict[str, Kind] = {
+    "recording": Recording(),
+    "json": Json(),
+    "nuke": Nuke(),
+    "after effects": Jsx(),
+    "silhouette": Reread(".fxs", lambda: SilhouetteSink(PLATE)),
+    "fusion": Reread(".setting", lambda: FusionSink(PLATE)),
+    "lottie": Reread(".lottie.json", lambda: LottieSink(PLATE)),
+    "bodymovin": Reread(".bodymovin.json", lambda: LottieSink(PLATE, LottieForm.MASKS)),
+    "svg": Reread(".svg", lambda: SvgSink(PLATE)),
+}
+
+every_sink = pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
 
 
 def outline(frame: int, drift: float = 0.0) -> ShapeKeyframe:

@@ -81,6 +81,10 @@ def test_names_come_through_in_ascii_and_without_directives(name: str) -> None:
     assert data_of(shape)["masks"][0]["name"] == name
 
 
+def test_a_plate_without_a_name_is_called_one() -> None:
+    assert '"name":"plate"' in encode(Roto(replace(PLATE, name=""), (BODY,)), ".jsx")
+
+
 def test_smooth_motion_gets_keyframes_until_straight_lines_agree() -> None:
     keys = (*BODY.keyframes[:1], ShapeKeyframe(1010, tuple(p._replace(x=p.x + 99) for p in POINTS)), BODY.keyframes[1])
     smooth = replace(BODY, keyframes=keys, interpolation=Interpolation.SMOOTH)

@@ -100,7 +100,7 @@ class JsxSink:
         routine = files("roto_shapes.formats").joinpath("apply_roto.js").read_text(encoding="ascii")
         plate = self._plate
         head = {
-            "name": plate.name,
+            "name": plate.name or "plate",
             "madeBy": "" if self._made_by is None else str(self._made_by),
             "width": plate.width,
             "height": plate.height,

@@ -86,9 +86,13 @@ function applyRoto(env, data) {
         }
     }
 
+    function shortened(number) {
+        return Math.round(number * 1000) / 1000;
+    }
+
     function compare(what, here, wanted, tolerance) {
         if (Math.abs(here - wanted) > tolerance) {
-            notes.push("The " + what + " is " + here + " here, and " + wanted + " for the shapes.");
+            notes.push("The " + what + " is " + shortened(here) + " here, and " + shortened(wanted) + " for the shapes.");
         }
     }
 

@@ -1,7 +1,7 @@
 // Shapes for After Effects. Open the plate's composition, select its layer, then File > Scripts > Run Script File.
 (function () {
 var DATA = {
-"name":"",
+"name":"plate",
 "madeBy":"",
 "width":854,
 "height":480,
@@ -89,9 +89,13 @@ function applyRoto(env, data) {
         }
     }
 
+    function shortened(number) {
+        return Math.round(number * 1000) / 1000;
+    }
+
     function compare(what, here, wanted, tolerance) {
         if (Math.abs(here - wanted) > tolerance) {
-            notes.push("The " + what + " is " + here + " here, and " + wanted + " for the shapes.");
+            notes.push("The " + what + " is " + shortened(here) + " here, and " + shortened(wanted) + " for the shapes.");
         }
     }
 

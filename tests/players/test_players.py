@@ -1,6 +1,6 @@
-"""Lottie and Bodymovin files as two players draw them, that we did not write, against the exact coverage of the shapes.
+"""Lottie, Bodymovin and SVG files, drawn by programs that we did not write, against the exact coverage of the shapes.
 
-Skottie is the player in Skia; lottie-web is that of web pages, drawing SVG in Chromium.
+Skottie is the Lottie player in Skia; lottie-web is that of web pages, drawing in Chromium, which animates SVG itself.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -26,8 +27,7 @@ Matte = NDArray[np.floating[Any]]
 Path = dict[str, Any]
 """An animated path of a file, its keys under `k`."""
 
-FORMS = [".lottie.json", ".bodymovin.json"]
-PLAYERS = ["skottie", "lottie_web"]
+LOTTIE = [(player, form) for player in ("skottie", "lottie_web") for form in (".lottie.json", ".bodymovin.json")]
 PLATE = Plate(480, 360, FrameRange(1001, 1013), frame_rate=24000 / 1001)
 
 LEAST_IOU = 0.995
@@ -100,17 +100,14 @@ def drawn(player: str, text: str, frames: list[int], plate: Plate = PLATE) -> li
     """Return what a player shows on frames of the shot, as coverage."""
     at = [frame - plate.frames.first for frame in frames]
     job: dict[str, Any] = {"text": text, "frames": at, "width": plate.width, "height": plate.height}
-    if player == "lottie_web":
-        job["chromium"] = javascript.chromium()
-    answers = [np.frombuffer(base64.b64decode(each), np.uint8) for each in javascript.run(player, job)]
     if player == "skottie":
-        return [each.reshape(plate.height, plate.width) / 255 for each in answers]
-    mattes: list[Matte] = []
-    for each in answers:
-        picture = cv2.imdecode(each, cv2.IMREAD_UNCHANGED)
-        assert picture is not None
-        mattes.append(picture[:, :, 3] / 255)
-    return mattes
+        alphas = (np.frombuffer(base64.b64decode(each), np.uint8) for each in javascript.run(player, job))
+        return [alpha.reshape(plate.height, plate.width) / 255 for alpha in alphas]
+    # Just after a frame's time, so that rounded key times cannot put it before.
+    job |= {"chromium": javascript.chromium(), "times": [k / plate.frame_rate + 2e-5 for k in at]}
+    pictures = (np.frombuffer(base64.b64decode(each), np.uint8) for each in javascript.run(player, job))
+    decoded = (cv2.imdecode(each, cv2.IMREAD_UNCHANGED) for each in pictures)
+    return [each[:, :, 3] / 255 for each in decoded if each is not None]
 
 
 def overlap(one: Matte, other: Matte) -> float:
@@ -120,8 +117,7 @@ def overlap(one: Matte, other: Matte) -> float:
     return np.count_nonzero(a & b) / union if union else 1.0
 
 
-@pytest.mark.parametrize("ending", FORMS)
-@pytest.mark.parametrize("player", PLAYERS)
+@pytest.mark.parametrize(("player", "ending"), [*LOTTIE, ("svg", ".svg")])
 @pytest.mark.parametrize("shapes", [ROTO.shapes, ROTO.shapes[::-1]], ids=["in order", "upside down"])
 def test_a_player_draws_the_shapes_on_every_frame(player: str, ending: str, shapes: tuple[Shape, ...]) -> None:
     roto = Roto(PLATE, shapes)
@@ -170,8 +166,7 @@ def beziers(path: Path) -> list[dict[str, Any]]:
 FAULTS: list[Callable[[Path], None]] = [swapped, negated, upside_down, a_frame_late, held, first_point_moved]
 
 
-@pytest.mark.parametrize("ending", FORMS)
-@pytest.mark.parametrize("player", PLAYERS)
+@pytest.mark.parametrize(("player", "ending"), LOTTIE)
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 def test_a_wrong_file_is_drawn_wrongly(player: str, ending: str, fault: Callable[[Path], None]) -> None:
     roto = Roto(PLATE, (RUNNER,))
@@ -183,8 +178,7 @@ def test_a_wrong_file_is_drawn_wrongly(player: str, ending: str, fault: Callable
     assert min(overlap(each, render_shapes(roto, f)) for each, f in zip(mattes, frames, strict=True)) < BROKEN_IOU
 
 
-@pytest.mark.parametrize("ending", FORMS)
-@pytest.mark.parametrize("player", PLAYERS)
+@pytest.mark.parametrize(("player", "ending"), LOTTIE)
 def test_a_hole_that_adds_or_outlives_its_lifetime_is_drawn(player: str, ending: str) -> None:
     roto = Roto(PLATE, (BODY, HOLE))
     for old, new in (('"mode":"s"', '"mode":"a"'), ('"s":[0],"h":1', '"s":[100],"h":1')):
@@ -193,3 +187,43 @@ def test_a_hole_that_adds_or_outlives_its_lifetime_is_drawn(player: str, ending:
         frames = [1002, 1006, 1012]
         mattes = drawn(player, text.replace(old, new), frames)
         assert min(overlap(each, render_shapes(roto, f)) for each, f in zip(mattes, frames, strict=True)) < 0.95
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [('calcMode="linear"', 'calcMode="discrete"'), ('keyTimes="0;', 'keyTimes="0;0.05;')]
+)
+def test_a_wrong_svg_is_drawn_wrongly(old: str, new: str) -> None:
+    roto = Roto(PLATE, (RUNNER,))
+    frames = [1003, 1005, 1011]
+    text = encode(roto, ".svg")
+    assert text.count(old) == 1
+    mattes = drawn("svg", text.replace(old, new), frames)
+    assert min(overlap(each, render_shapes(roto, f)) for each, f in zip(mattes, frames, strict=True)) < BROKEN_IOU
+
+
+@pytest.mark.parametrize(("player", "ending"), [*LOTTIE, ("svg", ".svg")])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_player_draws_whatever_shapes_there_are(player: str, ending: str, seed: int) -> None:
+    roto = any_roto(random.Random(seed))  # noqa: S311 - chooses shapes, no secrets
+    frames = list(roto.plate.frames)[::3]
+    for frame, matte in zip(frames, drawn(player, encode(roto, ending), frames, roto.plate), strict=True):
+        wanted = render_shapes(roto, frame)
+        assert overlap(matte, wanted) >= LEAST_IOU - 0.003, frame  # slivers between shapes count for more
+        assert np.abs(matte - wanted).mean() <= MOST_DIFFERENCE, frame
+
+
+def any_roto(draw: random.Random) -> Roto:
+    first = draw.choice([-7, 0, 1001, 86400])
+    plate = Plate(draw.choice([320, 400]), 180, FrameRange(first, first + 9), frame_rate=draw.choice([24.0, 29.97]))
+    shapes = []
+    for at in range(draw.randint(3, 7)):
+        count = draw.randint(3, 7)
+        keys = [
+            blob(first + k, (draw.uniform(-20, 420), draw.uniform(-20, 200)), draw.uniform(20, 90), count)
+            for k in sorted(draw.sample(range(-3, 13), draw.randint(1, 4)))
+        ]
+        start = draw.randint(-3, 9)
+        lifetime = FrameRange(first + start, first + draw.randint(max(start, 0), 14))
+        kind = draw.choice(list(Interpolation))
+        shapes.append(Shape(f'é"{at}', tuple(keys), lifetime, invert=draw.random() < 0.4, interpolation=kind))
+    return Roto(plate, tuple(shapes))
