@@ -6,6 +6,7 @@ import contextlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,6 +37,14 @@ _FRAMES_EXPLAINED = 5
 """A table that gives the reasons of more frames is no help to find the first one."""
 
 
+class _Movement(Enum):
+    """How points are to move between keyframes; AUTO is either, whichever takes fewer numbers."""
+
+    LINEAR = "linear"
+    SMOOTH = "smooth"
+    AUTO = "auto"
+
+
 def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
     masks: Annotated[
         str,
@@ -60,8 +69,10 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
         str | None, typer.Option(metavar="TEXT", help="The object's name; shapes are named after it (default: object).")
     ] = None,
     interpolation: Annotated[
-        Interpolation | None,
-        typer.Option(help="How points move between keyframes: on lines (default), or as Nuke's smooth keys do."),
+        _Movement | None,
+        typer.Option(
+            help="How points move between keyframes: on lines (default), as Nuke's smooth keys do, or what takes less."
+        ),
     ] = None,
     keyframes: Annotated[
         str, typer.Option(metavar="FRAMES", help="Frames that must be keyframes, such as 1001,1010.")
@@ -137,7 +148,7 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
             parts,
             threshold=threshold,
             name=_DEFAULT_NAME if name is None else name,
-            interpolation=interpolation or Interpolation.LINEAR,
+            interpolation=Interpolation.SMOOTH if interpolation is _Movement.SMOOTH else Interpolation.LINEAR,
             keyframe_step=every,
             layers=layers,
             offset_px=offset,
@@ -168,6 +179,8 @@ def fit(  # noqa: PLR0913, PLR0917 - each is an option of the command
             result = _fitted_anew(source, options, shapes, edited or [])
         elif edited:
             raise FitError("--edited tells which keyframes of --shapes were edited: give --shapes SHAPES.json too")
+        elif interpolation is _Movement.AUTO:
+            result = _fitted_with_less(source, options, footage)
         else:
             result = _fitted(source, options, footage)
         notes = _write(replace(result.roto, made_by=source.open().made_by), out)
@@ -288,6 +301,14 @@ def _with_bars(work: Callable[[Callable[[float], None]], FitResult]) -> FitResul
     with Progress(console=console, disable=not console.is_terminal) as bars:
         task = bars.add_task("fit", total=1.0)
         return work(lambda share: bars.update(task, completed=share))
+
+
+def _fitted_with_less(masks: _Masks, options: FitOptions, footage: PlatePath) -> FitResult:
+    """Fit with linear and with smooth keyframes; smooth ones are kept where they take less and hold the same bound."""
+    linear = _fitted(masks, options, footage)
+    smooth = _fitted(masks, replace(options, interpolation=Interpolation.SMOOTH), footage)
+    as_true = smooth.report.effective_tolerance_px <= linear.report.effective_tolerance_px
+    return smooth if as_true and smooth.report.control_numbers < linear.report.control_numbers else linear
 
 
 def _fitted_anew(masks: _Masks, options: FitOptions, shapes: str, edited: Sequence[int]) -> FitResult:

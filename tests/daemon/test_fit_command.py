@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Callable
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -182,6 +183,21 @@ def test_a_report_of_an_unknown_form_is_refused_before_the_work(masks: Path, tmp
     assert done.exit_code == 3
     assert "must end in .html or .json" in done.stderr
     assert not (tmp_path / "a.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "taken"), [(lambda t: 30 + 5 * t, "linear"), (lambda t: 80 + 50 * np.sin(t / 4), "smooth")]
+)
+def test_auto_takes_the_interpolation_that_needs_less(path: Callable[[int], float], taken: str, tmp_path: Path) -> None:
+    folder, out = tmp_path / "masks", tmp_path / "a.json"
+    folder.mkdir()
+    rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH] + 0.5
+    for frame in range(20):
+        covered = np.clip(20.5 - np.hypot(columns - path(frame), rows - 60), 0, 1)
+        cv2.imwrite(str(folder / f"mask.{frame:04d}.png"), np.round(covered * 255).astype(np.uint8))
+    done = roto(str(folder), "--interpolation", "auto", "--tolerance", "0.5", "--out", str(out))
+    assert done.exit_code == 0, done.output
+    assert [shape.interpolation.value for shape in read_roto(out.read_text()).shapes] == [taken]
 
 
 def passing_a_pole(folder: Path) -> tuple[Path, Path]:
