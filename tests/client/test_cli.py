@@ -120,6 +120,28 @@ def test_mattes_are_ordered_in_every_form(
     assert json.loads(done.stdout)["files"][1] == "m/{object}.####.tif"
 
 
+def test_soft_edges_are_ordered_of_all_that_holds_mattes(
+    stand_in: StandInDaemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    files = ["--mattes", "m.####.exr", "--foreground", "f/{object}.####.exr", "--cryptomatte", "c.####.exr"]
+    more = ["--matting", "closed-form", "--band", "12.5", "--native-edges", "--sheet", "s.png"]
+    done = roto("track", "p", *CLICK, "--out", "a.nk", *files, *more, "--daemon", stand_in.address)
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "f" / "object.1010.exr").is_file()
+    wanted = sessions_pb2.Matting(by="closed-form", band_px=12.5)
+    ordered = {each.format: (each.object_id, each.matting) for each in stand_in.exports if each.HasField("matting")}
+    assert ordered == {
+        sessions_pb2.EXPORT_FORMAT_MATTE_EXR: (0, wanted),
+        sessions_pb2.EXPORT_FORMAT_FOREGROUND_EXR: (1, wanted),
+        sessions_pb2.EXPORT_FORMAT_CRYPTOMATTE_EXR: (0, wanted),
+    }
+    assert stand_in.native_edges == [True]
+    done = roto("track", "p", *CLICK, "--out", "a.nk", "--mattes", "m.####.exr", "--daemon", stand_in.address)
+    assert not stand_in.exports[-1].HasField("matting")
+    assert stand_in.native_edges == [True, False]
+
+
 @pytest.mark.parametrize(
     ("options", "why"),
     [

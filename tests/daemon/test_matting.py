@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Iterator
 
@@ -246,3 +248,13 @@ def test_matting_that_is_not_there_says_what_to_do(tmp_path: object) -> None:
     with pytest.raises(UnavailableError, match="roto-daemon models pull vitmatte-small-composition-1k"):
         find_matter("vitmatte", research)
     assert isinstance(find_matter("", models(tmp_path)), GuidedMatter)
+
+
+def test_who_mats_without_a_network_loads_none() -> None:
+    code = (
+        "import sys, roto_daemon.refine_command, roto_daemon.workers.worker as worker\n"
+        "from roto_daemon.config import Config\n"
+        "worker.Worker(Config())\n"
+        "sys.exit(bool({'torch', 'transformers', 'tokenizers'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -70,6 +70,7 @@ class StandInDaemon(
         self.unreadable: set[int] = set()
         self.incomplete_file = False
         self.exports: list[sessions_pb2.ExportRequest] = []
+        self.native_edges: list[bool] = []
         self._mattes: set[int] = set()
 
     def Hello(self, request: daemon_pb2.HelloRequest, context: grpc.ServicerContext) -> daemon_pb2.HelloResponse:
@@ -181,6 +182,7 @@ class StandInDaemon(
     ) -> sessions_pb2.OpenSessionResponse:
         self._begin("OpenSession", context)
         assert request.plate_id in self.plates
+        self.native_edges.append(request.native_edges)
         session_id = f"session-{len(self.calls)}"
         self.sessions[session_id] = request.plate_id
         if request.engine == "big":
@@ -321,6 +323,7 @@ class StandInDaemon(
             sessions_pb2.EXPORT_FORMAT_MATTE_TIFF,
             sessions_pb2.EXPORT_FORMAT_LAYERS_EXR,
             sessions_pb2.EXPORT_FORMAT_CRYPTOMATTE_EXR,
+            sessions_pb2.EXPORT_FORMAT_FOREGROUND_EXR,
         }
         frames: list[Optional[int]] = [None]
         if a_file_a_frame:
