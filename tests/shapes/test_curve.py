@@ -16,6 +16,7 @@ from roto_shapes.curve import (
     interpolate,
     is_clockwise,
     nuke_slope,
+    nuke_slopes,
     plain_slope,
     point_on,
     segments,
@@ -256,3 +257,13 @@ def to_piece(point: Point, start: Point, end: Point) -> float:
     share = 0.0 if length == 0 else ((point[0] - start[0]) * dx + (point[1] - start[1]) * dy) / length
     share = min(max(share, 0.0), 1.0)
     return math.hypot(point[0] - start[0] - share * dx, point[1] - start[1] - share * dy)
+
+
+@given(
+    keys=st.lists(
+        st.tuples(st.integers(-1000, 1000), st.floats(-1e6, 1e6)), min_size=1, max_size=9, unique_by=lambda key: key[0]
+    )
+)
+def test_slopes_of_all_keys_are_those_of_each(keys: list[tuple[int, float]]) -> None:
+    times, values = zip(*sorted(keys))
+    assert nuke_slopes(times, values) == [nuke_slope(times, values, k) for k in range(len(times))]

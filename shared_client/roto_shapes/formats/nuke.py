@@ -15,7 +15,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Callable, NamedTuple, Optional
 
-from roto_shapes.curve import Point, distance_outside, flatten, interpolate, nuke_slope, point_on, segments
+from roto_shapes.curve import Point, distance_outside, flatten, interpolate, nuke_slopes, point_on, segments
 from roto_shapes.layers import MOST_FRAMES as _MOST_FRAMES
 from roto_shapes.layers import Placement, evaluate_on_plate, placement
 from roto_shapes.rekey import linear_to_smooth
@@ -70,6 +70,9 @@ _LABEL_MARKUP = re.compile(r"[^\w .,:()/+-]", re.ASCII)
 
 _REACH_PX = 1.0
 """How far a hole may reach out before the artist is told: less disappears in the soft edge."""
+
+_PLAIN = {"00000000": "0", "80000000": "0", "3f800000": "1"}
+"""Numbers that are written plainly, by their bits."""
 
 _WHITE = (1.0, 1.0, 1.0)
 _Component = Callable[[ControlPoint], float]
@@ -343,10 +346,11 @@ def _similarity_text(layer: Layer, height: int) -> str:
 
 def _explicit(times: Sequence[int], values: Sequence[float]) -> str:
     """Return one animated number whose keys carry their own times."""
-    if len({_number(value) for value in values}) == 1:
-        return _number(values[0])
-    texts = (_key_text(times, values, k, _number(value)) for k, value in enumerate(values))
-    return "{" + " ".join(f"{{{_number(time)} {text[1:]}" for time, text in zip(times, texts)) + "}"
+    texts = _numbers(values)
+    if len(set(texts)) == 1:
+        return texts[0]
+    keys = zip(_numbers(times), _key_texts(times, values, texts))
+    return "{" + " ".join(f"{{{time} {text[1:]}" for time, text in keys) + "}"
 
 
 def _matrix_keys(layer: Layer, shapes: Sequence[Shape], height: int) -> tuple[list[int], list[tuple[float, ...]]]:
@@ -452,20 +456,22 @@ def _curve_text(shape: Shape, components: Sequence[tuple[_Component, _Component]
 
 def _animated(times: Sequence[int], values: Sequence[float]) -> str:
     """Return one animated number: plain with one key, a list of one value when it never changes, else every key."""
-    texts = [_number(value) for value in values]
+    texts = _numbers(values)
     if len(texts) == 1:
         return texts[0]
     if len(set(texts)) == 1:
         return f"{{{texts[0]}}}"
-    return f"{{{' '.join(_key_text(times, values, k, text) for k, text in enumerate(texts))}}}"
+    return f"{{{' '.join(_key_texts(times, values, texts))}}}"
 
 
-def _key_text(times: Sequence[int], values: Sequence[float], k: int, value_text: str) -> str:
-    """Return a key with the slopes of Nuke's own rule, so that it moves alike whether Nuke trusts or renews them."""
-    low = max(min(k - 1, len(times) - 3), 0)
-    slope = _number(nuke_slope(times[low : low + 3], values[low : low + 3], k - low))
-    before, after = "0" if k == 0 else slope, "0" if k == len(times) - 1 else slope
-    return f"{{{value_text} -}}" if before == after == "0" else f"{{{value_text} {before} 1 {after} 1}}"
+def _key_texts(times: Sequence[int], values: Sequence[float], texts: Sequence[str]) -> list[str]:
+    """Return keys with the slopes of Nuke's own rule, so that they move alike whether Nuke trusts or renews them."""
+    slopes = _numbers(nuke_slopes(times, values))
+    arrive, leave = ["0", *slopes[1:]], [*slopes[:-1], "0"]
+    return [
+        f"{{{text} -}}" if before == after == "0" else f"{{{text} {before} 1 {after} 1}}"
+        for text, before, after in zip(texts, arrive, leave)
+    ]
 
 
 def _attributes(shape: Shape, plate: Plate, *, visible: bool) -> Iterator[str]:
@@ -486,16 +492,24 @@ def _centre(points: Sequence[ControlPoint], height: int) -> Point:
 
 
 def _number(value: float) -> str:
-    """Return a float32 as Nuke writes it: 0 and 1 plainly, all else as hexadecimal bits. OverflowError beyond them."""
+    return _numbers((value,))[0]
+
+
+def _numbers(values: Sequence[float]) -> list[str]:
+    """Return float32s as Nuke writes them: 0 and 1 plainly, all else as hexadecimal bits.
+
+    Raises OverflowError beyond them.
+    """
     try:
-        bits = struct.pack(">f", value)
+        bits = struct.pack(f">{len(values)}f", *values).hex()
     except OverflowError:
-        bits = b""
-    if not bits or not math.isfinite(value):
-        message = f"{value:g} is beyond the numbers of Nuke"
+        bits = ""
+    if not bits or not all(map(math.isfinite, values)):
+        worst = max(values, key=lambda value: math.inf if math.isnan(value) else abs(value))
+        message = f"{worst:g} is beyond the numbers of Nuke"
         raise OverflowError(message)
-    (rounded,) = struct.unpack(">f", bits)
-    return f"{rounded:.0f}".lstrip("-") if rounded in (0, 1) else f"x{bits.hex()}"
+    texts = [bits[at : at + 8] for at in range(0, len(bits), 8)]
+    return [_PLAIN.get(text, f"x{text}") for text in texts]
 
 
 def _legal(name: str) -> str:
