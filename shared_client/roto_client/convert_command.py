@@ -14,7 +14,7 @@ from roto_client.errors import BadInputError
 from roto_client.options import RESULTS, JsonOption, print_files, print_json
 from roto_client.outputs import require_place, write_pieces
 from roto_shapes.difference import Distance, distances
-from roto_shapes.formats import FORMATS, READ_ENDINGS, export, format_ending, read_shapes
+from roto_shapes.formats import FORMATS, PUT_ENDINGS, READ_ENDINGS, export, format_ending, put_into, read_shapes
 from roto_shapes.reading import Given
 from roto_shapes.shape import Roto
 from roto_shapes.shot import FrameRange
@@ -62,6 +62,22 @@ def convert(  # noqa: PLR0913 - each is an option of the command
         Optional[float],
         typer.Option(metavar="RATIO", min=0.01, max=100, rich_help_panel=_PLATE, help="A pixel's width by its height."),
     ] = None,
+    into: Annotated[
+        str,
+        typer.Option(
+            metavar="SCRIPT",
+            rich_help_panel=RESULTS,
+            help=f"Write this script with the shapes in it, all else as it is: {', '.join(PUT_ENDINGS)}.",
+        ),
+    ] = "",
+    node: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            rich_help_panel=RESULTS,
+            help="Nuke's Roto node in SCRIPT whose shapes are replaced; one of a new name is added.",
+        ),
+    ] = "",
     report: Annotated[
         str, typer.Option(metavar="FILE.json", rich_help_panel=RESULTS, help="Write all differences in numbers.")
     ] = "",
@@ -70,11 +86,18 @@ def convert(  # noqa: PLR0913 - each is an option of the command
     """Convert shapes."""
     for place in [*targets, *([report] if report else [])]:
         require_place(place)
+    if node and not into:
+        raise typer.BadParameter("--node names a node of a script: give the script by --into.")
     given = Given(_size(format_size) if format_size else None, frames, fps, pixel_aspect)
+    script = read_text(Path(into)) if into else None
     made = {target: converted(Path(source), target, given) for target in targets}
     facts = {target: each.report() for target, each in made.items()}
-    for target, each in made.items():
-        write_pieces(target, [each.text.encode()])
+    texts = {
+        target: each.text if script is None else merged(script, each.text, target, node)
+        for target, each in made.items()
+    }
+    for target, text in texts.items():
+        write_pieces(target, [text.encode()])
     if report:
         write_pieces(report, [json.dumps({"source": source, "targets": facts}, indent=2).encode()])
     if as_json:
@@ -139,6 +162,14 @@ def converted(path: Path, target: str, given: Given) -> Conversion:
     except ValueError as error:
         raise BadInputError(f"{path}: {error}.") from error
     return Conversion(made.text, source, (*read_notes, *made.notes), back)
+
+
+def merged(script: str, text: str, target: str, node: str) -> str:
+    """Return a script with shapes in it, as `put_into`. Raises BadInputError."""
+    try:
+        return put_into(script, text, target, node)
+    except ValueError as error:
+        raise BadInputError(f"The shapes cannot be put into the script: {error}.") from error
 
 
 def read_text(path: Path) -> str:

@@ -384,6 +384,37 @@ def test_a_conversion_tells_how_far_its_result_lies_from_the_source(tmp_path: Pa
     assert "at most 0.0004 px off, in 'a' on frame 1001" in roto("convert", str(source), str(target)).stdout
 
 
+def test_shapes_are_put_into_a_script(tmp_path: Path) -> None:
+    source, script = tmp_path / "hero.json", tmp_path / "shot.nk"
+    source.write_text(encode(ROTO, ".json"))
+    script.write_text("Blur {\n name Blur1\n}\n")
+    done = roto("convert", str(source), str(script), "--into", str(script), "--node", "Hero")
+    assert done.exit_code == 0, done.output
+    made = script.read_text()
+    assert made.startswith("Blur {\n name Blur1\n}\nRoto {\n")
+    assert "\n name Hero\n" in made
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (("a.nk", "--into", "none.nk"), "none.nk"),
+        (("a.nk", "--node", "Hero"), "--into"),
+        (("a.json", "--into", "hero.json"), "scripts of .nk, .setting or .comp"),
+        (("a.comp", "--into", "hero.json"), "cannot be put into the script"),
+    ],
+)
+def test_shapes_that_cannot_be_put_into_a_script_leave_nothing(
+    tmp_path: Path, options: tuple[str, ...], why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("hero.json").write_text(encode(ROTO, ".json"))
+    done = roto("convert", "hero.json", *options)
+    assert done.exit_code == (2 if "--node" in options else 3), done.output
+    assert why in " ".join(done.output.replace("│", " ").split())
+    assert [path.name for path in tmp_path.iterdir()] == ["hero.json"]
+
+
 def test_a_conversion_keeps_the_frames_asked_for(tmp_path: Path) -> None:
     source, target = tmp_path / "hero.json", tmp_path / "cut.json"
     source.write_text(encode(ROTO, ".json"))

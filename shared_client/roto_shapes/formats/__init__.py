@@ -11,6 +11,7 @@ from roto_shapes.files import AnyPath, write_whole
 from roto_shapes.formats.aftereffects import JsxSink
 from roto_shapes.formats.fusion import FusionForm, FusionSink
 from roto_shapes.formats.fusion_reading import read_fusion
+from roto_shapes.formats.into import put_into_fusion, put_into_nuke
 from roto_shapes.formats.lottie import LottieForm, LottieSink
 from roto_shapes.formats.lottie_reading import looks_like_lottie, read_lottie
 from roto_shapes.formats.mlt import MltSink
@@ -39,6 +40,8 @@ class Format(NamedTuple):
     title: str
     write: Callable[[Roto], Export]
     read: Optional[Callable[[str, Given], Reading]] = None
+    put: Optional[Callable[[str, str, str], str]] = None
+    """Takes a script, our text and a node's name, and returns the script with the shapes in it."""
 
 
 def export(roto: Roto, path_or_ending: AnyPath) -> Export:
@@ -74,6 +77,19 @@ def read_shapes(text: str, path_or_ending: AnyPath, given: Given = NOTHING_GIVEN
         message = f"'{os.fspath(path_or_ending)}' is written but not read: give {_either(READ_ENDINGS)}"
         raise ValueError(message)
     return read(text, given)
+
+
+def put_into(script: str, text: str, path_or_ending: AnyPath, node_name: str = "") -> str:
+    """Return a script with the shapes of a text of the same format in it, all else as it was, byte for byte.
+
+    `node_name` is the node that receives them, where the format has one node for all shapes; empty for our own.
+    Raises ValueError for a format without scripts, and for a script that cannot be read or cannot hold them.
+    """
+    put = FORMATS[format_ending(path_or_ending)].put
+    if put is None:
+        message = f"shapes are put into scripts of {_either(PUT_ENDINGS)} alone, not into '{os.fspath(path_or_ending)}'"
+        raise ValueError(message)
+    return put(script, text, node_name)
 
 
 def format_ending(path_or_ending: AnyPath) -> str:
@@ -151,10 +167,12 @@ def _write_mlt(roto: Roto) -> Export:
 
 FORMATS: dict[str, Format] = {
     ".json": Format("Rotolink's own JSON", _write_json, _read_json),
-    ".nk": Format("Nuke Roto node", _write_nuke, read_nuke),
+    ".nk": Format("Nuke Roto node", _write_nuke, read_nuke, put_into_nuke),
     ".fxs": Format("Silhouette shapes", _write_silhouette, read_silhouette),
-    ".setting": Format("Fusion polygon masks, to be pasted", _fusion_writer(FusionForm.SETTING), read_fusion),
-    ".comp": Format("Fusion composition", _fusion_writer(FusionForm.COMPOSITION), read_fusion),
+    ".setting": Format(
+        "Fusion polygon masks, to be pasted", _fusion_writer(FusionForm.SETTING), read_fusion, put_into_fusion
+    ),
+    ".comp": Format("Fusion composition", _fusion_writer(FusionForm.COMPOSITION), read_fusion, put_into_fusion),
     ".jsx": Format("After Effects script that makes masks", _write_jsx),
     ".lottie.json": Format("Lottie, a shape layer each", _lottie_writer(LottieForm.LAYERS), read_lottie),
     ".bodymovin.json": Format("Bodymovin, masks of one solid", _lottie_writer(LottieForm.MASKS), read_lottie),
@@ -168,3 +186,6 @@ ENDINGS = tuple(FORMATS)
 
 READ_ENDINGS = tuple(ending for ending, form in FORMATS.items() if form.read is not None)
 """The endings that `read_shapes` knows."""
+
+PUT_ENDINGS = tuple(ending for ending, form in FORMATS.items() if form.put is not None)
+"""The endings that `put_into` knows."""

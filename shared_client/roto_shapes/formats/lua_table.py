@@ -58,6 +58,12 @@ class Table:
     entries: list[Entry] = field(default_factory=list)
     line: int = 0
     """Where it begins in the file that it was read from."""
+    start: int = field(default=0, compare=False)
+    """The place of its first sign there, its constructor's too."""
+    inside: int = field(default=0, compare=False)
+    """The place behind its opening brace."""
+    end: int = field(default=0, compare=False)
+    """The place behind its closing brace; 0 for a table that was not read."""
 
     def get(self, key: Key) -> Optional[Value]:
         """Return the last value of a key; None when there is none."""
@@ -194,9 +200,9 @@ class _Tokens:
         """Return the value that begins here."""
         if depth > MAX_DEPTH:
             self.refuse(f"tables lie in each other more than {MAX_DEPTH} deep")
-        kind, word = self._kind, self._word
+        kind, word, start = self._kind, self._word, self._start
         if self._is("{"):
-            return self._table("", depth)
+            return self._table("", depth, start)
         if kind in {"text", "long"}:
             self._step()
             return _unescaped(word) if kind == "text" else word
@@ -205,7 +211,7 @@ class _Tokens:
             return _number(word)
         if kind == "name":
             self._step()
-            return self._named(word, depth)
+            return self._named(word, depth, start)
         return self.refuse("a value should stand here")
 
     def refuse(self, why: str) -> NoReturn:
@@ -219,7 +225,7 @@ class _Tokens:
         if self._kind:
             self.refuse("the file should end here")
 
-    def _named(self, word: str, depth: int) -> Value:
+    def _named(self, word: str, depth: int, start: int) -> Value:
         if word in _WORDS and not self._is("{"):
             return _WORDS[word]
         if self._is("("):
@@ -228,10 +234,10 @@ class _Tokens:
             word += "()"
         if not self._is("{"):
             self.refuse(f"a table should follow '{word}'")
-        return self._table(word, depth)
+        return self._table(word, depth, start)
 
-    def _table(self, kind: str, depth: int) -> Table:
-        table = Table(kind, line=self._line())
+    def _table(self, kind: str, depth: int, start: int) -> Table:
+        table = Table(kind, line=self._line(), start=start, inside=self._start + 1)
         self._take("{")
         while not self._is("}"):
             table.entries.append(self._entry(depth + 1))
@@ -239,6 +245,7 @@ class _Tokens:
                 if not (self._is(",") or self._is(";")):
                     self.refuse("a comma or a closing brace should stand here")
                 self._step()
+        table.end = self._at
         self._step()
         return table
 
@@ -260,7 +267,7 @@ class _Tokens:
                     self.refuse(f"'{word}' is no name of a key")
                 self._step()
                 return Entry(word, self.value(depth))
-            return Entry(None, self._named(word, depth))
+            return Entry(None, self._named(word, depth, line))
         return Entry(None, self.value(depth))
 
     def _is(self, sign: str) -> bool:
