@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -112,13 +113,16 @@ class Timed:
             yield frame, matte
 
 
-def fitted(clip: Clip) -> tuple[Drawing, float]:
-    """Return what the product draws for a clip, and the seconds that it took over it."""
+def fitted(clip: Clip, *, layers: bool) -> tuple[Drawing, float, Figures]:
+    """Return what the product draws for a clip, the seconds that it took over it, and numbers counted both ways."""
     plate = Plate(*clip.size, FrameRange(clip.frames[0], clip.frames[-1]))
     mattes = Timed(clip)
     began = time.perf_counter()
-    result = fit_shapes(mattes, plate, FitOptions(clip.tolerance_px, interpolation=clip.interpolation))
-    return Drawing.of(result.roto, clip.frames), time.perf_counter() - began - mattes.spent_s
+    result = fit_shapes(mattes, plate, FitOptions(clip.tolerance_px, interpolation=clip.interpolation, layers=layers))
+    seconds = time.perf_counter() - began - mattes.spent_s
+    report = result.report
+    counted: Figures = {"on_layers": report.control_numbers, "baked": report.baked_control_numbers} if layers else {}
+    return Drawing.of(result.roto, clip.frames), seconds, counted
 
 
 def measure(clip: Clip, drawing: Drawing) -> tuple[Figures, list[str]]:
@@ -176,17 +180,19 @@ def against_truth(clip: Clip, drawing: Drawing, drawn: list[Edge], true: list[Ed
     return figures | ({"keys_ratio": cost.keys / keys, "numbers_ratio": cost.numbers / numbers} if keys else {})
 
 
-def run_clip(family: str, seed: int, index: int, pictures: Path | None) -> list[dict[str, object]]:
+def run_clip(
+    family: str, seed: int, index: int, pictures: Path | None = None, *, layers: bool = False
+) -> list[dict[str, object]]:
     """Fit one clip and measure it; a clip that the fitter refuses is a row without figures."""
     began = time.process_time()
     clip = clips_of(family, seed)[index]
     row: dict[str, object] = {"family": family, "clip": clip.name, "seed": seed, "method": "rotolink"}
     try:
-        drawing, seconds = fitted(clip)
+        drawing, seconds, counted = fitted(clip, layers=layers)
     except FitError as error:
         return [row | {"figures": {"faults": float(len(clip.frames))}, "found": [f"refused: {error}"]}]
     figures, found = measure(clip, drawing)
-    figures["ms_per_frame"] = 1000 * seconds / len(clip.frames)
+    figures |= counted | {"ms_per_frame": 1000 * seconds / len(clip.frames)}
     if pictures is not None:
         write_pictures(clip, drawing, pictures)
     figures["busy_s"] = time.process_time() - began
@@ -226,6 +232,8 @@ COLUMNS = {
     "long_handles": "handles",
     "close": "close",
     "faults": "faults",
+    "on_layers": "layered",
+    "baked": "baked",
     "ms_per_frame": "ms/frame",
 }
 
@@ -273,6 +281,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="one seed of a few families, no baselines")
     parser.add_argument("--speed", action="store_true", help="only what a fit takes, and how that grows")
     parser.add_argument("--no-baselines", action="store_true", help="measure the product alone")
+    parser.add_argument("--layers", action="store_true", help="fit with layers; numbers are told with them and baked")
     parser.add_argument("--pictures", type=Path, help="write overlays of a few frames of each clip into this folder")
     parser.add_argument("--jobs", type=int, default=2, help="clips at a time; 1 for honest timings")
     parser.add_argument("--out", type=Path, default=RESULTS)
@@ -328,7 +337,8 @@ def main() -> None:
     rows: list[dict[str, object]] = []
     work = work_of(options)
     with ProcessPoolExecutor(options.jobs) as pool:
-        for done in pool.map(run_clip, *zip(*work), [options.pictures] * len(work)):
+        run = partial(run_clip, pictures=options.pictures, layers=options.layers)
+        for done in pool.map(run, *zip(*work)):
             for row in done:
                 rows.append(row)
                 print(line_of(str(row["clip"]), row["figures"], GOALS[str(row["family"])]), flush=True)  # type: ignore[arg-type] # a row holds figures
