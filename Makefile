@@ -167,7 +167,7 @@ $(VENV)/.dev: pyproject.toml $(LOCK) | $(VENV)/.made
 
 $(NODE_MODULES)/.made: tests/js/package.json tests/js/package-lock.json tests/js/.npmrc
 	@echo 'Installing what tests run in Node.js into $(NODE_MODULES); this happens once.'
-	@cd tests/js && npm ci --silent
+	@cd tests/js && npm ci --no-progress --loglevel=error >/dev/null
 	@touch $@
 
 # Markers in pyproject.toml leave the client and its tests of the extra `dev` on Python 3.9.
