@@ -8,7 +8,10 @@ processor time, which a busy machine changes least. Seeds 1 to 3 are there to tu
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
+import os
+import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -65,6 +68,9 @@ class Row:
     overlap: float
     boundary_f: float
     ms: float
+    """Processor time a frame, of all threads together."""
+    wall_ms: float
+    """Time a frame by the clock: what counts where a GPU does the work."""
     wrong: list[int]
     silent: list[int]
     """Wrong frames that bear a confidence as if they were right."""
@@ -108,20 +114,26 @@ class Decoded(Clip):
     def __init__(self, drawn: Clip) -> None:
         super().__init__(**vars(drawn))
         object.__setattr__(self, "_pictures", {each: drawn.picture(each) for each in drawn.frames})
+        object.__setattr__(self, "_coverage", {each: drawn.coverage(each) for each in drawn.frames})
 
     def picture(self, frame: int) -> NDArray[np.uint8]:
         pictures: dict[int, NDArray[np.uint8]] = vars(self)["_pictures"]
         return pictures[frame]
 
+    def coverage(self, frame: int) -> Matte:
+        coverage: dict[int, Matte] = vars(self)["_coverage"]
+        return coverage[frame]
+
 
 def measured(engine: str, follower: Follower, plate: Filmed) -> Row:
     """Follow a clip from its first frame and compare each frame with the truth."""
-    overlaps, edges, seconds, wrong, silent, flagged = [], [], 0.0, [], [], []
+    overlaps, edges, seconds, wall_s, wrong, silent, flagged = [], [], 0.0, 0.0, [], [], []
     followed, judged = follower(plate), set(plate.judged)
     for frame in list(plate.frames)[1:]:
-        began = time.process_time()
+        began, wall_began = time.process_time(), time.perf_counter()
         matte, confidence = next(followed)
         seconds += time.process_time() - began
+        wall_s += time.perf_counter() - wall_began
         if frame not in judged:
             continue
         found, truth = matte >= 0.5, plate.truth(frame)
@@ -133,39 +145,46 @@ def measured(engine: str, follower: Follower, plate: Filmed) -> Row:
             silent += [frame] * sure
         elif not sure and truth.any():
             flagged.append(frame)
-    ms = 1000 * seconds / (len(plate.frames) - 1)
+    ms, wall_ms = (round(1000 * each / (len(plate.frames) - 1), 1) for each in (seconds, wall_s))
     means = round(float(np.mean(overlaps)), 4), round(float(np.mean(edges)), 4)
-    return Row(engine, plate.name, plate.seed, *means, round(ms, 1), wrong, silent, flagged)
+    return Row(engine, plate.name, plate.seed, *means, ms, wall_ms, wrong, silent, flagged)
 
 
 def print_table(rows: Sequence[Row]) -> None:
-    """Print a line a clip and engine, then the means over the clips of EASY."""
-    print(
-        f"{'clip':<16}{'seed':>5}  {'engine':<14}{'IoU':>7}{'F 4px':>8}{'ms':>8}   wrong / silently / flagged in vain"
-    )
-    for row in sorted(
-        rows, key=lambda each: (each.seed > 0, [*EASY, *HARD, "bunny", "bunny, clicked"].index(each.clip))
-    ):
-        counts = f"{len(row.wrong):>4} / {len(row.silent)} {row.silent or ''} / {len(row.flagged)}"
-        line = f"{row.clip:<16}{row.seed:>5}  {row.engine:<14}{row.overlap:>7.3f}{row.boundary_f:>8.3f}{row.ms:>8.1f}"
-        print(line, counts)
+    """Print a line a clip and engine, then what each engine did over all composites."""
+    order = [*EASY, *HARD, "bunny", "bunny, clicked"]
+    print(f"{'clip':<16}{'seed':>5}  {'engine':<14}{'IoU':>7}{'F 4px':>7}{'cpu ms':>8}{'ms':>7}", end="")
+    print("  wrong / silently / flagged in vain")
+    for row in sorted(rows, key=lambda each: (each.seed > 0, order.index(each.clip))):
+        print(f"{row.clip:<16}{row.seed:>5}  {row.engine:<14}{row.overlap:>7.3f}{row.boundary_f:>7.3f}", end="")
+        print(f"{row.ms:>8.1f}{row.wall_ms:>7.0f}{len(row.wrong):>7} / {len(row.silent)} / {len(row.flagged)}")
     for engine in dict.fromkeys(row.engine for row in rows):
-        easy = [row for row in rows if row.engine == engine and row.clip in EASY]
-        every = [row for row in rows if row.engine == engine and row.clip in {**EASY, **HARD}]
-        if easy:
-            iou, edge, ms = (
-                float(np.mean([getattr(r, what) for r in easy])) for what in ("overlap", "boundary_f", "ms")
-            )
-            print(
-                f"\n{engine}, mean of {len(easy)} clips of objects in sight: IoU {iou:.3f} (goal {GOAL_OVERLAP}),",
-                end="",
-            )
-            print(f" boundary F {edge:.3f} (goal {GOAL_BOUNDARY}), {ms:.0f} ms a frame (goal {GOAL_MS:.0f})", end="")
-        silent, wrong = (sum(len(getattr(row, what)) for row in every) for what in ("silent", "wrong"))
-        needless, count = sum(len(row.flagged) for row in every), 29 * len(every)
+        _print_sum(engine, [row for row in rows if row.engine == engine and row.clip in {**EASY, **HARD}])
+
+
+def _print_sum(engine: str, rows: Sequence[Row]) -> None:
+    easy = [row for row in rows if row.clip in EASY]
+    if easy:
+        iou, edge, ms = (float(np.mean([getattr(r, what) for r in easy])) for what in ("overlap", "boundary_f", "ms"))
         print(
-            f"\n{engine}, all {count} frames: {wrong} wrong, {silent} of them silently; {needless} right ones flagged"
+            f"\n{engine}, mean of {len(easy)} clips of objects in sight: IoU {iou:.3f} (goal {GOAL_OVERLAP}), ", end=""
         )
+        print(
+            f"boundary F {edge:.3f} (goal {GOAL_BOUNDARY}), {ms:.0f} ms of processor time (goal {GOAL_MS:.0f})", end=""
+        )
+    wrong, silent, flagged = (sum(len(getattr(row, what)) for row in rows) for what in ("wrong", "silent", "flagged"))
+    print(
+        f"\n{engine}, {29 * len(rows)} frames: {wrong} wrong, {silent} of them silently; {flagged} right ones flagged"
+    )
+
+
+def _gpu() -> str:
+    """Return the name of the GPU that engines with weights run on; empty when there is none."""
+    if importlib.util.find_spec("torch") is None:
+        return ""
+    import torch  # noqa: PLC0415 - not everybody who measures has it
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else ""
 
 
 def main() -> None:
@@ -174,10 +193,15 @@ def main() -> None:
     every = [*EASY, *HARD, "bunny"]
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--clips", nargs="+", default=every, choices=every)
-    parser.add_argument("--engines", nargs="+", default=["flow", "classic"], help="flow, or names of the registry")
+    parser.add_argument(
+        "--engines", nargs="+", help="flow, or names of the registry; else flow and all that can be used"
+    )
     parser.add_argument("--out", type=Path, default=RESULTS)
     wanted = parser.parse_args()
-    followers = {name: by_flow if name == "flow" else by_engine(name) for name in wanted.engines}
+    usable = [name for name, engine in engines().items() if not engine.info.unavailable]
+    names = wanted.engines or ["flow", *usable]
+    followers = {name: by_flow if name == "flow" else by_engine(name) for name in names}
+    print(f"{platform.machine()}, {os.cpu_count()} cores, {_gpu() or 'no GPU'}")
     rows = []
     for seed in wanted.seeds:
         for name in (each for each in wanted.clips if each != "bunny"):
