@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn, Optional
@@ -391,7 +392,8 @@ def _pair(value: Any, name: str) -> tuple[float, float]:  # noqa: ANN401 - unche
 
 
 def _number(value: Any, what: str) -> float:  # noqa: ANN401 - unchecked JSON
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not abs(value) <= sys.float_info.max:  # whole numbers of JSON may be longer than any float
         _refuse(f"{what} is not a finite number")
     return float(value)
 

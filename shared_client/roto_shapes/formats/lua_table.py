@@ -7,7 +7,9 @@ written again says the same.
 
 from __future__ import annotations
 
+import math
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, NoReturn, Optional, Union
@@ -207,8 +209,11 @@ class _Tokens:
             self._step()
             return _unescaped(word) if kind == "text" else word
         if kind == "number":
+            number = _number(word)
+            if not math.isfinite(number):
+                self.refuse("a number of finite size should stand here")
             self._step()
-            return _number(word)
+            return number
         if kind == "name":
             self._step()
             return self._named(word, depth, start)
@@ -332,5 +337,6 @@ def _number(word: str) -> float:
     sign = -1 if plain.startswith("-") else 1
     digits = plain.lstrip("-")
     if digits[:2].lower() == "0x":
-        return float(sign * int(digits, 16))
+        whole = int(digits, 16)
+        return float(sign * whole) if whole <= sys.float_info.max else math.inf
     return sign * float(digits)
