@@ -88,6 +88,15 @@ def test_without_weights_the_command_that_fetches_them_is_told(tmp_path: Path) -
         only.find(PICTURE, "a")
 
 
+def test_another_file_under_the_published_name_is_not_loaded(tmp_path: Path) -> None:
+    for name in ("grounding-dino-tiny.safetensors", "grounding-dino-tiny-tokenizer.json"):
+        (tmp_path / name).write_bytes(b"{}")
+    finder = GroundingDino(ModelsFolder.of(Config(models_dir=str(tmp_path))))
+    assert not finder.info.unavailable
+    with pytest.raises(WeightsError, match="not the file that was published"):
+        finder.find(PICTURE, "a")
+
+
 def test_a_studio_s_own_finder_is_asked_first_and_a_wrong_name_refused(tmp_path: Path) -> None:
     models = ModelsFolder.of(Config(models_dir=str(tmp_path)))
     first, second = finders(["colour_finder:ColourFinder"], models)
