@@ -6,9 +6,10 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
-from roto_daemon.fitting import FitResult, coverage, fit_shapes, shape_polyline
+from roto_daemon.fitting import FitResult, coverage, fit_shapes, render_shapes, shape_polyline
 from roto_shapes.shape import Shape
 from roto_shapes.shot import FrameRange, Plate
 
@@ -90,3 +91,25 @@ def test_a_part_that_comes_back_as_another_one_is_another_shape() -> None:
 
     shapes = fitted(steady, turned_large).roto.shapes
     assert len(shapes) > 2
+
+
+@pytest.mark.parametrize("backwards", [False, True], ids=["join", "part"])
+def test_parts_that_join_or_part_for_good_hand_over_on_one_frame_without_a_pop(*, backwards: bool) -> None:
+    def time(frame: int) -> int:
+        return min(FRAMES[-1] - frame if backwards else frame, 15)
+
+    def left(frame: int) -> Points:
+        return blob(90 + 5 * time(frame), 120, 40, 2)
+
+    def right(frame: int) -> Points:
+        return blob(270 - 5 * time(frame), 120, 34, 2)
+
+    result = fitted(left, right)
+    living = [sum(frame in shape.lifetime for shape in result.roto.shapes) for frame in FRAMES]
+    assert living == sorted(living, reverse=not backwards)
+    assert set(living) == {1, 2}
+    assert len(result.roto.shapes) == 3
+    for frame in FRAMES:
+        true = union([left(frame), right(frame)])
+        edge = 2 * math.pi * (40 + 34)
+        assert float(np.abs(render_shapes(result.roto, frame) - true).sum()) / edge < 0.25
