@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from roto_daemon.fitting import FitOptions, FitResult, coverage, fit_shapes, render_shapes, shape_polyline
 from roto_daemon.fitting.measure import self_crossings
+from roto_daemon.fitting.parts import share_out
 from roto_shapes.shot import FrameRange, Plate
 
 Points = NDArray[np.float64]
@@ -128,3 +129,35 @@ def test_an_outline_without_necks_stays_one_shape(parts: int | None) -> None:
 def test_numbers_of_parts_that_cannot_be_are_refused(parts: int) -> None:
     with pytest.raises(ValueError, match="give 1 to"):
         FitOptions(parts=parts)
+
+
+def test_a_limb_that_was_followed_by_its_end_alone_gets_back_what_joins_it_to_the_body() -> None:
+    trunk = [(10.0, 10.0), (210.0, 10.0), (210.0, 90.0)]
+    whole = np.array([*trunk, (130.0, 90.0), (120.0, 190.0), (95.0, 190.0), (88.0, 90.0), (10.0, 90.0)])
+    body = np.array([*trunk, (10.0, 90.0)])
+    foot = np.array([(80.0, 150.0), (140.0, 150.0), (140.0, 200.0), (80.0, 200.0)])
+    of_body, of_limb = share_out(whole, [], [body, foot])
+    assert of_body.outline is not None
+    assert of_limb.outline is not None
+    assert of_body.outline[:, 1].max() < 96
+    assert of_limb.outline[:, 1].min() < 94
+
+
+def test_a_bulge_of_a_body_stays_with_it_though_a_limb_is_near() -> None:
+    whole = np.array(
+        [
+            (10.0, 10.0),
+            (210.0, 10.0),
+            (210.0, 108.0),
+            (120.0, 110.0),
+            (120.0, 190.0),
+            (95.0, 190.0),
+            (95.0, 110.0),
+            (10.0, 108.0),
+        ]
+    )
+    body = np.array([(10.0, 10.0), (210.0, 10.0), (210.0, 90.0), (10.0, 90.0)])
+    limb = np.array([(80.0, 108.0), (140.0, 108.0), (140.0, 200.0), (80.0, 200.0)])
+    of_body, _ = share_out(whole, [], [body, limb])
+    assert of_body.outline is not None
+    assert of_body.outline[:, 1].max() > 104
