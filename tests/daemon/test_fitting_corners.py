@@ -96,3 +96,22 @@ def test_a_swinging_limb_has_a_control_point_at_every_corner_and_never_crosses_i
         points = np.array([(point.x, point.y) for point in evaluate(shape, frame)])
         assert np.linalg.norm(points[:, None] - bending(frame), axis=-1).min(axis=0).max() < 1.5
         assert not self_crossings(shape_polyline(shape, frame))
+
+
+OPENING, OPENS, OPEN = 18, 4, 10
+"""Frames of a corner that opens from one of them to another."""
+
+
+def opening(frame: int) -> Points:
+    """A box one of whose corners opens until its two sides are nearly one."""
+    share = min(max((frame - OPENS) / (OPEN - OPENS), 0.0), 1.0)
+    moved: Points = np.array([[40.0, 30], [190 - 110 * share, 40 + 12 * share], [200, 150], [50, 160]]) + 2.0 * frame
+    return moved
+
+
+def test_a_corner_that_opens_has_its_control_point_while_it_is_one() -> None:
+    shape = fitted([opening(frame) for frame in range(OPENING)])
+    assert shape.point_count <= 5
+    for frame in range(OPEN - 2):
+        points = np.array([(point.x, point.y) for point in evaluate(shape, frame)])
+        assert np.linalg.norm(points[:, None] - opening(frame), axis=-1).min(axis=0).max() < 1.5

@@ -54,6 +54,9 @@ _ROBUST_PX = 8.0
 """Residuals far above this count little: a limb that was matched wrongly shall not bend the rest."""
 
 _CORNER_WEIGHT = 3.0
+_CORNER_TURN, _LEAST_CORNER = np.radians(30.0), 0.05
+"""Where a corner turns less than this its place along the outline says little."""
+
 _RATIO_RANGE = (0.05, 20.0)
 DECIDING_ARC_PX = 12.0
 """Residuals are averaged over this much arc before they decide about keyframes: pixel noise buys none."""
@@ -218,7 +221,7 @@ class JointFit:
         pull = np.maximum(self._pulls[chunk], self.pull)
         sums = segment_sums(at_home, pulls, np.sum(tangents * points, axis=-1), pull * weight, count)
         extra = self._handle_sums(self.controls[chunk], segment, self._onward[chunk])
-        corner = self._corner_sums(points)
+        corner = self._corner_sums(points, self._onward[chunk])
         return left + sums[0] + extra[0] + corner[0], right + sums[1] + extra[1] + corner[1]
 
     def _rows_of(self, feet: Floats, directions: Floats) -> tuple[NDArray[np.int64], Floats]:
@@ -265,13 +268,16 @@ class JointFit:
             right[..., place] += astray * aim
         return left, right
 
-    def _corner_sums(self, points: Floats) -> tuple[Floats, Floats]:
-        """Tie corners to their apex in both directions, else they slide and loops appear."""
+    def _corner_sums(self, points: Floats, onward: Floats) -> tuple[Floats, Floats]:
+        """Tie corners to their apex in both directions, else they slide and loops appear; less where they open."""
         frames, count = points.shape[0], len(self.knots.at)
         left, right = np.zeros((frames, count, 8, 8)), np.zeros((frames, count, 8))
         corners = np.flatnonzero(self.knots.corner)
-        left[:, corners, 0, 0] = left[:, corners, 1, 1] = _CORNER_WEIGHT
-        right[:, corners, :2] = _CORNER_WEIGHT * points[:, self.knots.at[corners]]
+        arrive, leave = onward[:, corners - 1, 2:], onward[:, corners, :2]
+        turn = np.arccos(np.clip(np.sum(arrive * leave, axis=-1), -1, 1))
+        weight = _CORNER_WEIGHT * np.clip(turn / _CORNER_TURN, _LEAST_CORNER, 1) ** 2
+        left[:, corners, 0, 0] = left[:, corners, 1, 1] = weight
+        right[:, corners, :2] = weight[..., None] * points[:, self.knots.at[corners]]
         return left, right
 
     def solve(self, mixing: Mixing, frames: slice = slice(None)) -> Floats:
