@@ -9,6 +9,7 @@ from typing import Callable, NamedTuple, Optional
 
 from roto_shapes.files import AnyPath, write_whole
 from roto_shapes.formats.aftereffects import JsxSink
+from roto_shapes.formats.blender import BlenderSink
 from roto_shapes.formats.fusion import FusionForm, FusionSink
 from roto_shapes.formats.fusion_reading import read_fusion
 from roto_shapes.formats.into import put_into_fusion, put_into_nuke
@@ -159,6 +160,12 @@ def _write_svg(roto: Roto) -> Export:
     return Export(sink.text(), sink.notes)
 
 
+def _write_blender(roto: Roto) -> Export:
+    sink = BlenderSink(roto.plate, roto.made_by)
+    draw(roto, sink)
+    return Export(sink.text(), sink.notes)
+
+
 def _write_mlt(roto: Roto) -> Export:
     sink = MltSink(roto.plate, roto.made_by)
     draw(roto, sink)
@@ -177,6 +184,7 @@ FORMATS: dict[str, Format] = {
     ".lottie.json": Format("Lottie, a shape layer each", _lottie_writer(LottieForm.LAYERS), read_lottie),
     ".bodymovin.json": Format("Bodymovin, masks of one solid", _lottie_writer(LottieForm.MASKS), read_lottie),
     ".mlt": Format("MLT document with rotoscoping filters, for Kdenlive and melt", _write_mlt),
+    ".blender.py": Format("script that builds a mask in Blender", _write_blender),
     ".svg": Format("SVG, animated", _write_svg, read_svg),
 }
 """Every format by the ending of its files."""

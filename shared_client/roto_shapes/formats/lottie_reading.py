@@ -138,7 +138,7 @@ class _Reader:
         if lifetime is None:
             return
         masks = _items(layer.get("masksProperties"), name)
-        kind = layer.get("ty")
+        kind = layer.get("ty") if isinstance(layer.get("ty"), (int, float)) else None
         if kind not in {_PRECOMP, _SOLID, _SHAPES} and not masks:
             self.notes.append(f"Layer '{name}' holds no shapes and is left out.")
             return
@@ -159,7 +159,7 @@ class _Reader:
         whole = whole_picture(self.plate.width, self.plate.height)
         for at, mask in enumerate(masks):
             label = str(mask.get("nm") or f"{name} mask {at + 1}")
-            mode = mask.get("mode", "a")
+            mode = str(mask.get("mode", "a"))
             if mode == "n" or (painted and mode == "a" and mask.get("pt") == whole):
                 continue
             if mode not in {"a", "s"} or (mode == "a" and painted) or (bool(mask.get("inv")) and mode == "a"):
@@ -208,7 +208,7 @@ class _Reader:
                     backwards=item.get("d") == 3,  # noqa: PLR2004 - the format's word for a path told from its end
                 )
                 yield replace(shape, colour=colour)
-            elif item.get("ty") not in {"fl", "st", "tr", "gf", "gs", "no"}:
+            elif str(item.get("ty")) not in {"fl", "st", "tr", "gf", "gs", "no"}:
                 self.notes.append(f"Layer '{name}' has a part of the kind '{item.get('ty')}', which is left out.")
 
     def _shape(  # noqa: PLR0913 - what a path needs to be a shape

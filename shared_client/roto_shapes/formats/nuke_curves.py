@@ -187,7 +187,7 @@ def _children(parent: Group, transforms: list[Transform], attributes: list[dict[
             name = _name(item)
             own = [*transforms, reader.transform(name)]
             yield from _children(item, own, [*attributes, reader.attributes()])
-        elif item[0] in {"curvegroup", "cubiccurve"}:
+        elif item[0] in ("curvegroup", "cubiccurve"):
             yield _shape(item, transforms, attributes)
 
 
@@ -243,7 +243,7 @@ class _Reader:
                 continue
             if part[0] == "f":
                 flags = int(_number(part[1], self._element.at)) if len(part) > 1 else 0
-            elif part[0] in {"p", _TIMES}:
+            elif part[0] in ("p", _TIMES):
                 times: Optional[tuple[float, ...]] = None
                 places = part[1:]
                 if part[0] == _TIMES:

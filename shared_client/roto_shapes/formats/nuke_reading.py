@@ -116,8 +116,9 @@ def _plate(script: Script, nodes: Sequence[Node], found: Sequence[Element], give
     if min(size) < 1:
         script.refuse(root.at, "the script does not say how large the picture is: give its size")
     frames = given.frames or _frames(found, ends)
-    if len(frames) > MOST_FRAMES:
-        script.refuse(root.at, f"the shapes live on {len(frames)} frames: more than {MOST_FRAMES} are not read")
+    count = frames.last - frames.first + 1  # may be more than `len` can say
+    if count > MOST_FRAMES:
+        script.refuse(root.at, f"the shapes live on {count} frames: more than {MOST_FRAMES} are not read")
     return Plate(*size, frames, "", given.pixel_aspect or aspect, given.frame_rate or rate)
 
 

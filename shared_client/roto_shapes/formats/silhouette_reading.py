@@ -64,8 +64,9 @@ def _plate(root: Element, given: Given) -> Plate:
     first = int(_attribute(root, "sessionStartFrame", 0.0))
     start, end = (int(_attribute(root, f"workRange{side}", float(first))) for side in ("Start", "End"))
     frames = given.frames or FrameRange(min(first, start), max(end, min(first, start)))
-    if len(frames) > MOST_FRAMES:
-        _refuse(f"the session has {len(frames)} frames: more than {MOST_FRAMES} are not read")
+    count = frames.last - frames.first + 1  # may be more than `len` can say
+    if count > MOST_FRAMES:
+        _refuse(f"the session has {count} frames: more than {MOST_FRAMES} are not read")
     aspect = given.pixel_aspect or _attribute(root, "pixelAspect", 1.0)
     return Plate(width, height, frames, "", aspect, given.frame_rate or _USUAL_RATE)
 

@@ -146,8 +146,9 @@ class _Reader:
         ends += [math.ceil(time) for levels in self.levels for time, _ in levels]
         last = int(own_last) if own_last >= self.first else max([*ends, self.first])
         frames = self.given.frames or FrameRange(self.first, last)
-        if len(frames) > MOST_FRAMES:
-            _refuse(f"this animation has {len(frames)} frames: more than {MOST_FRAMES} are not read")
+        count = frames.last - frames.first + 1  # may be more than `len` can say
+        if count > MOST_FRAMES:
+            _refuse(f"this animation has {count} frames: more than {MOST_FRAMES} are not read")
         aspect = self.given.pixel_aspect or _own(self.root, "pixel-aspect", 1.0)
         return Plate(*self.size, frames, self.root.get("data-plate", ""), aspect, self.rate)
 
