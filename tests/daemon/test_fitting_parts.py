@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from roto_daemon.fitting import FitOptions, FitResult, coverage, fit_shapes, render_shapes, shape_polyline
+from roto_daemon.fitting import FitOptions, FitReport, FitResult, coverage, fit_shapes, render_shapes, shape_polyline
 from roto_daemon.fitting.measure import self_crossings
 from roto_daemon.fitting.parts import share_out
 from roto_shapes.shot import FrameRange, Plate
@@ -114,7 +114,12 @@ def test_a_part_lives_from_where_it_comes_out() -> None:
 
 
 def test_auto_splits_where_parts_are_simpler_and_as_true() -> None:
-    whole, parts = fit(walker, 1).report, fit(walker, None).report
+    def drawn(parts: int | None) -> FitReport:
+        united = (np.max([coverage(part, WIDTH, HEIGHT) for part in walker(frame)], axis=0) for frame in FRAMES)
+        plate = Plate(WIDTH, HEIGHT, FrameRange(FRAMES[0], FRAMES[-1]))
+        return fit_shapes(zip(FRAMES, united, strict=True), plate, FitOptions(2.0, parts=parts)).report
+
+    whole, parts = drawn(1), drawn(None)
     assert parts.shapes > 1
     assert parts.control_numbers < whole.control_numbers or parts.crossing_frames < whole.crossing_frames
     assert parts.mean_px < 1.1 * whole.mean_px + 0.05
