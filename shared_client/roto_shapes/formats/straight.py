@@ -30,7 +30,7 @@ def straight(shape: Shape, host: str, *, feather: bool = False) -> Straight:
         why.append(f"moves smoothly and {host} joins keyframes by straight lines")
     if shape.layer is not None:
         why.append(f"lies on the layer '{shape.layer.name}', which {host} gets baked into the points")
-    if why:
+    if why and (more or shape.layer is not None):
         notes.append(
             f"Shape '{shape.name}' {' and '.join(why)}: it has {more} more keyframes than its {len(shape.keyframes)}, "
             f"to stay within {BAKING_TOLERANCE_PX:g} px."
