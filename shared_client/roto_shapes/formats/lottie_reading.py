@@ -177,6 +177,7 @@ class _Reader:
         if not isinstance(keys, list) or not keys or not isinstance(keys[0], dict):
             return [lifetime] if keys is None or _first(keys, label) > 0 else []
         levels: list[tuple[float, float]] = []
+        keys = _items(keys, label)
         for key in keys:
             level = _first(key.get("s", [levels[-1][1] if levels else 0]), label)
             levels.append((self._time(key.get("t"), place, label), level))
@@ -301,12 +302,14 @@ class _Reader:
             return usual
         inner = value.get("k", usual)
         if isinstance(inner, list) and inner and isinstance(inner[0], dict):
-            still = {json.dumps(_only(key.get("s"))) for key in inner if key.get("s") is not None}
-            if len(inner) > 1 and len(still) > 1:
+            keys = _items(inner, name)
+            if len({json.dumps(_only(key.get("s"))) for key in keys if key.get("s") is not None}) > 1:
                 _refuse(f"layer '{name}' moves as a whole, which is not read: bake its motion into its paths")
-            inner = inner[0].get("s", usual)
-        numbers = inner if isinstance(inner, list) else [inner]
-        return [_number(number, f"the transform of '{name}'") for number in numbers] or usual
+            inner = keys[0].get("s", usual)
+        found = [
+            _number(each, f"the transform of '{name}'") for each in (inner if isinstance(inner, list) else [inner])
+        ]
+        return [*found, *usual[len(found) :]]
 
     def _colour(self, fill: Mapping[str, Any], name: str) -> RGB:
         try:
