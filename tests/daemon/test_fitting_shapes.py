@@ -222,6 +222,17 @@ def test_gaps_in_the_frame_numbers_are_allowed_and_keyframes_stand_on_given_fram
     assert all(key.frame in frames for key in shape.keyframes)
 
 
+@pytest.mark.parametrize("frames_a_swing", [4, 6])
+def test_a_ball_that_swings_fast_keeps_the_bound_on_every_frame(frames_a_swing: int) -> None:
+    def ball(frame: int) -> list[Points]:
+        return [ellipse(120 + 50 * math.sin(frame / frames_a_swing), 90, 20, 20)]
+
+    result = fit(ball, range(20))
+    assert result.report.effective_tolerance_px < 0.55
+    assert max(error.max_px for error in errors(result, ball, range(20))) < 1.0
+    assert len(result.roto.shapes[0].keyframes) < 15
+
+
 def leaving(frame: int) -> list[Points]:
     return [blob(190 + 2 * frame, 90, 45)]
 

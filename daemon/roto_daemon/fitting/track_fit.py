@@ -14,7 +14,16 @@ from roto_daemon.fitting.correspondence import Floats, Matched
 from roto_daemon.fitting.curve import Knots, choose_knots, knot_needs, spread
 from roto_daemon.fitting.keyframes import KeyframeSearch
 from roto_daemon.fitting.mixing import KeyRule, Mixing, every_frame
-from roto_daemon.fitting.solve import DECIDING_ARC_PX, FEWEST_KNOTS, KEYED_PULL, ROUNDS, JointFit, arc_mean, refitted
+from roto_daemon.fitting.solve import (
+    DECIDING_ARC_PX,
+    FEWEST_KNOTS,
+    FIRST_PULL,
+    KEYED_PULL,
+    ROUNDS,
+    JointFit,
+    arc_mean,
+    refitted,
+)
 from roto_daemon.fitting.tidy import looped, tidied, tidied_in_place, within_chords
 from roto_shapes.shape import Interpolation, Layer
 
@@ -37,6 +46,9 @@ _FOURTH_DIFFERENCE = (1.0, -4.0, 6.0, -4.0, 1.0)
 """Blind to steady motion and acceleration; unit noise gives it a variance of 70."""
 
 _NOISE_REACH_PX = 40.0
+_ASTRAY = 1.2
+"""A fit with keyframes that misses what every frame alone holds by this factor went astray."""
+
 _FINAL_PASSES = 3
 _LATE_INSERTIONS = 2
 _TRIAL_ROUNDS = 2
@@ -97,10 +109,7 @@ def fit_samples(
     fit = JointFit(matched, knots, deciding_px=arc_px)
     reached = fit.refine(every_frame(len(matched.frames)), ROUNDS)
     tolerance = tolerance if points is None else max(tolerance, reached)
-    fit.pull = KEYED_PULL
-    fit.gather()
-    keys = KeyframeSearch(fit, tolerance, rule=rule).search()
-    fit, keys = _settle(fit, keys, tolerance, rule)
+    fit, keys = _keyed(fit, tolerance, rule, max(tolerance, reached))
     mixing = rule.mixing(matched.frames, keys)
     fit = _with_fewer_knots(fit, mixing, tolerance)
     fit, controls = tidied(fit, mixing, tolerance)
@@ -113,6 +122,29 @@ def fit_samples(
         edge_noise(matched),
         matched,
     )
+
+
+def _keyed(fit: JointFit, tolerance_px: float, rule: KeyRule, holds_px: float) -> tuple[JointFit, list[int]]:
+    """Return a fit of every frame once more with the fewest keyframes, and these; `holds_px` is what it holds now.
+
+    Points slide, and so save keyframes. Where an outline looks alike all along and moves fast, as a ball does, they may
+    slide astray, and no keyframe brings them back: there they are held to their spots.
+    """
+    found: list[tuple[float, JointFit, list[int]]] = []
+    for pull in (KEYED_PULL, FIRST_PULL):
+        trial = fit
+        if found:
+            trial = JointFit(fit.matched, fit.knots, deciding_px=fit.deciding_px)
+            trial.refine(every_frame(len(fit.matched.frames)), ROUNDS)
+        trial.pull = pull
+        trial.gather()
+        keys = KeyframeSearch(trial, tolerance_px, rule=rule).search()
+        trial, keys = _settle(trial, keys, tolerance_px, rule)
+        found.append((_largest_and_spread(trial)[0], trial, keys))
+        if found[-1][0] <= _ASTRAY * holds_px:
+            break
+    _, fit, keys = min(found, key=lambda each: each[0])
+    return fit, keys
 
 
 def refit_samples(fit: JointFit, keys: list[int], tolerance_px: float, rule: KeyRule) -> TrackFit:
