@@ -411,7 +411,7 @@ def test_shapes_that_cannot_be_put_into_a_script_leave_nothing(
     Path("hero.json").write_text(encode(ROTO, ".json"))
     done = roto("convert", "hero.json", *options)
     assert done.exit_code == (2 if "--node" in options else 3), done.output
-    assert why in " ".join(done.output.replace("│", " ").split())
+    assert why in " ".join((done.stdout + done.stderr).replace("│", " ").split())
     assert [path.name for path in tmp_path.iterdir()] == ["hero.json"]
 
 

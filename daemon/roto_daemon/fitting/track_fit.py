@@ -14,16 +14,7 @@ from roto_daemon.fitting.correspondence import Floats, Matched
 from roto_daemon.fitting.curve import Knots, choose_knots, knot_needs, spread
 from roto_daemon.fitting.keyframes import KeyframeSearch
 from roto_daemon.fitting.mixing import KeyRule, Mixing, every_frame
-from roto_daemon.fitting.solve import (
-    DECIDING_ARC_PX,
-    FEWEST_KNOTS,
-    FIRST_PULL,
-    KEYED_PULL,
-    ROUNDS,
-    JointFit,
-    arc_mean,
-    refitted,
-)
+from roto_daemon.fitting.solve import DECIDING_ARC_PX, FEWEST_KNOTS, KEYED_PULL, ROUNDS, JointFit, arc_mean, refitted
 from roto_daemon.fitting.tidy import looped, tidied, tidied_in_place, within_chords
 from roto_shapes.shape import Interpolation, Layer
 
@@ -128,23 +119,22 @@ def _keyed(fit: JointFit, tolerance_px: float, rule: KeyRule, holds_px: float) -
     """Return a fit of every frame once more with the fewest keyframes, and these; `holds_px` is what it holds now.
 
     Points slide, and so save keyframes. Where an outline looks alike all along and moves fast, as a ball does, they may
-    slide astray, and no keyframe brings them back: there they are held to their spots.
+    slide astray, and no keyframe brings them back: there they are held to their spots, if that cures it.
     """
-    found: list[tuple[float, JointFit, list[int]]] = []
-    for pull in (KEYED_PULL, FIRST_PULL):
-        trial = fit
-        if found:
-            trial = JointFit(fit.matched, fit.knots, deciding_px=fit.deciding_px)
-            trial.refine(every_frame(len(fit.matched.frames)), ROUNDS)
-        trial.pull = pull
-        trial.gather()
-        keys = KeyframeSearch(trial, tolerance_px, rule=rule).search()
-        trial, keys = _settle(trial, keys, tolerance_px, rule)
-        found.append((_largest_and_spread(trial)[0], trial, keys))
-        if found[-1][0] <= _ASTRAY * holds_px:
-            break
-    _, fit, keys = min(found, key=lambda each: each[0])
-    return fit, keys
+    fit.pull = KEYED_PULL
+    fit.gather()
+    first = _with_keys(fit, tolerance_px, rule)
+    if _largest_and_spread(first[0])[0] <= _ASTRAY * holds_px:
+        return first
+    held = JointFit(fit.matched, fit.knots, deciding_px=fit.deciding_px)
+    held.refine(every_frame(len(fit.matched.frames)), ROUNDS)
+    second = _with_keys(held, tolerance_px, rule)
+    return second if _largest_and_spread(second[0])[0] <= _ASTRAY * holds_px else first
+
+
+def _with_keys(fit: JointFit, tolerance_px: float, rule: KeyRule) -> tuple[JointFit, list[int]]:
+    keys = KeyframeSearch(fit, tolerance_px, rule=rule).search()
+    return _settle(fit, keys, tolerance_px, rule)
 
 
 def refit_samples(fit: JointFit, keys: list[int], tolerance_px: float, rule: KeyRule) -> TrackFit:
