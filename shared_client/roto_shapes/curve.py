@@ -226,10 +226,17 @@ def distance_outside(point: Point, polygon: Sequence[Point]) -> float:
         across, down = point[0] - start[0], point[1] - start[1]
         if (start[1] <= point[1]) != (end[1] <= point[1]) and (dx * down - dy * across > 0) == (dy > 0):
             turns += 1 if dy > 0 else -1
-        length = dx * dx + dy * dy
-        share = min(max((across * dx + down * dy) / length, 0.0), 1.0) if length else 0.0
-        nearest = min(nearest, math.hypot(across - share * dx, down - share * dy))
+        nearest = min(nearest, distance_to_piece(point, start, end))
     return 0.0 if turns else nearest
+
+
+def distance_to_piece(point: Point, start: Point, end: Point) -> float:
+    """Return how far a point lies from a straight piece, in px."""
+    dx, dy = end[0] - start[0], end[1] - start[1]
+    across, down = point[0] - start[0], point[1] - start[1]
+    length = dx * dx + dy * dy
+    share = min(max((across * dx + down * dy) / length, 0.0), 1.0) if length else 0.0
+    return math.hypot(across - share * dx, down - share * dy)
 
 
 def _held_back(before: float, after: float, mean: float) -> float:

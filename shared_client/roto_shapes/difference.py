@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple, Optional
 
-from roto_shapes.curve import Point, evaluate, flatten, point_on, segments
+from roto_shapes.curve import Point, distance_to_piece, evaluate, flatten, point_on, segments
 from roto_shapes.layers import evaluate_on_plate, placement
 from roto_shapes.shape import ControlPoint, Roto, Shape
 from roto_shapes.shot import FrameRange
@@ -109,12 +109,4 @@ def _beside(points: Sequence[ControlPoint], line: Sequence[Point], *, closed: bo
         for segment in segments(points, closed=closed)
         for k in range(_SAMPLES_A_SEGMENT)
     )
-    return max(min(_to_piece(at, a, b) for a, b in zip(line, ends)) for at in samples)
-
-
-def _to_piece(at: Point, start: Point, end: Point) -> float:
-    dx, dy = end[0] - start[0], end[1] - start[1]
-    across, down = at[0] - start[0], at[1] - start[1]
-    length = dx * dx + dy * dy
-    share = min(max((across * dx + down * dy) / length, 0.0), 1.0) if length else 0.0
-    return math.hypot(across - share * dx, down - share * dy)
+    return max(min(distance_to_piece(at, a, b) for a, b in zip(line, ends)) for at in samples)

@@ -52,20 +52,29 @@ class FrameRange:
         """Say whether a frame lies in the range."""
         return isinstance(frame, int) and self.first <= frame <= self.last
 
+    def meets(self, other: FrameRange) -> bool:
+        """Say whether two ranges have a frame in common."""
+        return self.first <= other.last and other.first <= self.last
+
     def __str__(self) -> str:
         """Return the form that `parse` reads."""
         return f"{self.first}-{self.last}"
 
 
+def runs(frames: Iterable[int]) -> list[FrameRange]:
+    """Return rising frames as ranges without gaps."""
+    found: list[FrameRange] = []
+    for frame in frames:
+        if found and frame == found[-1].last + 1:
+            found[-1] = FrameRange(found[-1].first, frame)
+        else:
+            found.append(FrameRange(frame, frame))
+    return found
+
+
 def spans(frames: Iterable[int]) -> str:
     """Return rising frames as a person reads them: `57-60, 88`."""
-    runs: list[list[int]] = []
-    for frame in frames:
-        if runs and frame == runs[-1][-1] + 1:
-            runs[-1][1:] = [frame]
-        else:
-            runs.append([frame])
-    return ", ".join("-".join(map(str, run)) for run in runs)
+    return ", ".join(str(run.first) if len(run) == 1 else str(run) for run in runs(frames))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Callable, NamedTuple, Optional
+from typing import Callable, NamedTuple, Optional, Protocol
 
 from roto_shapes.files import AnyPath, write_whole
 from roto_shapes.formats.aftereffects import JsxSink
@@ -25,7 +25,7 @@ from roto_shapes.formats.svg import SvgSink
 from roto_shapes.formats.svg_reading import read_svg
 from roto_shapes.reading import NOTHING_GIVEN, Given, Reading
 from roto_shapes.shape import Roto
-from roto_shapes.sink import draw
+from roto_shapes.sink import ShapeSink, draw
 
 
 class Export(NamedTuple):
@@ -108,84 +108,60 @@ def _either(endings: Sequence[str]) -> str:
     return f"{', '.join(most)} or {last}"
 
 
-def _write_json(roto: Roto) -> Export:
-    sink = JsonSink(roto.plate, roto.made_by)
-    draw(roto, sink)
-    return Export(sink.text())
+class _FileSink(ShapeSink, Protocol):
+    """A sink that ends up as the text of a file."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what the artist should know."""
+
+    def text(self) -> str:
+        """Return the file."""
+
+
+def _writer(make: Callable[..., _FileSink], **form: object) -> Callable[[Roto], Export]:
+    def write(roto: Roto) -> Export:
+        sink = make(roto.plate, made_by=roto.made_by, **form)
+        draw(roto, sink)
+        return Export(sink.text(), sink.notes)
+
+    return write
 
 
 def _read_json(text: str, given: Given) -> Reading:
     return read_lottie(text, given) if looks_like_lottie(text) else Reading(read_roto(text))
 
 
-def _write_nuke(roto: Roto) -> Export:
-    sink = NukeSink(roto.plate, made_by=roto.made_by)
-    draw(roto, sink)
-    return Export(sink.text(), sink.notes)
-
-
-def _lottie_writer(form: LottieForm) -> Callable[[Roto], Export]:
-    def write(roto: Roto) -> Export:
-        sink = LottieSink(roto.plate, form, roto.made_by)
-        draw(roto, sink)
-        return Export(sink.text(), sink.notes)
-
-    return write
-
-
-def _write_silhouette(roto: Roto) -> Export:
-    sink = SilhouetteSink(roto.plate, roto.made_by)
-    draw(roto, sink)
-    return Export(sink.text(), sink.notes)
-
-
-def _write_jsx(roto: Roto) -> Export:
-    sink = JsxSink(roto.plate, roto.made_by)
-    draw(roto, sink)
-    return Export(sink.text(), sink.notes)
-
-
-def _fusion_writer(form: FusionForm) -> Callable[[Roto], Export]:
-    def write(roto: Roto) -> Export:
-        sink = FusionSink(roto.plate, form, roto.made_by)
-        draw(roto, sink)
-        return Export(sink.text(), sink.notes)
-
-    return write
-
-
-def _write_svg(roto: Roto) -> Export:
-    sink = SvgSink(roto.plate, roto.made_by)
-    draw(roto, sink)
-    return Export(sink.text(), sink.notes)
-
-
-def _write_blender(roto: Roto) -> Export:
-    sink = BlenderSink(roto.plate, roto.made_by)
-    draw(roto, sink)
-    return Export(sink.text(), sink.notes)
-
-
-def _write_mlt(roto: Roto) -> Export:
-    sink = MltSink(roto.plate, roto.made_by)
-    draw(roto, sink)
-    return Export(sink.text(), sink.notes)
-
-
 FORMATS: dict[str, Format] = {
-    ".json": Format("Rotolink's own JSON", _write_json, _read_json),
-    ".nk": Format("Nuke Roto node", _write_nuke, read_nuke, put_into_nuke),
-    ".fxs": Format("Silhouette shapes", _write_silhouette, read_silhouette),
+    ".json": Format("Rotolink's own JSON", _writer(JsonSink), _read_json),
+    ".nk": Format("Nuke Roto node", _writer(NukeSink), read_nuke, put_into_nuke),
+    ".fxs": Format("Silhouette shapes", _writer(SilhouetteSink), read_silhouette),
     ".setting": Format(
-        "Fusion polygon masks, to be pasted", _fusion_writer(FusionForm.SETTING), read_fusion, put_into_fusion
+        "Fusion polygon masks, to be pasted",
+        _writer(FusionSink, form=FusionForm.SETTING),
+        read_fusion,
+        put_into_fusion,
     ),
-    ".comp": Format("Fusion composition", _fusion_writer(FusionForm.COMPOSITION), read_fusion, put_into_fusion),
-    ".jsx": Format("After Effects script that makes masks", _write_jsx),
-    ".lottie.json": Format("Lottie, a shape layer each", _lottie_writer(LottieForm.LAYERS), read_lottie),
-    ".bodymovin.json": Format("Bodymovin, masks of one solid", _lottie_writer(LottieForm.MASKS), read_lottie),
-    ".mlt": Format("MLT document with rotoscoping filters, for Kdenlive and melt", _write_mlt),
-    ".blender.py": Format("script that builds a mask in Blender", _write_blender),
-    ".svg": Format("SVG, animated", _write_svg, read_svg),
+    ".comp": Format(
+        "Fusion composition",
+        _writer(FusionSink, form=FusionForm.COMPOSITION),
+        read_fusion,
+        put_into_fusion,
+    ),
+    ".jsx": Format("After Effects script that makes masks", _writer(JsxSink)),
+    ".lottie.json": Format(
+        "Lottie, a shape layer each",
+        _writer(LottieSink, form=LottieForm.LAYERS),
+        read_lottie,
+    ),
+    ".bodymovin.json": Format(
+        "Bodymovin, masks of one solid",
+        _writer(LottieSink, form=LottieForm.MASKS),
+        read_lottie,
+    ),
+    ".mlt": Format("MLT document with rotoscoping filters, for Kdenlive and melt", _writer(MltSink)),
+    ".blender.py": Format("script that builds a mask in Blender", _writer(BlenderSink)),
+    ".svg": Format("SVG, animated", _writer(SvgSink), read_svg),
 }
 """Every format by the ending of its files."""
 

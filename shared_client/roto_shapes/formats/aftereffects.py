@@ -11,10 +11,9 @@ import math
 from importlib.resources import files
 from typing import Any, Optional
 
-from roto_shapes.formats.straight import straight, without_feather
-from roto_shapes.shape import ControlPoint, MadeBy, Shape, ShapeKeyframe
+from roto_shapes.formats.straight import StraightSink, rounded, shown_from, straight, without_feather
+from roto_shapes.shape import ControlPoint, MadeBy, Shape
 from roto_shapes.shot import Plate
-from roto_shapes.sink import RecordingSink
 
 DECIMALS = 3
 """Of positions: a thousandth of a pixel."""
@@ -23,7 +22,6 @@ MOST_SLANT_DEG = 20.0
 """How far a feather may lean from the outline's normal: After Effects holds a width, which then is 6 % too small."""
 
 _LEAST_FEATHER_PX = 0.01
-_HOST = "After Effects"
 
 _SCRIPT = """\
 // Shapes for After Effects. Open the plate's composition, select its layer, then File > Scripts > Run Script File.
@@ -54,44 +52,30 @@ try {{
 """
 
 
-class JsxSink:
+class JsxSink(StraightSink):
     """Gathers shapes and gives them as a script that makes a mask of each.
 
     `end_shape` raises ValueError for an open shape, which makes no matte, and for motions too long to be keyed anew.
     """
 
+    host = "After Effects"
+
     def __init__(self, plate: Plate, made_by: Optional[MadeBy] = None) -> None:
-        self._plate = plate
-        self._made_by = made_by
-        self._recording = RecordingSink()
+        super().__init__(plate, made_by)
         self._masks: list[dict[str, Any]] = []
-        self._notes: list[str] = []
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Return what the artist should know about shapes that After Effects holds in another form, a sentence each."""
-        return tuple(self._notes)
-
-    def begin_shape(self, shape: Shape) -> None:
-        """Start a shape."""
-        self._recording.begin_shape(shape)
-
-    def add_keyframe(self, keyframe: ShapeKeyframe) -> None:
-        """Add the next keyframe of the shape that was begun."""
-        self._recording.add_keyframe(keyframe)
-
-    def end_shape(self) -> None:
-        """Finish the shape that was begun."""
-        self._recording.end_shape()
-        shape = self._recording.shapes[-1]
+    def _takes(self, shape: Shape) -> bool:
+        """Say whether a shape is written: a first mask that subtracts would show all of the layer outside it."""
         if not shape.closed:
             message = f"shape '{shape.name}' is open, and an open mask makes no matte: close it or leave it out"
             raise ValueError(message)
         if shape.invert and not self._masks:
-            # A first mask that subtracts would show all of the layer outside it.
             self._notes.append(f"Shape '{shape.name}' cuts where there is nothing to cut: it is left out.")
-            return
-        made, notes = straight(shape, _HOST, feather=True)
+            return False
+        return True
+
+    def _keep(self, shape: Shape) -> None:
+        made, notes = straight(shape, self.host, feather=True)
         self._notes += notes
         self._masks.append(self._mask(made))
 
@@ -123,19 +107,17 @@ class JsxSink:
             "frames": [key.frame - first for key in shape.keyframes],
             "shown": self._shown(shape),
             "feather": self._feather(shape),
-            "outlines": [[_rounded(number) for p in key.points for number in p[:6]] for key in shape.keyframes],
+            "outlines": [
+                [rounded(number, DECIMALS) for p in key.points for number in p[:6]] for key in shape.keyframes
+            ],
         }
 
     def _shown(self, shape: Shape) -> list[list[int]]:
         """Return [frame, opacity] of a mask that is there in its lifetime alone, each held until the next."""
         frames = self._plate.frames
-        first, end = max(shape.lifetime.first - frames.first, 0), shape.lifetime.last + 1 - frames.first
-        if end <= 0:
+        if shape.lifetime.last < frames.first:
             return [[0, 0]]
-        levels = [[0, 0], [first, 100]] if first else [[0, 100]]
-        if end < len(frames):
-            levels.append([end, 0])
-        return levels
+        return [[frame - frames.first, 100 * shown] for frame, shown in shown_from(shape.lifetime, frames)]
 
     def _feather(self, shape: Shape) -> list[list[float]]:
         """Return the width of each point's feather at each keyframe, below zero inwards; nothing if there is none."""
@@ -146,13 +128,14 @@ class JsxSink:
         if any(map(math.isnan, numbers)) or min(numbers) < 0 < max(numbers):
             self._notes.append(
                 f"Shape '{shape.name}' has feather that leans, or that lies on both sides of the outline, "
-                f"which {_HOST} does not hold: it is left out."
+                f"which {self.host} does not hold: it is left out."
             )
             return []
         self._notes.append(
-            f"Shape '{shape.name}' has feather: {_HOST} gets its width at each point, and may round it in another way."
+            f"Shape '{shape.name}' has feather: {self.host} gets its width at each point, and may round it in "
+            "another way."
         )
-        return [[_rounded(number) for number in row] for row in rows]
+        return [[rounded(number, DECIMALS) for number in row] for row in rows]
 
 
 def _widths(points: tuple[ControlPoint, ...]) -> list[float]:
@@ -195,9 +178,3 @@ def _literal(value: object) -> str:
     """
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     return text.replace("#", "\\u0023").replace("@", "\\u0040")
-
-
-def _rounded(number: float) -> float:
-    """Return a number of few decimals, whole where it is, never a negative zero."""
-    short = round(number, DECIMALS) + 0.0
-    return int(short) if short == int(short) else short

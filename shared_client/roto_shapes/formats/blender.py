@@ -7,12 +7,10 @@ picture's larger side, pixels as wide as they are. docs/hosts/first-run.md lists
 from __future__ import annotations
 
 import json
-from typing import Any, Optional
+from typing import Any
 
-from roto_shapes.formats.straight import straight, unique_names
-from roto_shapes.shape import ControlPoint, MadeBy, Shape, ShapeKeyframe
-from roto_shapes.shot import Plate
-from roto_shapes.sink import RecordingSink
+from roto_shapes.formats.straight import StraightSink, unique_names
+from roto_shapes.shape import ControlPoint, Shape
 
 PAINTING, CUTTING = "MERGE_ADD", "MERGE_SUBTRACT"
 """Values of `blend` of a layer of the mask."""
@@ -23,7 +21,6 @@ DECIMALS = 7
 LONGEST_NAME = 63
 """Bytes of a name in Blender; longer ones are cut off there, and then no longer found."""
 
-_HOST = "Blender"
 _HEAD = '''"""A mask of animated shapes, by Rotolink. Run it in Blender: it adds the mask and changes nothing else."""
 
 import json
@@ -77,42 +74,20 @@ finally:
 '''
 
 
-class BlenderSink:
+class BlenderSink(StraightSink):
     """Gathers shapes and gives them as one script for Blender.
 
     `end_shape` raises ValueError for an open shape, and for motions too long to be keyed anew.
     """
 
-    def __init__(self, plate: Plate, made_by: Optional[MadeBy] = None) -> None:
-        self._plate = plate
-        self._made_by = made_by
-        self._recording = RecordingSink()
-        self._shapes: list[Shape] = []
-        self._notes: list[str] = []
+    host = "Blender"
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Return what the artist should know about shapes that Blender holds in another form, a sentence each."""
-        return tuple(self._notes)
-
-    def begin_shape(self, shape: Shape) -> None:
-        """Start a shape."""
-        self._recording.begin_shape(shape)
-
-    def add_keyframe(self, keyframe: ShapeKeyframe) -> None:
-        """Add the next keyframe of the shape that was begun."""
-        self._recording.add_keyframe(keyframe)
-
-    def end_shape(self) -> None:
-        """Finish the shape that was begun."""
-        self._recording.end_shape()
-        shape = self._recording.shapes[-1]
+    def _takes(self, shape: Shape) -> bool:
+        """Say whether a shape is written."""
         if not shape.closed:
             message = f"shape '{shape.name}' is open, and an open outline fills nothing: close it or leave it out"
             raise ValueError(message)
-        made, notes = straight(shape, _HOST)
-        self._notes += notes
-        self._shapes.append(made)
+        return True
 
     def text(self) -> str:
         """Return the script: ASCII, a shape a line, the same for the same shapes.

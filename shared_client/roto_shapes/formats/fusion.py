@@ -12,10 +12,9 @@ from enum import Enum
 from typing import Optional
 
 from roto_shapes.formats.lua_table import Entry, Raw, Table, Value, dump, number_text
-from roto_shapes.formats.straight import straight
-from roto_shapes.shape import ControlPoint, MadeBy, Shape, ShapeKeyframe
-from roto_shapes.shot import FrameRange, Plate
-from roto_shapes.sink import RecordingSink
+from roto_shapes.formats.straight import StraightSink, shown_from
+from roto_shapes.shape import ControlPoint, MadeBy, Shape
+from roto_shapes.shot import Plate
 
 CUTTING_MODE = "Subtract"
 """Value of PaintMode that takes a mask away from those before it in the chain."""
@@ -26,7 +25,6 @@ OWN_DATA = "Rotolink"
 DRAW_MODE = "ModifyOnly"
 """A click beside a delivered shape adds no point."""
 
-_HOST = "Fusion"
 _TOOL_WIDTH = 110
 _POINT = "{{ X = {}, Y = {}, LX = {}, LY = {}, RX = {}, RY = {} }}"
 _UNFIT = re.compile(r"\W", re.ASCII)
@@ -40,43 +38,24 @@ class FusionForm(Enum):
     COMPOSITION = "comp"
 
 
-class FusionSink:
+class FusionSink(StraightSink):
     """Gathers shapes and gives them as chained polygon masks.
 
     `end_shape` raises ValueError for an open shape, which makes no matte, and for motions too long to be keyed anew.
     """
 
+    host = "Fusion"
+
     def __init__(self, plate: Plate, form: FusionForm = FusionForm.SETTING, made_by: Optional[MadeBy] = None) -> None:
-        self._plate = plate
+        super().__init__(plate, made_by)
         self._form = form
-        self._made_by = made_by
-        self._recording = RecordingSink()
-        self._shapes: list[Shape] = []
-        self._notes: list[str] = []
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Return what the artist should know about shapes that Fusion holds in another form, a sentence each."""
-        return tuple(self._notes)
-
-    def begin_shape(self, shape: Shape) -> None:
-        """Start a shape."""
-        self._recording.begin_shape(shape)
-
-    def add_keyframe(self, keyframe: ShapeKeyframe) -> None:
-        """Add the next keyframe of the shape that was begun."""
-        self._recording.add_keyframe(keyframe)
-
-    def end_shape(self) -> None:
-        """Finish the shape that was begun."""
-        self._recording.end_shape()
-        shape = self._recording.shapes[-1]
+    def _takes(self, shape: Shape) -> bool:
+        """Say whether a shape is written."""
         if not shape.closed:
             message = f"shape '{shape.name}' is open, and an open outline makes no mask: close it or leave it out"
             raise ValueError(message)
-        made, notes = straight(shape, _HOST)
-        self._notes += notes
-        self._shapes.append(made)
+        return True
 
     def text(self) -> str:
         """Return the file, the same for the same shapes."""
@@ -129,7 +108,7 @@ class FusionSink:
             line = _wire(f"{name}Polyline", "Value")
             colour = [round(255 * min(max(part, 0.0), 1.0)) for part in shape.colour]
             tools.append((f"{name}Polyline", _spline(colour, _moving(shape, outlines))))
-        levels = _levels(shape.lifetime, plate.frames)
+        levels = shown_from(shape.lifetime, plate.frames)
         level = _input(1) if len(levels) == 1 else _wire(f"{name}Level", "Value")
         if len(levels) > 1:
             tools.append((f"{name}Level", _spline([204, 0, 0], _stepped(levels))))
@@ -202,19 +181,9 @@ def _moving(shape: Shape, outlines: list[Raw]) -> list[Entry]:
     return entries
 
 
-def _levels(lifetime: FrameRange, frames: FrameRange) -> list[tuple[int, int]]:
-    """Return (frame, level) of a mask that is there in a lifetime alone; one pair when that is always."""
-    levels = [(max(lifetime.first, frames.first), 1)]
-    if lifetime.first > frames.first:
-        levels.insert(0, (frames.first, 0))
-    if lifetime.last < frames.last:
-        levels.append((lifetime.last + 1, 0))
-    return levels
-
-
-def _stepped(levels: list[tuple[int, int]]) -> list[Entry]:
+def _stepped(levels: list[tuple[int, bool]]) -> list[Entry]:
     return [
-        Entry(time, Table(entries=[Entry(None, level), Entry("Flags", _keyed(StepIn=True, LockedY=True))]))
+        Entry(time, Table(entries=[Entry(None, int(level)), Entry("Flags", _keyed(StepIn=True, LockedY=True))]))
         for time, level in levels
     ]
 

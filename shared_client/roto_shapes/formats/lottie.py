@@ -12,10 +12,9 @@ import json
 from enum import Enum
 from typing import Any, Optional
 
-from roto_shapes.formats.straight import straight, unique_names
-from roto_shapes.shape import ControlPoint, MadeBy, Shape, ShapeKeyframe
+from roto_shapes.formats.straight import StraightSink, rounded, shown_from, unique_names
+from roto_shapes.shape import ControlPoint, MadeBy, Shape
 from roto_shapes.shot import FrameRange, Plate
-from roto_shapes.sink import RecordingSink
 
 VERSION = "5.12.2"
 """Of the Bodymovin whose files look like ours; players read those before 4.4.18 in another way."""
@@ -31,7 +30,6 @@ _SOLID, _SHAPES = 1, 4
 _WHOLE_MASK: dict[str, Any] = {
     "inv": False, "mode": "a", "pt": None, "o": {"a": 0, "k": 100}, "x": {"a": 0, "k": 0}, "nm": "picture",
 }  # fmt: skip
-_HOST = "Lottie"
 
 
 class LottieForm(Enum):
@@ -41,48 +39,29 @@ class LottieForm(Enum):
     MASKS = "masks"
 
 
-class LottieSink:
+class LottieSink(StraightSink):
     """Gathers shapes and gives them as one Lottie file.
 
     `end_shape` raises ValueError for an open shape among masks, and for motions too long to be keyed anew.
     """
 
+    host = "Lottie"
+
     def __init__(self, plate: Plate, form: LottieForm = LottieForm.LAYERS, made_by: Optional[MadeBy] = None) -> None:
-        self._plate = plate
-        self._made_by = made_by
+        super().__init__(plate, made_by)
         self._form = form
-        self._recording = RecordingSink()
-        self._shapes: list[Shape] = []
-        self._notes: list[str] = []
         if plate.pixel_aspect != 1:
             self._notes.append(
-                f"The plate's pixels are {plate.pixel_aspect:g} times as wide as high and {_HOST}'s are square: "
+                f"The plate's pixels are {plate.pixel_aspect:g} times as wide as high and {self.host}'s are square: "
                 "positions are kept, so that players show the picture narrower."
             )
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Return what the artist should know about shapes that Lottie holds in another form, a sentence each."""
-        return tuple(self._notes)
-
-    def begin_shape(self, shape: Shape) -> None:
-        """Start a shape."""
-        self._recording.begin_shape(shape)
-
-    def add_keyframe(self, keyframe: ShapeKeyframe) -> None:
-        """Add the next keyframe of the shape that was begun."""
-        self._recording.add_keyframe(keyframe)
-
-    def end_shape(self) -> None:
-        """Finish the shape that was begun."""
-        self._recording.end_shape()
-        shape = self._recording.shapes[-1]
+    def _takes(self, shape: Shape) -> bool:
+        """Say whether a shape is written."""
         if not shape.closed and (self._form is LottieForm.MASKS or shape.invert):
             message = f"shape '{shape.name}' is open, and an open outline is no mask: close it or leave it out"
             raise ValueError(message)
-        made, notes = straight(shape, _HOST)
-        self._notes += notes
-        self._shapes.append(made)
+        return True
 
     def text(self) -> str:
         """Return the file: ASCII, a layer or a mask a line, the same for the same shapes."""
@@ -117,7 +96,7 @@ class LottieSink:
             above = [
                 self._mask(other_name, other)
                 for other_name, other in zip(names[at + 1 :], self._shapes[at + 1 :])
-                if other.invert and _meet(shape.lifetime, other.lifetime)
+                if other.invert and shape.lifetime.meets(other.lifetime)
             ]
             masks = {"hasMask": True, "masksProperties": [self._all_of_it(), *above]} if above else {}
             layers.append({**self._layer(name, shape.lifetime, _SHAPES), **masks, "shapes": [self._group(name, shape)]})
@@ -182,13 +161,8 @@ class LottieSink:
 
     def _shown(self, lifetime: FrameRange) -> dict[str, Any]:
         """Return an opacity that is whole in a lifetime and nothing outside it, by held keys."""
-        keys = []
-        first, last = max(lifetime.first, self._plate.frames.first), self._plate.frames.last
-        if first > self._plate.frames.first:
-            keys.append({"t": 0, "s": [0], "h": 1})
-        keys.append({"t": self._time(first), "s": [100], "h": 1})
-        if lifetime.last < last:
-            keys.append({"t": self._time(lifetime.last) + 1, "s": [0], "h": 1})
+        levels = shown_from(lifetime, self._plate.frames)
+        keys = [{"t": self._time(frame), "s": [100 if shown else 0], "h": 1} for frame, shown in levels]
         return {"a": 0, "k": 100} if len(keys) == 1 else {"a": 1, "k": keys}
 
     def _path(self, shape: Shape) -> dict[str, Any]:
@@ -214,20 +188,10 @@ def whole_picture(width: int, height: int) -> dict[str, Any]:
 def _bezier(points: tuple[ControlPoint, ...], *, closed: bool) -> dict[str, Any]:
     return {
         "c": closed,
-        "v": [[_rounded(p.x), _rounded(p.y)] for p in points],
-        "i": [[_rounded(p.in_x), _rounded(p.in_y)] for p in points],
-        "o": [[_rounded(p.out_x), _rounded(p.out_y)] for p in points],
+        "v": [[rounded(p.x, DECIMALS), rounded(p.y, DECIMALS)] for p in points],
+        "i": [[rounded(p.in_x, DECIMALS), rounded(p.in_y, DECIMALS)] for p in points],
+        "o": [[rounded(p.out_x, DECIMALS), rounded(p.out_y, DECIMALS)] for p in points],
     }
-
-
-def _rounded(number: float) -> float:
-    """Return a number of few decimals, whole where it is, never a negative zero."""
-    short = round(number, DECIMALS) + 0.0
-    return int(short) if short == int(short) else short
-
-
-def _meet(one: FrameRange, other: FrameRange) -> bool:
-    return one.first <= other.last and other.first <= one.last
 
 
 def _compact(value: object) -> str:

@@ -9,15 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Optional
 from xml.sax.saxutils import escape
 
 from roto_shapes.curve import evaluate
-from roto_shapes.formats.straight import straight
+from roto_shapes.formats.straight import StraightSink
 from roto_shapes.formats.xml_text import comment, printable
-from roto_shapes.shape import ControlPoint, MadeBy, Shape, ShapeKeyframe
-from roto_shapes.shot import FrameRange, Plate
-from roto_shapes.sink import RecordingSink
+from roto_shapes.shape import ControlPoint, Shape
+from roto_shapes.shot import FrameRange
 
 DECIMALS = 7
 """Of fractions of the picture: 0.001 px at 8192."""
@@ -32,49 +30,25 @@ _EMPTY_WHITE = "0xffffff00"
 _FINEST_RATE, _FINEST_ASPECT = 1001, 1000
 """Largest denominators: NTSC's rates have 1001."""
 
-_HOST = "MLT"
 
-
-class MltSink:
+class MltSink(StraightSink):
     """Gathers shapes and gives them as one MLT document.
 
     `end_shape` raises ValueError for an open shape, and for motions too long to be keyed anew.
     """
 
-    def __init__(self, plate: Plate, made_by: Optional[MadeBy] = None) -> None:
-        self._plate = plate
-        self._made_by = made_by
-        self._recording = RecordingSink()
-        self._shapes: list[Shape] = []
-        self._notes: list[str] = []
+    host = "MLT"
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Return what the artist should know about shapes that MLT holds in another form, a sentence each."""
-        return tuple(self._notes)
-
-    def begin_shape(self, shape: Shape) -> None:
-        """Start a shape."""
-        self._recording.begin_shape(shape)
-
-    def add_keyframe(self, keyframe: ShapeKeyframe) -> None:
-        """Add the next keyframe of the shape that was begun."""
-        self._recording.add_keyframe(keyframe)
-
-    def end_shape(self) -> None:
-        """Finish the shape that was begun."""
-        self._recording.end_shape()
-        shape = self._recording.shapes[-1]
+    def _takes(self, shape: Shape) -> bool:
+        """Say whether a shape is written."""
         if not shape.closed:
             message = f"shape '{shape.name}' is open, and an open outline is no mask: close it or leave it out"
             raise ValueError(message)
         frames = self._plate.frames
         if shape.lifetime.last < frames.first or shape.lifetime.first > frames.last:
             self._notes.append(f"Shape '{shape.name}' lives outside the plate's frames: it is left out.")
-            return
-        made, notes = straight(shape, _HOST)
-        self._notes += notes
-        self._shapes.append(made)
+            return False
+        return True
 
     def text(self) -> str:
         """Return the document, the same for the same shapes."""

@@ -78,17 +78,17 @@ _WHITE = (1.0, 1.0, 1.0)
 _Component = Callable[[ControlPoint], float]
 
 
-class NukeSink:
+class NukeSink(RecordingSink):
     """Gathers shapes and gives them as the text of one Roto node of the plate's format.
 
     `end_shape` raises ValueError for an open shape, which makes no matte, and for numbers beyond Nuke's.
     """
 
     def __init__(self, plate: Plate, node_name: str = "Rotolink1", made_by: Optional[MadeBy] = None) -> None:
+        super().__init__()
         self._plate = plate
         self._made_by = made_by
         self._node_name = node_name
-        self._recording = RecordingSink()
         self._elements: list[_Element] = []
         self._names: set[str] = set()
         self._notes: list[str] = []
@@ -98,18 +98,10 @@ class NukeSink:
         """Return what the artist should know about shapes that Nuke holds in another form, a sentence each."""
         return (*self._notes, *(note for block in self._blocks() for note in block.notes))
 
-    def begin_shape(self, shape: Shape) -> None:
-        """Start a shape."""
-        self._recording.begin_shape(shape)
-
-    def add_keyframe(self, keyframe: ShapeKeyframe) -> None:
-        """Add the next keyframe of the shape that was begun."""
-        self._recording.add_keyframe(keyframe)
-
     def end_shape(self) -> None:
         """Finish the shape that was begun."""
-        self._recording.end_shape()
-        *below, shape = self._recording.shapes
+        super().end_shape()
+        *below, shape = self.shapes
         if not shape.closed:
             message = (
                 f"shape '{shape.name}' is open, and an open outline makes no matte in Nuke: close it or leave it out"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NoReturn, Optional
 
@@ -35,7 +35,7 @@ from roto_shapes.shape import (
     Shape,
     ShapeKeyframe,
 )
-from roto_shapes.shot import FrameRange, Plate
+from roto_shapes.shot import FrameRange, Plate, runs
 
 ROTO_NODES = ("Roto", "RotoPaint")
 CUTTING_MODES = frozenset({11, 13})
@@ -319,9 +319,9 @@ class _Reader:
         shown = [own["vis"] for own in element.attributes if "vis" in own]
         if all(curve.still and curve.values[0] >= _SHOWN for curve in shown):
             return [FrameRange(first, last)]
-        return _runs(
-            f for f in range(first, last + 1) if all(curve.at(f) >= _SHOWN for curve in shown)
-        ) or self._hidden(element)
+        return runs(f for f in range(first, last + 1) if all(curve.at(f) >= _SHOWN for curve in shown)) or self._hidden(
+            element
+        )
 
     def _hidden(self, element: Element) -> list[FrameRange]:
         self._note(f"Shape '{element.name}' is hidden on all its frames and is left out.")
@@ -374,14 +374,3 @@ def _layer(transform: Transform, height: int) -> Optional[Layer]:
     )
     pivot = transform.part(0).values[0], height - transform.part(1).values[0]
     return Layer(transform.name, keys, pivot, Interpolation.SMOOTH)
-
-
-def _runs(frames: Iterable[int]) -> list[FrameRange]:
-    """Return rising frames as ranges."""
-    found: list[FrameRange] = []
-    for frame in frames:
-        if found and found[-1].last + 1 == frame:
-            found[-1] = FrameRange(found[-1].first, frame)
-        else:
-            found.append(FrameRange(frame, frame))
-    return found

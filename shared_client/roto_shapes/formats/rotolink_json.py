@@ -38,25 +38,16 @@ _NO_OFFSET = [0.0, 0.0]
 _QUOTE_LENGTH = 40
 
 
-class JsonSink:
+class JsonSink(RecordingSink):
     """Gathers shapes and gives them as one JSON text."""
 
+    notes: tuple[str, ...] = ()
+    """None: it holds shapes whole."""
+
     def __init__(self, plate: Plate, made_by: Optional[MadeBy] = None) -> None:
+        super().__init__()
         self._plate = plate
         self._made_by = made_by
-        self._recording = RecordingSink()
-
-    def begin_shape(self, shape: Shape) -> None:
-        """Start a shape."""
-        self._recording.begin_shape(shape)
-
-    def add_keyframe(self, keyframe: ShapeKeyframe) -> None:
-        """Add the next keyframe of the shape that was begun."""
-        self._recording.add_keyframe(keyframe)
-
-    def end_shape(self) -> None:
-        """Finish the shape that was begun."""
-        self._recording.end_shape()
 
     def text(self) -> str:
         """Return the file: ASCII, one keyframe a line, the same for the same shapes.
@@ -67,13 +58,12 @@ class JsonSink:
         if frames.last - frames.first >= MAX_FRAMES:
             message = f"a plate of frames {frames} is longer than {MAX_FRAMES} frames: write a part of it"
             raise ValueError(message)
-        shapes_drawn = self._recording.shapes
-        layers = tuple(dict.fromkeys(shape.layer for shape in shapes_drawn if shape.layer is not None))
+        layers = tuple(dict.fromkeys(shape.layer for shape in self.shapes if shape.layer is not None))
         head = {**_head(self._plate), **(_layers_head(layers) if layers else {})}
         if self._made_by is not None:
             head["made_by"] = {"engine": self._made_by.engine, "weights": self._made_by.weights}
         lines = ["{", *(f'"{key}": {_compact(value)},' for key, value in head.items())]
-        shapes = ",\n".join(_shape_text(shape) for shape in self._recording.shapes)
+        shapes = ",\n".join(_shape_text(shape) for shape in self.shapes)
         lines.append(f'"shapes": [\n{shapes}\n]' if shapes else '"shapes": []')
         text = "\n".join([*lines, "}", ""])
         _require_length(text)

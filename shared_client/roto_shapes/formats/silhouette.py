@@ -8,13 +8,11 @@ Silhouette; each such thing is one constant here.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Optional
 
-from roto_shapes.formats.straight import straight
+from roto_shapes.formats.straight import StraightSink
 from roto_shapes.formats.xml_text import comment, quoted
-from roto_shapes.shape import ControlPoint, MadeBy, Shape, ShapeKeyframe
-from roto_shapes.shot import FrameRange, Plate
-from roto_shapes.sink import RecordingSink
+from roto_shapes.shape import ControlPoint, Shape
+from roto_shapes.shot import FrameRange
 
 HANDLES_IN_FIRST = True
 """A point of a Bezier is three places: itself, its handle towards the previous point, its handle towards the next."""
@@ -26,42 +24,16 @@ DECIMALS = 6
 """Of every number, never with an exponent: Silhouette is said to refuse others. 0.001 px at 2160 lines."""
 
 COMMENT = "Silhouette Shape File"
-_HOST = "Silhouette"
 _WHOLE = 100.0
 
 
-class SilhouetteSink:
+class SilhouetteSink(StraightSink):
     """Gathers shapes and gives them as one .fxs file; the last painted stands at the top of the list.
 
     `end_shape` raises ValueError for motions too long to be keyed anew.
     """
 
-    def __init__(self, plate: Plate, made_by: Optional[MadeBy] = None) -> None:
-        self._plate = plate
-        self._made_by = made_by
-        self._recording = RecordingSink()
-        self._shapes: list[Shape] = []
-        self._notes: list[str] = []
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Return what the artist should know about shapes that Silhouette holds in another form, a sentence each."""
-        return tuple(self._notes)
-
-    def begin_shape(self, shape: Shape) -> None:
-        """Start a shape."""
-        self._recording.begin_shape(shape)
-
-    def add_keyframe(self, keyframe: ShapeKeyframe) -> None:
-        """Add the next keyframe of the shape that was begun."""
-        self._recording.add_keyframe(keyframe)
-
-    def end_shape(self) -> None:
-        """Finish the shape that was begun."""
-        self._recording.end_shape()
-        made, notes = straight(self._recording.shapes[-1], _HOST)
-        self._notes += notes
-        self._shapes.append(made)
+    host = "Silhouette"
 
     def text(self) -> str:
         """Return the file, the same for the same shapes."""

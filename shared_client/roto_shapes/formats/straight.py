@@ -4,10 +4,66 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple, Optional
 
 from roto_shapes.layers import BAKING_TOLERANCE_PX, straightened
-from roto_shapes.shape import Interpolation, Shape
+from roto_shapes.shape import Interpolation, MadeBy, Shape
+from roto_shapes.shot import FrameRange, Plate
+from roto_shapes.sink import RecordingSink
+
+
+class StraightSink(RecordingSink):
+    """Gathers shapes as a host can hold them that joins keyframes by straight lines, and what the artist should know.
+
+    `end_shape` raises ValueError for a shape that the host cannot hold, and for motions too long to be keyed anew.
+    """
+
+    host: ClassVar[str]
+    """How notes call it."""
+
+    def __init__(self, plate: Plate, made_by: Optional[MadeBy] = None) -> None:
+        super().__init__()
+        self._plate = plate
+        self._made_by = made_by
+        self._shapes: list[Shape] = []
+        self._notes: list[str] = []
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what the artist should know about shapes that the host holds in another form, a sentence each."""
+        return tuple(self._notes)
+
+    def end_shape(self) -> None:
+        """Finish the shape that was begun."""
+        super().end_shape()
+        shape = self.shapes[-1]
+        if self._takes(shape):
+            self._keep(shape)
+
+    def _takes(self, shape: Shape) -> bool:
+        """Say whether a shape is written, with a note where it is not; raises ValueError where none may be left out."""
+        return True
+
+    def _keep(self, shape: Shape) -> None:
+        made, notes = straight(shape, self.host)
+        self._notes += notes
+        self._shapes.append(made)
+
+
+def shown_from(lifetime: FrameRange, frames: FrameRange) -> list[tuple[int, bool]]:
+    """Return (frame, shown), each held until the next, of what is there in a lifetime alone; one pair when always."""
+    levels = [(max(lifetime.first, frames.first), True)]
+    if lifetime.first > frames.first:
+        levels.insert(0, (frames.first, False))
+    if lifetime.last < frames.last:
+        levels.append((lifetime.last + 1, False))
+    return levels
+
+
+def rounded(number: float, decimals: int) -> float:
+    """Return a number of few decimals, whole where it is, never a negative zero."""
+    short = round(number, decimals) + 0.0
+    return int(short) if short == int(short) else short
 
 
 class Straight(NamedTuple):

@@ -11,54 +11,29 @@ from collections.abc import Iterator
 from typing import Optional
 
 from roto_shapes.curve import evaluate, segments
-from roto_shapes.formats.straight import straight
+from roto_shapes.formats.straight import StraightSink, shown_from
 from roto_shapes.formats.xml_text import quoted
-from roto_shapes.shape import ControlPoint, MadeBy, Shape, ShapeKeyframe
-from roto_shapes.shot import FrameRange, Plate
-from roto_shapes.sink import RecordingSink
+from roto_shapes.shape import ControlPoint, Shape
+from roto_shapes.shot import FrameRange
 
 DECIMALS = 3
 """Of positions: a thousandth of a pixel."""
 
-_HOST = "SVG"
 
-
-class SvgSink:
+class SvgSink(StraightSink):
     """Gathers shapes and gives them as one SVG file.
 
     `end_shape` raises ValueError for an open shape that cuts, and for motions too long to be keyed anew.
     """
 
-    def __init__(self, plate: Plate, made_by: Optional[MadeBy] = None) -> None:
-        self._plate = plate
-        self._made_by = made_by
-        self._recording = RecordingSink()
-        self._shapes: list[Shape] = []
-        self._notes: list[str] = []
+    host = "SVG"
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Return what the artist should know about shapes that SVG holds in another form, a sentence each."""
-        return tuple(self._notes)
-
-    def begin_shape(self, shape: Shape) -> None:
-        """Start a shape."""
-        self._recording.begin_shape(shape)
-
-    def add_keyframe(self, keyframe: ShapeKeyframe) -> None:
-        """Add the next keyframe of the shape that was begun."""
-        self._recording.add_keyframe(keyframe)
-
-    def end_shape(self) -> None:
-        """Finish the shape that was begun."""
-        self._recording.end_shape()
-        shape = self._recording.shapes[-1]
+    def _takes(self, shape: Shape) -> bool:
+        """Say whether a shape is written."""
         if not shape.closed and shape.invert:
             message = f"shape '{shape.name}' is open, and an open outline cuts nothing: close it or leave it out"
             raise ValueError(message)
-        made, notes = straight(shape, _HOST)
-        self._notes += notes
-        self._shapes.append(made)
+        return True
 
     def text(self) -> str:
         """Return the file, the same for the same shapes."""
@@ -88,7 +63,7 @@ class SvgSink:
             cuts = [
                 f'<use href="#shape{at + 1 + k}"/>'
                 for k, other in enumerate(self._shapes[at + 1 :])
-                if other.invert and _meet(shape.lifetime, other.lifetime)
+                if other.invert and shape.lifetime.meets(other.lifetime)
             ]
             if not cuts:
                 yield path
@@ -128,13 +103,10 @@ class SvgSink:
     def _shown(self, lifetime: FrameRange) -> Optional[str]:
         """Return what shows a shape in its lifetime alone; None where that lies outside the plate."""
         frames = self._plate.frames
-        first, last = max(lifetime.first, frames.first), min(lifetime.last, frames.last)
-        if first > last:
+        if not lifetime.meets(frames):
             return None
-        steps = [] if first == frames.first else [(0, "hidden")]
-        steps.append((first - frames.first, "visible"))
-        if last < frames.last:
-            steps.append((last + 1 - frames.first, "hidden"))
+        levels = shown_from(lifetime, frames)
+        steps = [(frame - frames.first, "visible" if shown else "hidden") for frame, shown in levels]
         return self._animate("visibility", steps, "discrete") if len(steps) > 1 else ""
 
     def _animate(self, name: str, steps: list[tuple[int, str]], mode: str) -> str:
@@ -164,7 +136,3 @@ def _number(number: float) -> str:
 
 def _byte(part: float) -> int:
     return round(255 * min(max(part, 0.0), 1.0))
-
-
-def _meet(one: FrameRange, other: FrameRange) -> bool:
-    return one.first <= other.last and other.first <= one.last
