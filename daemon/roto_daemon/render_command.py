@@ -16,13 +16,12 @@ from roto_daemon.exit_codes import fail
 from roto_daemon.fitting.raster import render_shapes
 from roto_daemon.pictures import Matte
 from roto_daemon.plates.matte_files import MatteForm, write_matte
-from roto_shapes.files import frame_file, make_folder_ready
+from roto_shapes.files import frame_file, make_folder_ready, read_text
 from roto_shapes.formats import READ_ENDINGS, read_shapes
-from roto_shapes.reading import Given
+from roto_shapes.reading import MAX_BYTES, Given, size_named
 from roto_shapes.shape import Roto
 from roto_shapes.shot import FrameRange
 
-_MAX_BYTES = 200_000_000
 _MOST_SAMPLES = 256
 _SHUTTER = 0.5
 """Of a frame: the half turn that cameras and hosts take by default."""
@@ -87,20 +86,13 @@ def blurred(roto: Roto, frame: int, samples: int, shutter: float) -> Matte:
 
 def _read(path: Path, frames: str, format_size: str) -> tuple[Roto, tuple[str, ...]]:
     """Return the shapes of a file, counted from the frames wanted where the file counts from 0."""
-    width, x, height = format_size.partition("x")
-    if format_size and not (x and width.isdigit() and height.isdigit() and int(width) and int(height)):
-        raise FitError(f"'{format_size}' is no size: write WIDTHxHEIGHT, for example 1920x1080.")
-    size = (int(width), int(height)) if format_size else None
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise FitError(f"'{path}' is larger than {_MAX_BYTES // 1_000_000} MB: give a file with fewer shapes.")
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise FitError(f"'{path}' cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise FitError(f"'{path}' is no text in UTF-8.") from error
+        given = Given(size_named(format_size) if format_size else None, FrameRange.parse(frames) if frames else None)
+        text = read_text(path, MAX_BYTES)
+    except ValueError as error:
+        raise FitError(f"{error}.") from error
     try:
-        roto, notes = read_shapes(text, path, Given(size, FrameRange.parse(frames) if frames else None))
+        roto, notes = read_shapes(text, path, given)
     except ValueError as error:
         raise FitError(f"{path}: {error}.") from error
     if roto.plate.width * roto.plate.height > _MOST_PIXELS:

@@ -26,10 +26,13 @@ from roto_client.options import (
     RESULTS,
     SETTINGS,
     BandOption,
+    ColourSpaceOption,
     DaemonOption,
     EngineOption,
+    FirstFrameOption,
     ForegroundOption,
     JsonOption,
+    LayerOption,
     MattingOption,
     NativeEdgesOption,
     print_files,
@@ -390,19 +393,8 @@ def track(  # noqa: PLR0913 - each is an option of the command
     as_json: JsonOption = False,
     engine: EngineOption = "",
     native_edges: NativeEdgesOption = False,
-    first_frame: Annotated[
-        Optional[int],
-        typer.Option(metavar="N", rich_help_panel=SETTINGS, help="The number of a movie's first frame (default: 0)."),
-    ] = None,
-    colour_space: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            parser=arguments.sendable,
-            rich_help_panel=SETTINGS,
-            help="The plate's colour space, by OCIO's name, sRGB or scene-linear (default: what its files say).",
-        ),
-    ] = "",
+    first_frame: FirstFrameOption = None,
+    colour_space: ColourSpaceOption = "",
     timecode: Annotated[
         str,
         typer.Option(
@@ -430,15 +422,7 @@ def track(  # noqa: PLR0913 - each is an option of the command
             help="The OCIO configuration; the daemon reads it (default: the daemon's).",
         ),
     ] = "",
-    layer: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            parser=arguments.sendable,
-            rich_help_panel=SETTINGS,
-            help="A layer or part of the images, or channels with commas (default: the first red, green and blue).",
-        ),
-    ] = "",
+    layer: LayerOption = "",
     daemon: DaemonOption = None,
 ) -> None:
     """Follow an object through a plate and write its shapes."""

@@ -2,7 +2,6 @@
 """The command `roto convert`: shapes from any format that can be read into any that can be written."""
 
 import json
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, Optional
@@ -13,14 +12,12 @@ from roto_client import arguments
 from roto_client.errors import BadInputError
 from roto_client.options import RESULTS, JsonOption, print_files, print_json
 from roto_client.outputs import require_place, write_pieces
+from roto_shapes import files
 from roto_shapes.difference import Distance, distances
 from roto_shapes.formats import FORMATS, PUT_ENDINGS, READ_ENDINGS, export, format_ending, put_into, read_shapes
-from roto_shapes.reading import Given
+from roto_shapes.reading import MAX_BYTES, Given, size_named
 from roto_shapes.shape import Roto
 from roto_shapes.shot import FrameRange
-
-MAX_BYTES = 200_000_000
-"""Longest file that is read: parsed, it takes several gigabytes."""
 
 HELP = f"""\
 Convert shapes: from any format that is read ({", ".join(READ_ENDINGS)}) into others. No daemon is needed.
@@ -31,7 +28,6 @@ said, and where a host moves points in another way, keyframes are added until it
 Example: roto convert hero.nk hero.fxs hero.lottie.json --report differences.json
 """
 
-_SIZE = re.compile(r"(\d+)x(\d+)")
 _PLATE = "The plate, where a file does not say"
 
 
@@ -175,13 +171,9 @@ def merged(script: str, text: str, target: str, node: str) -> str:
 def read_text(path: Path) -> str:
     """Return a text file; raises BadInputError with a sentence."""
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise BadInputError(f"'{path}' is larger than {MAX_BYTES // 1_000_000} MB: give a file with fewer shapes.")
-        return path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadInputError(f"'{path}' is no text in UTF-8 (byte {error.start}): save it again as one.") from error
-    except OSError as error:
-        raise BadInputError(f"'{path}' cannot be read: {error.strerror}.") from error
+        return files.read_text(path, MAX_BYTES)
+    except ValueError as error:
+        raise BadInputError(f"{error}.") from error
 
 
 def cut_to(roto: Roto, frames: FrameRange) -> Roto:
@@ -195,7 +187,7 @@ def cut_to(roto: Roto, frames: FrameRange) -> Roto:
 
 
 def _size(text: str) -> tuple[int, int]:
-    found = _SIZE.fullmatch(text.strip())
-    if found is None or not all(int(part) for part in found.groups()):
-        raise typer.BadParameter(f"'{text}' is no size: write WIDTHxHEIGHT, for example 1920x1080.")
-    return int(found[1]), int(found[2])
+    try:
+        return size_named(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}.") from error

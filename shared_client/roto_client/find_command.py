@@ -9,7 +9,15 @@ from rich.console import Console
 from rich.table import Table
 
 from roto_client import arguments
-from roto_client.options import RESULTS, SETTINGS, DaemonOption, print_json, where
+from roto_client.options import (
+    RESULTS,
+    ColourSpaceOption,
+    DaemonOption,
+    FirstFrameOption,
+    LayerOption,
+    print_json,
+    where,
+)
 from roto_client.results import FoundObject
 from roto_client.session import connect
 from roto_shapes.shot import PlatePath
@@ -36,25 +44,9 @@ def find(  # noqa: PLR0913 - each is an option of the command
     as_json: Annotated[
         bool, typer.Option("--json", rich_help_panel=RESULTS, help="Print the boxes as JSON, and nothing else.")
     ] = False,
-    first_frame: Annotated[
-        Optional[int],
-        typer.Option(metavar="N", rich_help_panel=SETTINGS, help="The number of a movie's first frame (default: 0)."),
-    ] = None,
-    colour_space: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            parser=arguments.sendable,
-            rich_help_panel=SETTINGS,
-            help="The plate's colour space (default: what its files say).",
-        ),
-    ] = "",
-    layer: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME", parser=arguments.sendable, rich_help_panel=SETTINGS, help="A layer or part of the images."
-        ),
-    ] = "",
+    first_frame: FirstFrameOption = None,
+    colour_space: ColourSpaceOption = "",
+    layer: LayerOption = "",
     daemon: DaemonOption = None,
 ) -> None:
     """List what words may mean on a frame."""

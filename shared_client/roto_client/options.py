@@ -33,6 +33,28 @@ EngineOption = Annotated[
         help="The engine (default: the daemon's); roto doctor lists them.",
     ),
 ]
+FirstFrameOption = Annotated[
+    Optional[int],
+    typer.Option(metavar="N", rich_help_panel=SETTINGS, help="The number of a movie's first frame (default: 0)."),
+]
+ColourSpaceOption = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        parser=arguments.sendable,
+        rich_help_panel=SETTINGS,
+        help="The plate's colour space, by OCIO's name, sRGB or scene-linear (default: what its files say).",
+    ),
+]
+LayerOption = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        parser=arguments.sendable,
+        rich_help_panel=SETTINGS,
+        help="A layer or part of the images, or channels with commas (default: the first red, green and blue).",
+    ),
+]
 ForegroundOption = Annotated[
     Optional[str],
     typer.Option(

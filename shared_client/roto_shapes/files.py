@@ -32,6 +32,21 @@ def frame_file(pattern: str, frame: int) -> Path:
     return Path(folder, f"{name[: sign.start()]}{frame:0{int(digits)}d}{name[sign.end() :]}")
 
 
+def read_text(path: AnyPath, most_bytes: int) -> str:
+    """Return a text file in UTF-8, without its byte order mark. Raises ValueError with a sentence for the user."""
+    try:
+        if Path(path).stat().st_size > most_bytes:
+            message = f"'{os.fspath(path)}' is larger than {most_bytes // 1_000_000} MB: give a file with fewer shapes"
+            raise ValueError(message)
+        return Path(path).read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        message = f"'{os.fspath(path)}' is no text in UTF-8 (byte {error.start}): save it again as one"
+        raise ValueError(message) from error
+    except OSError as error:
+        message = f"'{os.fspath(path)}' cannot be read: {error.strerror}"
+        raise ValueError(message) from error
+
+
 def write_whole(path: AnyPath, data: bytes) -> None:
     """Write a file in one step: whoever looks sees the old file or the whole new one. Raises as `whole_file`."""
     with whole_file(path) as file:

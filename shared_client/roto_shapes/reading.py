@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple, Optional
 
 from roto_shapes.shape import Roto
@@ -19,6 +20,20 @@ class Given(NamedTuple):
 
 
 NOTHING_GIVEN = Given()
+
+MAX_BYTES = 200_000_000
+"""Longest file of shapes that is read: parsed, it takes several gigabytes."""
+
+_SIZE = re.compile(r"(\d+)x(\d+)", re.ASCII)
+
+
+def size_named(text: str) -> tuple[int, int]:
+    """Return width and height of `1920x1080`. Raises ValueError with a sentence for the user."""
+    found = _SIZE.fullmatch(text.strip())
+    if found is None or not all(int(part) for part in found.groups()):
+        message = f"'{text}' is no size: write WIDTHxHEIGHT, for example 1920x1080"
+        raise ValueError(message)
+    return int(found[1]), int(found[2])
 
 
 class Reading(NamedTuple):

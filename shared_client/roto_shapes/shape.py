@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple, Optional
 
@@ -197,6 +197,13 @@ class Shape:
                 "or a pivot in the middle of the shape"
             )
             raise ValueError(message)
+
+    def without_feather(self) -> Shape:
+        """Return the shape ending at its points."""
+        keyframes = (
+            replace(key, points=tuple(point._replace(feather=None) for point in key.points)) for key in self.keyframes
+        )
+        return replace(self, keyframes=tuple(keyframes))
 
     @property
     def point_count(self) -> int:

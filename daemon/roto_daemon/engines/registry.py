@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,8 +10,9 @@ from roto_daemon.config import Config
 from roto_daemon.engines import Engine
 from roto_daemon.engines.classic import ClassicEngine
 from roto_daemon.engines.cutie import cutie_engine
+from roto_daemon.engines.factory import made_by
 from roto_daemon.engines.sam2 import sam2_engines
-from roto_daemon.errors import ConfigError, UnknownError
+from roto_daemon.errors import UnknownError
 
 AUTO = ("sam2-base-plus", "sam2-large", "sam2-small", "sam2-tiny", "classic")
 """The engines that "auto" takes, the first that can be used; the last needs nothing and always can.
@@ -45,7 +45,7 @@ def engines(
         ClassicEngine(),
         *sam2_engines(models, device, compiled=compiled),
         cutie_engine(models, ClassicEngine(), device),
-        *(_load(each) for each in extra),
+        *(made_by(each, "an engine") for each in extra),
     ]
     return {engine.info.name: engine for engine in every}
 
@@ -75,14 +75,4 @@ def find(name: str, known: Mapping[str, Engine] | None = None) -> Engine:
     engine = there.get(name)
     if engine is None:
         raise UnknownError(f"there is no engine '{name}': choose one of {', '.join(sorted(there))}")
-    return engine
-
-
-def _load(place: str) -> Engine:
-    module, _, factory = place.partition(":")
-    try:
-        engine: Engine = getattr(importlib.import_module(module), factory)()
-    except (ImportError, AttributeError, ValueError, TypeError) as error:
-        message = f"'{place}' does not name an engine ({error}): write it as module:factory"
-        raise ConfigError(message) from error
     return engine

@@ -10,7 +10,7 @@ import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
-from roto_daemon.engines import Direction
+from roto_daemon.engines import Direction, TrackedFrame
 from roto_daemon.errors import PromptError
 from roto_shapes.shot import FrameRange
 
@@ -82,6 +82,13 @@ class Track(Generic[AnAnswer]):
         """Return the object on a frame, as prompted if it is, else as tracked."""
         prompted = self.prompted.get(frame)
         return prompted.known if prompted else self.tracked.get(frame)
+
+    def shown(self, frame: int, size: tuple[int, int]) -> TrackedFrame:
+        """Return a frame as it is known, where mattes are kept at the plate's size; empty where nothing is."""
+        known = self.known(frame)
+        if known is None:
+            return TrackedFrame(frame, np.zeros(size[::-1], np.float32), 0.0)
+        return TrackedFrame(frame, known.soft.unpack(), known.confidence)
 
     def keep(self, frame: int, known: Known) -> None:
         """Remember a frame as tracked."""

@@ -27,7 +27,7 @@ from roto_daemon.fitting.attention import (
 from roto_daemon.fitting.contacts import parted
 from roto_daemon.fitting.correspondence import Matched, match
 from roto_daemon.fitting.cover import Cover
-from roto_daemon.fitting.feather import EdgeSoftness, edge_of, with_edge, without_feather
+from roto_daemon.fitting.feather import EdgeSoftness, edge_of, with_edge
 from roto_daemon.fitting.flow import Pictures, PlateFlow
 from roto_daemon.fitting.hidden import bridged, carried, known_only
 from roto_daemon.fitting.jointed import Look, Marker, Piece, fit_jointed
@@ -293,7 +293,7 @@ def refit_shapes(
         else:
             results.append(refit_shape(shape, outlines, size, options.tolerance_px, touched))
         progress(_READING_SHARE + (1 - _READING_SHARE) * 0.95 * (number + 1) / len(roto.shapes))
-    plain = replace(roto, shapes=tuple(without_feather(result.shape) for result in results))
+    plain = replace(roto, shapes=tuple(result.shape.without_feather() for result in results))
     soft = (with_edge(old, new.shape, options.threshold) for old, new in zip(roto.shapes, results, strict=True))
     refitted = replace(roto, shapes=tuple(soft))
     report = replace(_report(plain, tracks, reader, options), seconds=time.monotonic() - began)

@@ -86,14 +86,6 @@ def with_edge(before: Shape, edge: Shape, threshold: float) -> Shape:
     return replace(moved, keyframes=keyframes)
 
 
-def without_feather(shape: Shape) -> Shape:
-    """Return a shape that ends at its points."""
-    keyframes = (
-        replace(key, points=tuple(point._replace(feather=None) for point in key.points)) for key in shape.keyframes
-    )
-    return replace(shape, keyframes=tuple(keyframes))
-
-
 def _shifted(shape: Shape, share: float) -> Shape:
     """Return a shape with its points moved by a share of their feather."""
 

@@ -11,7 +11,7 @@ import math
 from importlib.resources import files
 from typing import Any, Optional
 
-from roto_shapes.formats.straight import StraightSink, rounded, shown_from, straight, without_feather
+from roto_shapes.formats.straight import StraightSink, rounded, shown_from, straight
 from roto_shapes.shape import ControlPoint, MadeBy, Shape
 from roto_shapes.shot import Plate
 
@@ -121,7 +121,7 @@ class JsxSink(StraightSink):
 
     def _feather(self, shape: Shape) -> list[list[float]]:
         """Return the width of each point's feather at each keyframe, below zero inwards; nothing if there is none."""
-        if shape == without_feather(shape):
+        if shape == shape.without_feather():
             return []
         rows = [_widths(key.points) for key in shape.keyframes]
         numbers = [number for row in rows for number in row]

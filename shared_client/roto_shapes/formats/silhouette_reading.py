@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,7 @@ from roto_shapes.curve import bspline, is_smooth
 from roto_shapes.formats.silhouette import CUTTING, HANDLES_IN_FIRST, PAINTING
 from roto_shapes.formats.straight import unique_names
 from roto_shapes.formats.timeline import MOST_FRAMES, Key, on_whole_frames, shown_spans
-from roto_shapes.formats.xml_text import parse_tree
+from roto_shapes.formats.xml_text import finite, parse_tree
 from roto_shapes.reading import NOTHING_GIVEN, Given, Reading
 from roto_shapes.shape import ControlPoint, Roto, Shape
 from roto_shapes.shot import FrameRange, Plate
@@ -145,7 +144,7 @@ class _Reader:
 
     def _points(self, outline: Element, kind: str, name: str, *, closed: bool) -> Optional[tuple[ControlPoint, ...]]:
         places = [
-            [self._place(_number(x, name), _number(y, name)) for x, y in _PAIR.findall(point.text or "")]
+            [self._place(finite(x, name), finite(y, name)) for x, y in _PAIR.findall(point.text or "")]
             for point in outline.iter("Point")
         ]
         if kind == "Bspline" and all(places):
@@ -195,7 +194,7 @@ def _rows(found: Element) -> list[_Row]:
     if constant is not None:
         return [_Row(0.0, _LINEAR, constant.text or "", constant)]
     keys = [
-        _Row(_number(key.get("frame", "0"), "a frame"), key.get("interp", _LINEAR), key.text or "", key)
+        _Row(finite(key.get("frame", "0"), "a frame"), key.get("interp", _LINEAR), key.text or "", key)
         for key in found.findall("Key")
     ]
     return sorted(keys, key=lambda row: row.frame)
@@ -212,22 +211,12 @@ def _constant(element: Element, name: str, usual: str) -> str:
 
 
 def _numbers(text: str, what: str) -> list[float]:
-    return [_number(part, what) for part in re.split(r"[\s,()]+", text) if part]
+    return [finite(part, what) for part in re.split(r"[\s,()]+", text) if part]
 
 
 def _attribute(element: Element, name: str, usual: float) -> float:
     text = element.get(name)
-    return usual if text is None else _number(text, f"'{name}' of the session")
-
-
-def _number(text: str, what: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        _refuse(f"{what} holds '{text[:20]}', which is not a finite number")
-    return number
+    return usual if text is None else finite(text, f"'{name}' of the session")
 
 
 def _refuse(why: str) -> NoReturn:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import ClassVar, NamedTuple, Optional
 
 from roto_shapes.layers import BAKING_TOLERANCE_PX, straightened
@@ -93,16 +92,8 @@ def straight(shape: Shape, host: str, *, feather: bool = False) -> Straight:
         )
     if not feather and any(point.feather is not None for key in made.keyframes for point in key.points):
         notes.append(f"Shape '{shape.name}' has feather, which {host} does not hold: it is left out.")
-        made = without_feather(made)
+        made = made.without_feather()
     return Straight(made, tuple(notes))
-
-
-def without_feather(shape: Shape) -> Shape:
-    """Return a shape that ends at its points."""
-    keyframes = (
-        replace(key, points=tuple(point._replace(feather=None) for point in key.points)) for key in shape.keyframes
-    )
-    return replace(shape, keyframes=tuple(keyframes))
 
 
 def unique_names(names: Sequence[str]) -> list[str]:

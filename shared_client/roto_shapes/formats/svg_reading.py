@@ -15,7 +15,7 @@ from roto_shapes.curve import Point, distance_outside, flatten, is_clockwise
 from roto_shapes.formats.straight import unique_names
 from roto_shapes.formats.svg_path import Outline, outlines
 from roto_shapes.formats.timeline import MOST_FRAMES, Key, on_whole_frames, shown_spans
-from roto_shapes.formats.xml_text import parse_tree
+from roto_shapes.formats.xml_text import finite, parse_tree
 from roto_shapes.reading import NOTHING_GIVEN, Given, Reading
 from roto_shapes.shape import RGB, ControlPoint, Roto, Shape
 from roto_shapes.shot import FrameRange, Plate
@@ -213,7 +213,7 @@ class _Reader:
         if not found:
             return []
         values = [value.strip() for value in found[0].get("values", "").strip().strip(";").split(";")]
-        times = [_number(time, name) for time in found[0].get("keyTimes", "").split(";") if time.strip()]
+        times = [finite(time, name) for time in found[0].get("keyTimes", "").split(";") if time.strip()]
         length, begin = _seconds(found[0].get("dur", ""), name), _seconds(found[0].get("begin", "0s"), name)
         mode = found[0].get("calcMode", "linear" if attribute == "d" else "discrete")
         if values == [""]:
@@ -393,7 +393,7 @@ def _tag(element: Element) -> str:
 
 def _own(root: Element, name: str, usual: float) -> float:
     text = root.get(f"data-{name}")
-    return usual if text is None else _number(text, f"'data-{name}'")
+    return usual if text is None else finite(text, f"'data-{name}'")
 
 
 def _seconds(text: str, name: str) -> float:
@@ -410,17 +410,7 @@ def _numbers(text: str) -> list[float]:
 
 def _length(text: str, what: str) -> float:
     """Return a length in pixels. Raises ValueError for other units, which depend on what shows the file."""
-    return _number(text.strip()[:-2] if text.strip().endswith("px") else text, what)
-
-
-def _number(text: str, what: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        _refuse(f"{what} holds '{text[:20]}', which is not a finite number")
-    return number
+    return finite(text.strip()[:-2] if text.strip().endswith("px") else text, what)
 
 
 def _refuse(why: str) -> NoReturn:

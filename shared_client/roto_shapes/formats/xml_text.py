@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from typing import Any, NoReturn
@@ -59,6 +60,17 @@ def parse_tree(text: str) -> Element:
         _refuse(f"line {line}, column {column + 1}: this is not whole XML: {error.msg.split(':')[0]}")
     found: Element = root
     return found
+
+
+def finite(text: str, what: str) -> float:
+    """Return the number that a text says; raises ValueError, telling `what` holds it."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        _refuse(f"{what} holds '{text[:20]}', which is not a finite number")
+    return number
 
 
 def _refuse(why: str) -> NoReturn:

@@ -23,8 +23,9 @@ from omegaconf import DictConfig, OmegaConf
 from torch.nn import functional
 
 from roto_daemon.engines import Matte, Picture
+from roto_daemon.engines.devices import device_of
 from roto_daemon.engines.weights import fit_state, load_state
-from roto_daemon.errors import LimitError, UnavailableError
+from roto_daemon.errors import LimitError
 
 # Frames are made so small on their shorter side: what the network was trained and is judged at.
 _SIDE = 480
@@ -73,7 +74,7 @@ def load(model: Mapping[str, Any], weights: Path, device: str) -> Network:
     Raises WeightsError when the weights cannot be read or belong to another network, UnavailableError when there is
     no such device.
     """
-    place = _place(device)
+    place = device_of(device)
     network = build(model)
     fit_state(network.net, load_state(weights), weights)
     return Network(network.net.to(place), network.settings, place)
@@ -167,13 +168,3 @@ class Run:
 def _as_input(picture: Picture, size: tuple[int, int]) -> torch.Tensor:
     small: NDArray[np.uint8] = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
     return torch.from_numpy(small.transpose(2, 0, 1).astype(np.float32) / np.float32(255))
-
-
-def _place(device: str) -> torch.device:
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if device == "auto":
-        device = "cuda" if there["cuda"] else "cpu"
-    if not there.get(device):
-        usable = ", ".join(name for name, works in there.items() if works)
-        raise UnavailableError(f"There is no device '{device}' here: set the device to auto or one of {usable}.")
-    return torch.device(device)

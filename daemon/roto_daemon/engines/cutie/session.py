@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from roto_daemon.engines import Direction, EnginePrompt, EngineSession, FrameSource, TrackedFrame
 from roto_daemon.engines.confidence import Watch
 from roto_daemon.engines.cutie.network import Network, Run
@@ -59,7 +57,7 @@ class CutieSession:
             if track.prompted.pop(frame, None):
                 track.changed(frame)
             self._pointing.set_prompt(object_id, frame, prompt)
-            return self._shown(track, frame)
+            return track.shown(frame, self._source.size)
         tracked = track.tracked.get(frame)
         if tracked:
             self._pointing.recall(object_id, TrackedFrame(frame, tracked.soft.unpack(), tracked.confidence))
@@ -68,7 +66,7 @@ class CutieSession:
         track.prompted[frame] = _Answer(Known(Packed.of(answer.matte), answer.confidence))
         track.changed(frame)
         self._tracks[object_id] = track
-        return self._shown(track, frame)
+        return track.shown(frame, self._source.size)
 
     def propagate(
         self, object_id: int, frames: FrameRange, direction: Direction
@@ -98,13 +96,6 @@ class CutieSession:
         self._going.clear()
         self._pointing.close()
 
-    def _shown(self, track: Track[_Answer], frame: int) -> TrackedFrame:
-        """Return a frame as it is known; empty where nothing is."""
-        known = track.known(frame)
-        if known is None:
-            return TrackedFrame(frame, np.zeros(self._source.size[::-1], np.float32), 0.0)
-        return TrackedFrame(frame, known.soft.unpack(), known.confidence)
-
     def _run(
         self, object_id: int, track: Track[_Answer], over: tuple[int, FrameRange], direction: Direction
     ) -> Generator[TrackedFrame, None, None]:
@@ -116,7 +107,7 @@ class CutieSession:
             if frame != going.frame:
                 self._go_on(going, track, frame)
             if (frame - first) * step >= 0:
-                yield self._shown(track, frame)
+                yield track.shown(frame, self._source.size)
 
     def _begun(self, object_id: int, track: Track[_Answer], start: int, direction: Direction) -> _Going:
         """Return the object's run that stands at a frame, or else a new one that has seen what is known there.
@@ -129,7 +120,7 @@ class CutieSession:
         run = Run(self._network, self._source.size)
         for frame in _beside(track, start):
             run.state(self._source.picture(frame), track.prompted[frame].known.soft.unpack(), for_good=True)
-        mask = self._shown(track, start).matte
+        mask = track.shown(start, self._source.size).matte
         run.state(self._source.picture(start), mask, for_good=start in track.prompted)
         self._going[object_id] = _Going(run, direction, start, Watch(mask >= _EDGE))
         return self._going[object_id]

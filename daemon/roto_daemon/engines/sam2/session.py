@@ -98,7 +98,7 @@ class Sam2Session:
                 del thing.track.prompted[frame]
                 thing.track.changed(frame)
                 thing.follower.release(frame)
-            return self._shown(thing.track, frame)
+            return thing.track.shown(frame, self._source.size)
         going_on = before if before and _extends(prompt, before) else None
         answer, steps = self._answer(thing, frame, prompt, going_on)
         if before and not going_on:
@@ -134,13 +134,6 @@ class Sam2Session:
         """Free what the session holds."""
         self._objects.clear()
         self._clip.clear()
-
-    def _shown(self, track: Track[_Answer], frame: int) -> TrackedFrame:
-        """Return a frame as it is known; empty where nothing is."""
-        known = track.known(frame)
-        if known is None:
-            return TrackedFrame(frame, np.zeros(self._source.size[::-1], np.float32), 0.0)
-        return TrackedFrame(frame, known.soft.unpack(), known.confidence)
 
     def _answer(
         self, thing: _Object, frame: int, prompt: EnginePrompt, going_on: _Answer | None
@@ -229,11 +222,11 @@ class Sam2Session:
                 if frame != start and _contradicts(track.prompted[frame].known, track.known(frame - step)):
                     follower.forget()
                 follower.passed(frame, backwards=backwards)
-                tracked = self._shown(track, frame)
+                tracked = track.shown(frame, self._source.size)
                 thing.watch = Watch(tracked.matte >= _EDGE)
             elif frame == start:
                 self._go_on(thing, frame)
-                tracked = self._shown(track, frame)
+                tracked = track.shown(frame, self._source.size)
                 thing.watch = Watch(tracked.matte >= _EDGE)
             else:
                 tracked = self._followed(thing, frame, backwards=backwards)

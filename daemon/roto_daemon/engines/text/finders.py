@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 from collections.abc import Sequence
 from typing import Any
 
 from roto_daemon.checkpoints import ModelsFolder
+from roto_daemon.engines.factory import made_by
 from roto_daemon.engines.text import Finder, FinderInfo, Found
-from roto_daemon.errors import ConfigError, UnavailableError
+from roto_daemon.errors import UnavailableError
 from roto_daemon.pictures import Picture
 
 _WEIGHTS, _TOKENS = "grounding-dino-tiny", "grounding-dino-tiny-tokenizer"
@@ -54,14 +54,4 @@ def finders(extra: Sequence[str], models: ModelsFolder, device: str = "auto") ->
 
     Raises ConfigError for an extra that does not name a factory of a finder.
     """
-    return [*(_load(each) for each in extra), GroundingDino(models, device)]
-
-
-def _load(place: str) -> Finder:
-    module, _, factory = place.partition(":")
-    try:
-        finder: Finder = getattr(importlib.import_module(module), factory)()
-    except (ImportError, AttributeError, ValueError, TypeError) as error:
-        message = f"'{place}' does not name a finder ({error}): write it as module:factory"
-        raise ConfigError(message) from error
-    return finder
+    return [*(made_by(each, "a finder") for each in extra), GroundingDino(models, device)]
