@@ -8,6 +8,7 @@
     ├── BusyError                a bound of the daemon is reached, or another run is under way
     ├── WorkFailedError          the daemon's worker died or ran out of time; it has been restarted
     ├── OutputFileError          a file cannot be written here
+    ├── HostError                the host program cannot do what is asked
     └── FramesUnreadableError    all is done but for frames of the plate that are missing or damaged
 
 Each message is one sentence or two for the artist: what is wrong and what to do. `exit_code` is what the command
@@ -78,6 +79,10 @@ class BusyError(ClientError):
     """A bound of the daemon is reached, or another run is under way."""
 
     exit_code = 9
+
+
+class HostError(ClientError):
+    """The host program cannot do what is asked; nothing of its script was changed. Raised inside hosts alone."""
 
 
 class FramesUnreadableError(ClientError):
