@@ -26,10 +26,10 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 OLDEST_PYTHON ?= $(shell for python in python3.9 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.9.*/bin/python; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 9))' 2>/dev/null && { echo "$$python"; break; }; done)
 # What needs neither the daemon's libraries nor the generator of the protocol's code.
-OLDEST_TESTS := tests/shapes tests/client tests/contracts/test_shape_sinks.py
+OLDEST_TESTS := tests/shapes tests/client tests/plugins tests/contracts/test_shape_sinks.py
 
 # Folders and files that hold Python of ours.
-SOURCES := daemon proto shared_client tests demo
+SOURCES := daemon proto shared_client plugins tests demo
 # The newest release below HEAD: the protocol that the world may already speak. Nothing is promised before the first.
 RELEASE = $(shell git describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null)
 
@@ -89,7 +89,7 @@ form: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy $(SOURCES)
 	@# The client also as its hosts see it; mypy speaks no older Python than this.
-	$(BIN)/mypy --python-version 3.10 shared_client proto/roto_proto
+	$(BIN)/mypy --python-version 3.10 shared_client proto/roto_proto plugins
 
 .PHONY: layers
 layers: $(VENV)/.dev
@@ -103,7 +103,7 @@ protocol: $(VENV)/.dev
 
 .PHONY: dependencies
 dependencies: $(VENV)/.dev
-	$(BIN)/deptry daemon proto shared_client
+	$(BIN)/deptry daemon proto shared_client plugins
 
 .PHONY: spelling
 spelling: $(VENV)/.dev

@@ -1,0 +1,1 @@
+"""Rotolink for Fusion, beside the program and in Resolve's Fusion page."""

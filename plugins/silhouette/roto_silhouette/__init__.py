@@ -1,0 +1,1 @@
+"""Rotolink inside Silhouette."""
