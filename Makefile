@@ -26,7 +26,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 OLDEST_PYTHON ?= $(shell for python in python3.9 "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.9.*/bin/python; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 9))' 2>/dev/null && { echo "$$python"; break; }; done)
 # What needs neither the daemon's libraries nor the generator of the protocol's code.
-OLDEST_TESTS := tests/shapes tests/client tests/plugins tests/contracts/test_shape_sinks.py
+OLDEST_TESTS := tests/shapes tests/client tests/plugins tests/contracts/test_shape_sinks.py tests/contracts/test_hosts.py
 
 # Folders and files that hold Python of ours.
 SOURCES := daemon proto shared_client plugins tests demo
