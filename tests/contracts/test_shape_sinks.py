@@ -10,14 +10,17 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Callable, NamedTuple, Protocol, cast
+from xml.dom import minidom
 
 import pytest
 
 from roto_shapes.curve import evaluate
 from roto_shapes.formats import read_shapes
 from roto_shapes.formats.aftereffects import JsxSink
+from roto_shapes.formats.blender import BlenderSink
 from roto_shapes.formats.fusion import FusionSink
 from roto_shapes.formats.lottie import LottieForm, LottieSink
+from roto_shapes.formats.mlt import MltSink
 from roto_shapes.formats.nuke import NukeSink
 from roto_shapes.formats.rotolink_json import JsonSink, read_roto
 from roto_shapes.formats.silhouette import SilhouetteSink
@@ -145,6 +148,70 @@ class Jsx:
         return as_drawn(Shape("mask", tuple(keys), FrameRange(shown[0], shown[-1]), invert=mask["cuts"]))
 
 
+class Blender:
+    """The data of a script, which tests/shapes/test_blender.py runs."""
+
+    def make(self) -> BlenderSink:
+        return BlenderSink(PLATE)
+
+    def read(self, sink: ShapeSink) -> list[Drawn]:
+        assert isinstance(sink, BlenderSink)
+        text = sink.text()
+        data, _ = json.JSONDecoder().raw_decode(text, text.index("{", text.index("DATA")))
+        return list(map(self._drawn, data["shapes"]))
+
+    def _drawn(self, shape: dict[str, Any]) -> Drawn:
+        keys = {key["frame"]: [self._place(*at) for point in key["points"] for at in point] for key in shape["keys"]}
+        levels = {frame: [(level, 0.0)] for frame, level in shape["levels"]}
+        shown = [frame for frame in PLATE.frames if straight(levels, frame)[0][0] > 0]
+        return Drawn(ends(shown), shape["blend"] == "MERGE_SUBTRACT", lambda frame: straight(keys, frame))
+
+    @staticmethod
+    def _place(x: float, y: float) -> tuple[float, float]:
+        """Return where a mask's position lies on a clip: both axes count in the larger side, about the middle."""
+        high = PLATE.height / PLATE.pixel_aspect
+        larger = max(PLATE.width, high)
+        return PLATE.width / 2 + (x - 0.5) * larger, PLATE.height / 2 - (y - 0.5) * larger * PLATE.pixel_aspect
+
+
+class Mlt:
+    """The filters of a document, which tests/interop has `melt` render."""
+
+    def make(self) -> MltSink:
+        return MltSink(PLATE)
+
+    def read(self, sink: ShapeSink) -> list[Drawn]:
+        assert isinstance(sink, MltSink)
+        filters: Any = minidom.parseString(sink.text()).getElementsByTagName("filter")  # noqa: S318 - our own text
+        return list(map(self._drawn, filters))
+
+    @staticmethod
+    def _drawn(element: Any) -> Drawn:  # noqa: ANN401 - an element of the document
+        facts = {each.getAttribute("name"): each.firstChild.data for each in element.getElementsByTagName("property")}
+        first = PLATE.frames.first
+        keys = {
+            first + int(frame): [
+                (x * PLATE.width, y * PLATE.height) for into, on, out in points for x, y in (on, into, out)
+            ]
+            for frame, points in json.loads(facts["spline"]).items()
+        }
+        shown = [frame for frame in PLATE.frames if min(straight(keys, frame))[0] > -PLATE.width]
+        return Drawn(ends(shown), facts["alpha_operation"] == "sub", lambda frame: straight(keys, frame))
+
+
+def straight(keys: dict[int, Outline], frame: float) -> Outline:
+    """Return keys joined by straight lines, held before the first and after the last."""
+    start = max((time for time in keys if time <= frame), default=min(keys))
+    end = min((time for time in keys if time >= frame), default=max(keys))
+    share = (frame - start) / (end - start) if end > start else 0.0
+    return [(x0 + (x1 - x0) * share, y0 + (y1 - y0) * share) for (x0, y0), (x1, y1) in zip(keys[start], keys[end])]
+
+
+def ends(shown: list[int]) -> FrameRange:
+    assert shown == list(range(shown[0], shown[-1] + 1)), "a lifetime has no gap"
+    return FrameRange(shown[0], shown[-1])
+
+
 def load(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
@@ -165,6 +232,8 @@ KINDS: dict[str, Kind] = {
     "lottie": Reread(".lottie.json", lambda: LottieSink(PLATE)),
     "bodymovin": Reread(".bodymovin.json", lambda: LottieSink(PLATE, LottieForm.MASKS)),
     "svg": Reread(".svg", lambda: SvgSink(PLATE)),
+    "blender": Blender(),
+    "mlt": Mlt(),
 }
 
 every_sink = pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))

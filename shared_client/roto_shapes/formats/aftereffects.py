@@ -115,8 +115,6 @@ class JsxSink(StraightSink):
     def _shown(self, shape: Shape) -> list[list[int]]:
         """Return [frame, opacity] of a mask that is there in its lifetime alone, each held until the next."""
         frames = self._plate.frames
-        if shape.lifetime.last < frames.first:
-            return [[0, 0]]
         return [[frame - frames.first, 100 * shown] for frame, shown in shown_from(shape.lifetime, frames)]
 
     def _feather(self, shape: Shape) -> list[list[float]]:

@@ -109,7 +109,7 @@ class FusionSink(StraightSink):
             colour = [round(255 * min(max(part, 0.0), 1.0)) for part in shape.colour]
             tools.append((f"{name}Polyline", _spline(colour, _moving(shape, outlines))))
         levels = shown_from(shape.lifetime, plate.frames)
-        level = _input(1) if len(levels) == 1 else _wire(f"{name}Level", "Value")
+        level = _input(int(levels[0][1])) if len(levels) == 1 else _wire(f"{name}Level", "Value")
         if len(levels) > 1:
             tools.append((f"{name}Level", _spline([204, 0, 0], _stepped(levels))))
         inputs = _keyed(

@@ -163,7 +163,7 @@ class LottieSink(StraightSink):
         """Return an opacity that is whole in a lifetime and nothing outside it, by held keys."""
         levels = shown_from(lifetime, self._plate.frames)
         keys = [{"t": self._time(frame), "s": [100 if shown else 0], "h": 1} for frame, shown in levels]
-        return {"a": 0, "k": 100} if len(keys) == 1 else {"a": 1, "k": keys}
+        return {"a": 0, "k": keys[0]["s"][0]} if len(keys) == 1 else {"a": 1, "k": keys}
 
     def _path(self, shape: Shape) -> dict[str, Any]:
         curves = [_bezier(key.points, closed=shape.closed) for key in shape.keyframes]

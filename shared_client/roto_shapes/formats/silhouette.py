@@ -66,6 +66,8 @@ class SilhouetteSink(StraightSink):
     def _opacity(self, lifetime: FrameRange) -> str:
         """Return a property that is whole in a lifetime and nothing outside it, by held keys."""
         first, last = self._plate.frames.first, self._plate.frames.last
+        if not lifetime.meets(self._plate.frames):
+            return f' constant="True"><Value>{_number(0.0)}</Value>'
         keys = [(max(lifetime.first, first), _WHOLE)]
         if lifetime.first > first:
             keys.insert(0, (lifetime.first - 1, 0.0))

@@ -50,7 +50,12 @@ class StraightSink(RecordingSink):
 
 
 def shown_from(lifetime: FrameRange, frames: FrameRange) -> list[tuple[int, bool]]:
-    """Return (frame, shown), each held until the next, of what is there in a lifetime alone; one pair when always."""
+    """Return (frame, shown), each held until the next, of what is there in a lifetime alone.
+
+    One pair when it is always there, and when it never is on `frames`.
+    """
+    if not lifetime.meets(frames):
+        return [(frames.first, False)]
     levels = [(max(lifetime.first, frames.first), True)]
     if lifetime.first > frames.first:
         levels.insert(0, (frames.first, False))

@@ -103,9 +103,9 @@ class SvgSink(StraightSink):
     def _shown(self, lifetime: FrameRange) -> Optional[str]:
         """Return what shows a shape in its lifetime alone; None where that lies outside the plate."""
         frames = self._plate.frames
-        if not lifetime.meets(frames):
-            return None
         levels = shown_from(lifetime, frames)
+        if levels == [(frames.first, False)]:
+            return None
         steps = [(frame - frames.first, "visible" if shown else "hidden") for frame, shown in levels]
         return self._animate("visibility", steps, "discrete") if len(steps) > 1 else ""
 

@@ -408,7 +408,7 @@ Composition {
 			Inputs = {
 				Filter = Input { Value = FuID { "Fast Gaussian" } },
 				Solid = Input { Value = 1 },
-				Level = Input { SourceOp = "lost_holeLevel", Source = "Value" },
+				Level = Input { Value = 0 },
 				MaskWidth = Input { Value = 2048 },
 				MaskHeight = Input { Value = 858 },
 				PixelAspect = Input { Value = { 2, 1 } },
@@ -424,21 +424,6 @@ Composition {
 				Polyline2 = Input { Value = Polyline { }, Disabled = true }
 			},
 			ViewInfo = OperatorInfo { Pos = { 330, 0 } }
-		},
-		lost_holeLevel = BezierSpline {
-			SplineColor = { Red = 204, Green = 0, Blue = 0 },
-			NameSet = true,
-			CtrlWZoom = false,
-			KeyFrames = {
-				[1001] = {
-					1,
-					Flags = { StepIn = true, LockedY = true }
-				},
-				[1000] = {
-					0,
-					Flags = { StepIn = true, LockedY = true }
-				}
-			}
 		}
 	},
 	Prefs = { Comp = { FrameFormat = { Width = 2048, Height = 858, AspectX = 2, AspectY = 1, Rate = 23.976 } } }
