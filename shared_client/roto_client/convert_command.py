@@ -28,6 +28,9 @@ said, and where a host moves points in another way, keyframes are added until it
 Example: roto convert hero.nk hero.fxs hero.lottie.json --report differences.json
 """
 
+REPORT_FORMAT = "rotolink.conversion"
+"""What a report calls itself; docs/reference/conversion.schema.json is its schema."""
+
 _PLATE = "The plate, where a file does not say"
 
 
@@ -87,17 +90,16 @@ def convert(  # noqa: PLR0913 - each is an option of the command
     given = Given(_size(format_size) if format_size else None, frames, fps, pixel_aspect)
     script = read_text(Path(into)) if into else None
     made = {target: converted(Path(source), target, given) for target in targets}
+    if script is not None:
+        made = {target: merged(script, each, target, node) for target, each in made.items()}
     facts = {target: each.report() for target, each in made.items()}
-    texts = {
-        target: each.text if script is None else merged(script, each.text, target, node)
-        for target, each in made.items()
-    }
-    for target, text in texts.items():
-        write_pieces(target, [text.encode()])
+    document = {"format": REPORT_FORMAT, "version": 1, "source": source, "targets": facts}
+    for target, each in made.items():
+        write_pieces(target, [each.text.encode()])
     if report:
-        write_pieces(report, [json.dumps({"source": source, "targets": facts}, indent=2).encode()])
+        write_pieces(report, [json.dumps(document, indent=2).encode()])
     if as_json:
-        print_json({"source": source, "targets": facts})
+        print_json(document)
         return
     several = len(made) > 1
     notes = [f"{target}: {note}" if several else note for target, each in made.items() for note in each.notes]
@@ -115,6 +117,8 @@ class Conversion(NamedTuple):
     """Of reading and of writing, a sentence each."""
     distances: Optional[list[Distance]]
     """How far what was written lies from what was read; None for a format that cannot be read back."""
+    keyframes: int = 0
+    """How many keyframes the shapes have that were read back."""
 
     def report(self) -> dict[str, Any]:
         """Return what a report file holds."""
@@ -124,9 +128,16 @@ class Conversion(NamedTuple):
             measured = {
                 "largest_px": max((each.px for each in found), default=0.0),
                 "largest_between_frames_px": max((each.between_px for each in found), default=0.0),
+                "keyframes": self.keyframes,
                 "shapes": [each._asdict() for each in found],
             }
-        return {"shapes": len(self.source.shapes), "notes": list(self.notes), "difference": measured}
+        keyframes = sum(len(shape.keyframes) for shape in self.source.shapes)
+        return {
+            "shapes": len(self.source.shapes),
+            "keyframes": keyframes,
+            "notes": list(self.notes),
+            "difference": measured,
+        }
 
     def sentence(self, target: str) -> str:
         """Return the difference in one sentence."""
@@ -150,22 +161,25 @@ def converted(path: Path, target: str, given: Given) -> Conversion:
         roto, read_notes = read_shapes(text, path, given)
         source = cut_to(roto, given.frames) if given.frames is not None else roto
         made = export(source, target)
-        back = None
+        found, keyframes = None, 0
         if FORMATS[format_ending(target)].read is not None:
             plate = source.plate
             known = Given((plate.width, plate.height), plate.frames, plate.frame_rate, plate.pixel_aspect)
-            back = distances(source, read_shapes(made.text, target, known).roto)
+            back = read_shapes(made.text, target, known).roto
+            found = distances(source, back)
+            keyframes = sum(len(shape.keyframes) for shape in back.shapes)
     except ValueError as error:
         raise BadInputError(f"{path}: {error}.") from error
-    return Conversion(made.text, source, (*read_notes, *made.notes), back)
+    return Conversion(made.text, source, (*read_notes, *made.notes), found, keyframes)
 
 
-def merged(script: str, text: str, target: str, node: str) -> str:
-    """Return a script with shapes in it, as `put_into`. Raises BadInputError."""
+def merged(script: str, made: Conversion, target: str, node: str) -> Conversion:
+    """Return a conversion whose text is a script with the shapes in it, as `put_into`. Raises BadInputError."""
     try:
-        return put_into(script, text, target, node)
+        text, notes = put_into(script, made.text, target, node)
     except ValueError as error:
         raise BadInputError(f"The shapes cannot be put into the script: {error}.") from error
+    return made._replace(text=text, notes=(*made.notes, *notes))
 
 
 def read_text(path: Path) -> str:

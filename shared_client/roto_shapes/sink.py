@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Optional, Protocol
+from typing import NamedTuple, Optional, Protocol
 
 from roto_shapes.shape import Roto, Shape, ShapeKeyframe
 
@@ -24,6 +24,13 @@ class ShapeSink(Protocol):
 
     def end_shape(self) -> None:
         """Finish the shape that was begun."""
+
+
+class Export(NamedTuple):
+    """A file's text, and what the artist should know about shapes that the format holds in another form."""
+
+    text: str
+    notes: tuple[str, ...] = ()
 
 
 class RecordingSink:

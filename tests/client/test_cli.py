@@ -10,21 +10,17 @@ import socket
 import subprocess
 import sys
 import time
-from inspect import signature
 from pathlib import Path
-from typing import Any
 
 import grpc
 import pytest
+from running_roto import plain, roto
 from stand_in_daemon import Refusal, StandInDaemon
-from typer.testing import CliRunner
 
-from roto_client.cli import app
 from roto_client.errors import ClientError
 from roto_proto import wire
 from roto_proto.v1 import sessions_pb2
 from roto_shapes.fit_options import FitOptions
-from roto_shapes.formats import encode
 from roto_shapes.formats.rotolink_json import read_roto
 from roto_shapes.prompt import BoxPrompt, PointPrompt, Prompt
 from roto_shapes.shape import ControlPoint, Interpolation, Roto, Shape, ShapeKeyframe
@@ -37,18 +33,6 @@ OUTLINE = (ControlPoint(1, 1), ControlPoint(9, 1), ControlPoint(5, 8))
 ROTO = Roto(
     Plate(64, 48, FrameRange(1001, 1002)), (Shape("hero", (ShapeKeyframe(1001, OUTLINE),), FrameRange(1001, 1002)),)
 )
-
-
-def roto(*arguments: str, **environment: str) -> Any:  # noqa: ANN401 - the result class moved between typer's versions
-    # click before 8.2 mixes both streams unless told otherwise, and later ones cannot be told.
-    separate: dict[str, Any] = {"mix_stderr": False} if "mix_stderr" in signature(CliRunner).parameters else {}
-    settings = {"ROTO_DAEMON": None, "COLUMNS": "200", **environment}
-    return CliRunner(**separate).invoke(app, list(arguments), env=settings)
-
-
-def plain(text: str) -> str:
-    """Return what a terminal shows, without colours, boxes and line breaks."""
-    return re.sub(r"[\s│]+", " ", re.sub(r"\x1b\[[0-9;]*m", "", text))
 
 
 def program(*arguments: str, **environment: str) -> subprocess.Popen[str]:
@@ -357,115 +341,6 @@ def test_what_the_daemon_refuses_is_one_sentence_and_an_exit_code(
     assert not stand_in.plates, "what was opened is closed"
     assert not list(tmp_path.glob("m.*"))
     assert not list(tmp_path.glob(".*"))
-
-
-def test_shapes_are_written_in_another_format(tmp_path: Path) -> None:
-    source = tmp_path / "hero.json"
-    source.write_text(encode(ROTO, ".json"))
-    done = roto("convert", str(source), str(tmp_path / "new" / "hero.nk"), str(tmp_path / "hero.lottie.json"))
-    assert done.exit_code == 0, done.output
-    assert (tmp_path / "new" / "hero.nk").read_text() == encode(ROTO, ".nk")
-    assert (tmp_path / "hero.lottie.json").read_text() == encode(ROTO, ".lottie.json")
-
-
-def test_a_conversion_tells_how_far_its_result_lies_from_the_source(tmp_path: Path) -> None:
-    source, target, report = tmp_path / "hero.json", tmp_path / "hero.lottie.json", tmp_path / "difference.json"
-    odd = tuple(point._replace(x=point.x + 0.0004) for point in OUTLINE)
-    source.write_text(
-        encode(Roto(ROTO.plate, (Shape("a", (ShapeKeyframe(1001, odd),), FrameRange(1001, 1002)),)), ".json")
-    )
-    done = roto("convert", str(source), str(target), "--report", str(report), "--json")
-    assert done.exit_code == 0, done.output
-    told = json.loads(report.read_text())
-    assert told == json.loads(done.stdout)
-    difference = told["targets"][str(target)]["difference"]
-    assert difference["largest_px"] == pytest.approx(0.0004)
-    assert difference["shapes"][0]["missing"] == []
-    assert "at most 0.0004 px off, in 'a' on frame 1001" in roto("convert", str(source), str(target)).stdout
-
-
-def test_shapes_are_put_into_a_script(tmp_path: Path) -> None:
-    source, script = tmp_path / "hero.json", tmp_path / "shot.nk"
-    source.write_text(encode(ROTO, ".json"))
-    script.write_text("Blur {\n name Blur1\n}\n")
-    done = roto("convert", str(source), str(script), "--into", str(script), "--node", "Hero")
-    assert done.exit_code == 0, done.output
-    made = script.read_text()
-    assert made.startswith("Blur {\n name Blur1\n}\nRoto {\n")
-    assert "\n name Hero\n" in made
-
-
-@pytest.mark.parametrize(
-    ("options", "why"),
-    [
-        (("a.nk", "--into", "none.nk"), "none.nk"),
-        (("a.nk", "--node", "Hero"), "--into"),
-        (("a.json", "--into", "hero.json"), "scripts of .nk, .setting or .comp"),
-        (("a.comp", "--into", "hero.json"), "cannot be put into the script"),
-    ],
-)
-def test_shapes_that_cannot_be_put_into_a_script_leave_nothing(
-    tmp_path: Path, options: tuple[str, ...], why: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("hero.json").write_text(encode(ROTO, ".json"))
-    done = roto("convert", "hero.json", *options)
-    assert done.exit_code == (2 if "--node" in options else 3), done.output
-    assert why in " ".join((done.stdout + done.stderr).replace("│", " ").split())
-    assert [path.name for path in tmp_path.iterdir()] == ["hero.json"]
-
-
-def test_a_conversion_keeps_the_frames_asked_for(tmp_path: Path) -> None:
-    source, target = tmp_path / "hero.json", tmp_path / "cut.json"
-    source.write_text(encode(ROTO, ".json"))
-    done = roto("convert", str(source), str(target), "--frames", "1002-1002")
-    assert done.exit_code == 0, done.output
-    cut = read_roto(target.read_text())
-    assert cut.plate.frames == FrameRange(1002, 1002)
-    assert [shape.lifetime for shape in cut.shapes] == [FrameRange(1002, 1002)]
-
-
-@pytest.mark.parametrize("size", ["12", "0x5", "axb"])
-def test_a_size_that_is_none_is_refused(size: str, tmp_path: Path) -> None:
-    done = roto("convert", "a.json", str(tmp_path / "a.nk"), "--format-size", size)
-    assert done.exit_code == 2
-    assert "1920x1080" in plain(done.stderr)
-
-
-def test_what_a_format_cannot_hold_is_told(tmp_path: Path) -> None:
-    source = tmp_path / "odd.json"
-    odd = Shape("hole", (ShapeKeyframe(1001, OUTLINE),), FrameRange(1001, 1002), invert=True)
-    source.write_text(encode(Roto(ROTO.plate, (odd,)), ".json"))
-    done = roto("convert", str(source), str(tmp_path / "odd.nk"))
-    assert done.exit_code == 0
-    assert "Note: " in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("content", "why"),
-    [
-        (None, "cannot be read: No such file"),
-        (b"{", "not whole JSON text"),
-        (b"\xff\xfe\x00", "no text in UTF-8"),
-    ],
-)
-def test_shapes_that_cannot_be_read_end_with_3(content: bytes | None, why: str, tmp_path: Path) -> None:
-    source = tmp_path / "hero.json"
-    if content is not None:
-        source.write_bytes(content)
-    done = roto("convert", str(source), str(tmp_path / "hero.nk"))
-    assert done.exit_code == 3
-    assert why in done.stderr
-    assert not (tmp_path / "hero.nk").exists()
-
-
-def test_a_file_too_large_to_be_shapes_is_not_read(tmp_path: Path) -> None:
-    source = tmp_path / "hero.json"
-    with source.open("wb") as file:
-        file.truncate(1 << 40)
-    done = roto("convert", str(source), str(tmp_path / "hero.nk"))
-    assert done.exit_code == 3
-    assert "larger than" in done.stderr
 
 
 def test_the_doctor_names_versions_and_engines(stand_in: StandInDaemon) -> None:

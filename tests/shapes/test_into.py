@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from roto_shapes import formats
 from roto_shapes.difference import distances
-from roto_shapes.formats import encode, put_into, read_shapes
+from roto_shapes.formats import encode, read_shapes
 from roto_shapes.formats.lua_table import parse
 from roto_shapes.shape import ControlPoint, Roto, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate
@@ -52,6 +53,10 @@ Blur {
  name Blur1
 }
 """
+
+
+def put_into(script: str, text: str, ending: str, node: str = "") -> str:
+    return formats.put_into(script, text, ending, node).text
 
 
 def changes(before: str, after: str) -> list[str]:
@@ -168,6 +173,28 @@ def test_a_setting_without_masks_gets_them(text: str) -> None:
 def test_a_composition_that_cannot_take_shapes_is_refused(script: str, node: str, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         put_into(script, encode(ROTO, ".setting"), ".setting", node)
+
+
+@pytest.mark.parametrize(
+    ("script", "ending", "node"),
+    [
+        (SCRIPT, ".nk", ""),
+        (SCRIPT, ".nk", "Paint4"),
+        ('Roto {\n format "640 480 0 0 640 480 1 a"\n name R\n}\n', ".nk", "R"),
+        (encode(ROTO, ".comp"), ".comp", ""),
+        (encode(ROTO, ".setting"), ".setting", ""),
+    ],
+)
+def test_a_script_of_another_size_than_the_plate_is_told_in_one_sentence(script: str, ending: str, node: str) -> None:
+    larger = Roto(Plate(800, 600, PLATE.frames), ROTO.shapes)
+    (note,) = formats.put_into(script, encode(larger, ending), ending, node).notes
+    assert note.startswith("The script's picture is 640x480 and the shapes' plate 800x600: ")
+    assert formats.put_into(script, encode(ROTO, ending), ending, node).notes == ()
+
+
+@pytest.mark.parametrize(("script", "ending"), [("", ".nk"), ("{ }", ".setting"), ("Root {\n format HD\n}\n", ".nk")])
+def test_a_script_that_does_not_say_its_size_is_taken_as_it_is(script: str, ending: str) -> None:
+    assert formats.put_into(script, encode(ROTO, ending), ending).notes == ()
 
 
 def test_other_formats_are_no_scripts() -> None:

@@ -25,14 +25,7 @@ from roto_shapes.formats.svg import SvgSink
 from roto_shapes.formats.svg_reading import read_svg
 from roto_shapes.reading import NOTHING_GIVEN, Given, Reading
 from roto_shapes.shape import Roto
-from roto_shapes.sink import ShapeSink, draw
-
-
-class Export(NamedTuple):
-    """A file's text, and what the artist should know about shapes that the format holds in another form."""
-
-    text: str
-    notes: tuple[str, ...] = ()
+from roto_shapes.sink import Export, ShapeSink, draw
 
 
 class Format(NamedTuple):
@@ -41,8 +34,8 @@ class Format(NamedTuple):
     title: str
     write: Callable[[Roto], Export]
     read: Optional[Callable[[str, Given], Reading]] = None
-    put: Optional[Callable[[str, str, str], str]] = None
-    """Takes a script, our text and a node's name, and returns the script with the shapes in it."""
+    put: Optional[Callable[[str, str, str], Export]] = None
+    """Takes a script, our text and a node's name, and gives the script with the shapes in it."""
 
 
 def export(roto: Roto, path_or_ending: AnyPath) -> Export:
@@ -80,10 +73,11 @@ def read_shapes(text: str, path_or_ending: AnyPath, given: Given = NOTHING_GIVEN
     return read(text, given)
 
 
-def put_into(script: str, text: str, path_or_ending: AnyPath, node_name: str = "") -> str:
+def put_into(script: str, text: str, path_or_ending: AnyPath, node_name: str = "") -> Export:
     """Return a script with the shapes of a text of the same format in it, all else as it was, byte for byte.
 
-    `node_name` is the node that receives them, where the format has one node for all shapes; empty for our own.
+    `node_name` is the node that receives them, where the format has one node for all shapes; empty for our own. A note
+    tells where the script's picture is of another size than the shapes' plate.
     Raises ValueError for a format without scripts, and for a script that cannot be read or cannot hold them.
     """
     put = FORMATS[format_ending(path_or_ending)].put

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn, Optional
 
 from roto_shapes.formats.fusion_reading import MASK
 from roto_shapes.formats.lua_table import Table, dump, parse
 from roto_shapes.formats.nuke_reading import ROTO_NODES
 from roto_shapes.formats.nuke_text import Node, Script
+from roto_shapes.sink import Export
 
 
 class _Edit(NamedTuple):
@@ -20,7 +21,7 @@ class _Edit(NamedTuple):
     text: str
 
 
-def put_into_nuke(script: str, written: str, node_name: str) -> str:
+def put_into_nuke(script: str, written: str, node_name: str) -> Export:
     """Return a Nuke script with the shapes of `written`, our node, in its Roto node of a name.
 
     The node's `curves` become ours, its other knobs stay; where there is no node of that name ours is added at the
@@ -29,19 +30,32 @@ def put_into_nuke(script: str, written: str, node_name: str) -> str:
     """
     found = Script(script)
     (ours,) = (node for node in Script(written).nodes() if node.kind in ROTO_NODES)
+    nodes = list(found.nodes())
     name = node_name or ours.knob("name")
     if re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) is None:
         _refuse(f"'{name}' is no name of a node in Nuke")
-    theirs = [node for node in found.nodes() if node.knob("name") == name]
+    theirs = [node for node in nodes if node.knob("name") == name]
     if len(theirs) > 1:
         found.refuse(theirs[1].at, f"this is the second node named {name}: rename one of them")
     if not theirs:
         body = re.sub(r"(?m)^ name \w+$", f" name {name}", written[ours.at :], count=1)
-        return f"{script}{'' if script.endswith(chr(10)) or not script else chr(10)}{body}"
+        joint = "" if script.endswith("\n") or not script else "\n"
+        return Export(f"{script}{joint}{body}", _other_size(_nuke_size(nodes, "Root"), _nuke_size([ours])))
     (node,) = theirs
     if node.kind not in ROTO_NODES:
         found.refuse(node.at, f"'{name}' is a {node.kind}, which holds no shapes: name a Roto node")
-    return _edited(script, [_curves(script, node, _inside_of_curves(written, ours))])
+    size = _nuke_size([node]) or _nuke_size(nodes, "Root")
+    made = _edited(script, [_curves(script, node, _inside_of_curves(written, ours))])
+    return Export(made, _other_size(size, _nuke_size([ours])))
+
+
+def _nuke_size(nodes: Sequence[Node], kind: str = "") -> Optional[tuple[int, int]]:
+    """Return width and height of the first format that nodes of a kind, or any, spell out."""
+    for node in nodes:
+        found = re.match(r"(\d{1,6}) (\d{1,6}) ", node.knob("format"), re.ASCII)
+        if found is not None and kind in {"", node.kind}:
+            return int(found[1]), int(found[2])
+    return None
 
 
 def _inside_of_curves(text: str, node: Node) -> str:
@@ -58,7 +72,7 @@ def _curves(script: str, node: Node, curves: str) -> _Edit:
     return _Edit(knob.at - (script[knob.at - 1] in '{"'), knob.end, f"{{{curves}}}")
 
 
-def put_into_fusion(script: str, written: str, node_name: str) -> str:
+def put_into_fusion(script: str, written: str, node_name: str) -> Export:
     """Return a composition or setting with the tools of `written`, each in the place of the tool of its name.
 
     Inputs of a mask that we do not write stay; tools that are not there yet are added before all others. Raises
@@ -67,11 +81,11 @@ def put_into_fusion(script: str, written: str, node_name: str) -> str:
     """
     if node_name:
         _refuse("masks have the names of their shapes: no other name can be given")
-    root = parse(script)
+    root, ours = parse(script), parse(written)
     tools = root.table("Tools")
     edits: list[_Edit] = []
     more: list[str] = []
-    for name, tool in parse(written).table("Tools").tables():
+    for name, tool in ours.table("Tools").tables():
         there = tools.table(name)
         if not there.end:
             more.append(_named(name, tool, 2))
@@ -85,7 +99,18 @@ def put_into_fusion(script: str, written: str, node_name: str) -> str:
         edits += _first(tools.inside, more)
     elif more:
         edits += _first(root.inside, [f"\n\tTools = ordered() {{{''.join(more)}\n\t}},"])
-    return _edited(script, edits)
+    return Export(_edited(script, edits), _other_size(_fusion_size(root), _fusion_size(ours)))
+
+
+def _fusion_size(root: Table) -> Optional[tuple[int, int]]:
+    """Return the size of the composition's frame format, else of the first mask that states one."""
+    inputs = [tool.table("Inputs") for _, tool in root.table("Tools").tables() if tool.kind == MASK]
+    frame_format = root.table("Prefs").table("Comp").table("FrameFormat")
+    sizes = [(frame_format.number("Width", 0), frame_format.number("Height", 0))]
+    sizes += [
+        (each.table("MaskWidth").number("Value", 0), each.table("MaskHeight").number("Value", 0)) for each in inputs
+    ]
+    return next(((round(width), round(height)) for width, height in sizes if width >= 1 and height >= 1), None)
 
 
 def _merged(there: Table, tool: Table) -> list[_Edit]:
@@ -121,6 +146,18 @@ def _single(name: str, value: Table) -> Table:
     table = Table()
     table.put(name, value)
     return table
+
+
+def _other_size(there: Optional[tuple[int, int]], ours: Optional[tuple[int, int]]) -> tuple[str, ...]:
+    """Return what to tell where a script's picture is of another size than the plate of the shapes."""
+    if there is None or ours is None or there == ours:
+        return ()
+    (width, height), (plate_width, plate_height) = there, ours
+    note = (
+        f"The script's picture is {width}x{height} and the shapes' plate {plate_width}x{plate_height}: they fit the "
+        "plate, so put them where the script has it in its own size."
+    )
+    return (note,)
 
 
 def _edited(text: str, edits: Sequence[_Edit]) -> str:

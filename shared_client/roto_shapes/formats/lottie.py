@@ -162,8 +162,9 @@ class LottieSink(StraightSink):
     def _shown(self, lifetime: FrameRange) -> dict[str, Any]:
         """Return an opacity that is whole in a lifetime and nothing outside it, by held keys."""
         levels = shown_from(lifetime, self._plate.frames)
-        keys = [{"t": self._time(frame), "s": [100 if shown else 0], "h": 1} for frame, shown in levels]
-        return {"a": 0, "k": keys[0]["s"][0]} if len(keys) == 1 else {"a": 1, "k": keys}
+        if len(levels) == 1:
+            return {"a": 0, "k": 100 if levels[0][1] else 0}
+        return {"a": 1, "k": [{"t": self._time(frame), "s": [100 if shown else 0], "h": 1} for frame, shown in levels]}
 
     def _path(self, shape: Shape) -> dict[str, Any]:
         curves = [_bezier(key.points, closed=shape.closed) for key in shape.keyframes]
