@@ -19,7 +19,7 @@ import typer.core
 import typer.main
 from rich.console import Console
 
-from roto_client import arguments, convert_command, find_command, plug_ins, shots_command
+from roto_client import arguments, convert_command, find_command, plug_ins, plugins_command, shots_command
 from roto_client.errors import BadInputError, ClientError, FramesUnreadableError
 from roto_client.options import (
     OBJECT,
@@ -500,6 +500,16 @@ app.command("find", epilog=_EXIT_CODES, help=find_command.HELP)(_sentences(find_
 
 
 app.command("convert", epilog=_EXIT_CODES, help=convert_command.HELP)(_sentences(convert_command.convert))
+
+
+_plugins = typer.Typer(no_args_is_help=True, help=plugins_command.HELP, epilog=_EXIT_CODES)
+app.add_typer(_plugins, name="plugins")
+_plugins.command("install", epilog=_EXIT_CODES, help=plugins_command.INSTALL_HELP)(_sentences(plugins_command.install))
+_plugins.command("list", epilog=_EXIT_CODES, help=plugins_command.LIST_HELP)(_sentences(plugins_command.listing))
+_plugins.command("uninstall", epilog=_EXIT_CODES, help=plugins_command.UNINSTALL_HELP)(
+    _sentences(plugins_command.uninstall)
+)
+_plugins.command("doctor", epilog=_EXIT_CODES, help=plugins_command.DOCTOR_HELP)(_sentences(plugins_command.doctor))
 
 
 @app.command(epilog=_EXIT_CODES, help=_DOCTOR_HELP)
