@@ -33,7 +33,7 @@ PIP_TIMEOUT_S = 600.0
 
 _WHEELS = ("grpcio", "protobuf", "zstandard")
 """What the client needs of others to speak gRPC; without it, it speaks HTTP with the standard library alone."""
-_LEFT_OUT = frozenset({"__pycache__", "typings", "tests", "node_modules"})
+_LEFT_OUT = frozenset({"__pycache__", "typings", "shipped_plugins"})
 _PAYLOAD_MARK = "@ROTOLINK@"
 """What stands in a host's own file for the plugin's folder."""
 _PYTHON = re.compile(r"3\.\d{1,2}")
@@ -175,6 +175,7 @@ def install(
         raise _unwritable(target, error) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+        _remove_empty(map(Path, reversed(made)))  # where it failed; else they hold the plugin
     _remember(installed)
     return installed
 
@@ -258,7 +259,7 @@ def _copy(source: Path, target: Path) -> None:
         source,
         target,
         dirs_exist_ok=True,
-        ignore=lambda _, names: [name for name in names if name in _LEFT_OUT or name == "shipped_plugins"],
+        ignore=lambda _, names: [name for name in names if name in _LEFT_OUT or name.endswith(".pyi")],
     )
 
 

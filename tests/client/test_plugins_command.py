@@ -24,7 +24,7 @@ LINE = "nuke.pluginAddPath('./rotolink')"
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the home of an artist who has nothing installed."""
     folder = tmp_path / "home"
-    folder.mkdir()
+    (folder / ".config").mkdir(parents=True)
     for name in ("HOME", "USERPROFILE", "APPDATA"):
         monkeypatch.setenv(name, str(folder))
     for name in ("XDG_CONFIG_HOME", "SFX_SCRIPT_IMPORTS", "ROTO_DAEMON"):
@@ -47,7 +47,6 @@ def test_the_plugin_brings_the_client_that_it_stands_on_and_the_host_finds_it(ho
     assert (done.exit_code, done.stderr) == (0, "")
     folder = home / ".nuke" / "rotolink"
     assert LINE in (home / ".nuke" / "init.py").read_text()
-    assert (folder / "menu.py").is_file()
     assert (folder / "roto_nuke" / "__init__.py").is_file()
     assert not list(folder.rglob("*.pyi"))
     works = "import roto_client.session, roto_shapes.shape, sys; print(roto_client.__file__)"
@@ -107,12 +106,15 @@ def test_files_that_were_changed_or_added_since_outlive_an_update_and_the_end(ho
     (folder / "notes.txt").write_text("mine")
     assert roto("install", "nuke").exit_code == 0
     assert (folder / "notes.txt").read_text() == "mine"
-    (folder / "menu.py").write_text("# changed\n")
+    (folder / "roto_nuke" / "__init__.py").write_text("# changed\n")
 
     done = roto("uninstall", "nuke")
 
-    assert "rotolink/menu.py was changed since, and stays" in done.stderr
-    assert everything(home) == {".nuke/rotolink/menu.py": b"# changed\n", ".nuke/rotolink/notes.txt": b"mine"}
+    assert "rotolink/roto_nuke/__init__.py was changed since, and stays" in done.stderr
+    assert everything(home) == {
+        ".nuke/rotolink/roto_nuke/__init__.py": b"# changed\n",
+        ".nuke/rotolink/notes.txt": b"mine",
+    }
 
 
 def test_an_update_leaves_no_file_of_the_older_version(home: Path) -> None:
@@ -134,15 +136,15 @@ def test_the_list_and_the_check_know_plugins_in_folders_of_the_studio(tmp_path: 
     studio = tmp_path / "studio"
     assert roto("list").stdout.startswith("No plugin is installed.")
     roto("install", "nuke", "--target", str(studio))
-    (studio / "rotolink" / "menu.py").unlink()
+    (studio / "rotolink" / "roto_nuke" / "__init__.py").unlink()
 
     (listed,) = json.loads(roto("list", "--json").stdout)
 
     assert listed["folder"] == str(studio / "rotolink")
-    assert listed["missing"] == ["rotolink/menu.py"]
+    assert listed["missing"] == ["rotolink/roto_nuke/__init__.py"]
     checked = roto("doctor", "--daemon", "127.0.0.1:1")
     assert checked.exit_code == 1
-    assert "1 files are missing, rotolink/menu.py first: install it again." in checked.stderr
+    assert "1 files are missing, rotolink/roto_nuke/__init__.py first: install it again." in checked.stderr
     assert "No Rotolink daemon answers at 127.0.0.1:1" in checked.stderr
     assert roto("uninstall", "nuke", "--target", str(studio)).exit_code == 0
     assert json.loads(roto("list", "--json").stdout) == []
@@ -170,7 +172,7 @@ def test_wheels_that_are_not_there_are_told_and_nothing_is_installed(home: Path,
     assert done.exit_code == 3
     assert "There are no wheels for Python 3.10" in done.stderr
     assert "Leave --host-python out" in done.stderr
-    assert everything(home) == {}
+    assert not (home / ".nuke").exists()
 
 
 @pytest.mark.parametrize(
@@ -192,7 +194,7 @@ def test_what_cannot_be_done_is_said_and_changes_nothing(
 
     assert done.exit_code == code
     assert sentence in " ".join(done.stderr.replace("│", " ").split())
-    assert list(home.iterdir()) == []
+    assert sorted(home.rglob("*")) == [home / ".config"]
 
 
 @pytest.mark.usefixtures("home")
