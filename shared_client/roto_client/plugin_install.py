@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.metadata
+import importlib.util
 import json
 import os
 import re
@@ -22,15 +23,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
-import roto_client
-import roto_proto
-import roto_shapes
 from roto_client.errors import BadInputError, OutputFileError
 
 LIST_NAME = "rotolink-installed.json"
 """The list of what was written, in the plugin's folder."""
 PIP_TIMEOUT_S = 600.0
 
+_CLIENT = ("roto_client", "roto_proto", "roto_shapes")
 _WHEELS = ("grpcio", "protobuf", "zstandard")
 """What the client needs of others to speak gRPC; without it, it speaks HTTP with the standard library alone."""
 _LEFT_OUT = frozenset({"__pycache__", "typings", "shipped_plugins"})
@@ -239,7 +238,7 @@ def hook_missing(installed: Installed) -> str:
 
 def source_of(host: HostKind) -> Path:
     """Return where the plugin's files lie: in the installed package, or in the checkout that runs."""
-    package = Path(roto_client.__file__).parent
+    package = _package("roto_client")
     for folder in (package / "shipped_plugins" / host.name, package.parents[1] / "plugins" / host.name):
         if folder.is_dir():
             return folder
@@ -249,9 +248,16 @@ def source_of(host: HostKind) -> Path:
 def _fill(staging: Path, source: Path) -> None:
     """Copy the plugin and the client that it stands on."""
     _copy(source, staging)
-    for package in (roto_client, roto_proto, roto_shapes):
-        origin = Path(str(package.__file__)).parent
-        _copy(origin, staging / "client" / origin.name)
+    for package in _CLIENT:
+        _copy(_package(package), staging / "client" / package)
+
+
+def _package(name: str) -> Path:
+    """Return a package's folder."""
+    found = importlib.util.find_spec(name)
+    if found is None or found.origin is None:
+        raise BadInputError(f"This installation of Rotolink is not whole, {name} is missing: install it again.")
+    return Path(found.origin).parent
 
 
 def _copy(source: Path, target: Path) -> None:
