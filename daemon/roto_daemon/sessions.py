@@ -29,6 +29,7 @@ from roto_daemon.errors import (
 )
 from roto_daemon.plates.matte_store import MatteStore, StoredMatte
 from roto_daemon.plates.spool import FrameSpool, SpareFiles
+from roto_daemon.plates.viewing import LEAST_PX, MOST_PX
 from roto_daemon.workers.orders import (
     MattingOrder,
     ObjectOrder,
@@ -223,6 +224,16 @@ class Sessions:
         answer = await self._engine.ask("find", {"plate": plate.order.pack(), "frame": frame, "phrase": phrase})
         objects: list[Message] = answer["objects"]
         return objects
+
+    async def picture(self, plate_id: str, frame: int, longest_px: int) -> bytes:
+        """Return a frame to look at, see `plates.viewing`; the worker that follows objects is left alone."""
+        plate = self.plate(plate_id)
+        _require_inside(FrameRange(frame, frame), plate.plate)
+        if not LEAST_PX <= longest_px <= MOST_PX:
+            raise PlateError(f"A picture of {longest_px} px is not made: ask for {LEAST_PX} to {MOST_PX}.")
+        args = {"plate": plate.order.pack(), "frame": frame, "longest_px": longest_px}
+        jpeg: bytes = (await self._fitter.ask("picture", args))["jpeg"]
+        return jpeg
 
     def close_plate(self, plate_id: str) -> None:
         """Forget a plate and its uploaded frames; ConflictError while a session works on it."""

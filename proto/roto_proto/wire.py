@@ -20,7 +20,7 @@ from roto_shapes.prompt import BoxPrompt, MaskPrompt, PointPrompt, Prompt
 from roto_shapes.shape import ControlPoint, Interpolation, Layer, LayerKeyframe, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate, PlatePath
 
-API_VERSION = (1, 1)
+API_VERSION = (1, 2)
 """Major and minor version of the protocol that this code speaks."""
 MESSAGE_LIMIT_BYTES = 8 << 20
 """The largest message that either end takes."""

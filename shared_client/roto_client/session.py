@@ -213,6 +213,13 @@ class OpenPlate(_Closing):
         """
         return self._transport.find_objects(self.plate_id, frame, phrase)
 
+    def picture(self, frame: int, longest_px: int) -> bytes:
+        """Return a frame to look at: a JPEG file in sRGB of the whole plate.
+
+        It has at most so many pixels, 16 to 4096, along its longer side, and the plate's pixel aspect.
+        """
+        return self._transport.read_picture(self.plate_id, frame, longest_px)
+
     def open_session(self, engine: str = "", *, native_edges: bool = False) -> Session:
         """Start a session with an engine, by default the daemon's choice.
 

@@ -347,7 +347,7 @@ def test_the_doctor_names_versions_and_engines(stand_in: StandInDaemon) -> None:
     done = roto("doctor", "--daemon", stand_in.address)
     shown = plain(done.stdout)
     assert done.exit_code == 0
-    for fact in ("grpcio", "protobuf", "from --daemon", "Rotolink 9.8.7, protocol 1.1", "Its weights are missing."):
+    for fact in ("grpcio", "protobuf", "from --daemon", "Rotolink 9.8.7, protocol 1.2", "Its weights are missing."):
         assert fact in shown
     assert "because big cannot be used here" in " ".join(shown.split())
     facts = json.loads(roto("doctor", "--daemon", stand_in.address, "--json").stdout)

@@ -74,6 +74,10 @@ def test_words_become_boxes_to_point_at(plate: OpenPlate, ball: TrackedObject, s
     assert stand_in.prompts[1003].box == found[1].box
 
 
+def test_a_frame_is_looked_at_in_the_size_that_is_asked_for(plate: OpenPlate) -> None:
+    assert plate.picture(1003, 640) == b"picture 1003 at 640"
+
+
 def test_words_that_find_nothing_are_a_sentence(plate: OpenPlate, stand_in: StandInDaemon) -> None:
     stand_in.refusals["FindObjects"] = Refusal(
         grpc.StatusCode.INVALID_ARGUMENT, "'unicorn' finds nothing.", "PromptError"

@@ -290,7 +290,7 @@ def test_a_greeting_that_fails_says_why(
 
 def test_a_daemon_of_another_major_version_is_refused_with_both_versions(stand_in: StandInDaemon) -> None:
     stand_in.api = (2, 3)
-    with pytest.raises(VersionMismatchError, match=r"9\.8\.7\) speaks protocol 2\.3 and this client .* 1\.1"):
+    with pytest.raises(VersionMismatchError, match=r"9\.8\.7\) speaks protocol 2\.3 and this client .* 1\.2"):
         GrpcTransport(stand_in.address)
 
 

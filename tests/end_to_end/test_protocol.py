@@ -43,7 +43,7 @@ def refusal(call: Callable[[], Any], code: grpc.StatusCode, words: str) -> None:
 def test_a_client_of_another_major_version_is_refused_by_both_names(channel: grpc.Channel) -> None:
     stub = daemon_pb2_grpc.DaemonServiceStub(channel)
     request = daemon_pb2.HelloRequest(api=daemon_pb2.ApiVersion(major=2, minor=7), client="tomorrow's plugin")
-    refusal(lambda: stub.Hello(request, timeout=10), grpc.StatusCode.FAILED_PRECONDITION, "1.1")
+    refusal(lambda: stub.Hello(request, timeout=10), grpc.StatusCode.FAILED_PRECONDITION, "1.2")
     refusal(lambda: stub.Hello(request, timeout=10), grpc.StatusCode.FAILED_PRECONDITION, "2.7")
 
 

@@ -85,6 +85,12 @@ class PlateServicer(plates_pb2_grpc.PlateServiceServicer):
         )
 
     @answered
+    async def ReadPicture(self, request: pb.ReadPictureRequest, context: Context) -> pb.ReadPictureResponse:
+        """Send a frame to look at."""
+        jpeg = await self._sessions.picture(request.plate_id, request.frame, request.longest_px)
+        return pb.ReadPictureResponse(jpeg=jpeg)
+
+    @answered
     async def ClosePlate(self, request: pb.ClosePlateRequest, context: Context) -> pb.ClosePlateResponse:
         """Forget a plate."""
         self._sessions.close_plate(request.plate_id)

@@ -27,10 +27,11 @@ from roto_daemon.fitting import FitReport, FitResult, fit_shapes, refit_shapes
 from roto_daemon.fitting.raster import coverage
 from roto_daemon.plates.matte_store import MatteStore, StoredMatte
 from roto_daemon.plates.reader import whatever_reads
+from roto_daemon.plates.viewing import as_jpeg
 from roto_daemon.workers.beside import Beside
 from roto_daemon.workers.bridge import BridgedPlate
 from roto_daemon.workers.files import write_files
-from roto_daemon.workers.footage import Reader, open_footage, open_path
+from roto_daemon.workers.footage import Reader, ViewedFootage, open_footage, open_path
 from roto_daemon.workers.front import in_front
 from roto_daemon.workers.orders import (
     ObjectOrder,
@@ -88,10 +89,12 @@ class Worker:
         self._engines = engines(config.extra_engines, models, config.device, compiled=config.compile)
         self._finders = finders(config.extra_finders, models, config.device)
         self._sessions: collections.OrderedDict[str, _Live] = collections.OrderedDict()
+        self._viewed = ViewedFootage()
         self._answers: dict[str, Callable[[Message], Message]] = {
             "engines": self._list_engines,
             "open_plate": self._open_plate,
             "find": self._find,
+            "picture": self._picture,
             "prompt": self._prompt,
             "close_session": self._close_session,
         }
@@ -134,6 +137,10 @@ class Worker:
         with contextlib.closing(open_footage(PlateOrder.unpack(args["plate"]))) as reader:
             found = find_objects(self._finders, reader.picture(args["frame"]), args["phrase"], args["frame"])
         return {"objects": [vars(each) for each in found]}
+
+    def _picture(self, args: Message) -> Message:
+        picture = self._viewed.open(PlateOrder.unpack(args["plate"])).picture(args["frame"])
+        return {"jpeg": as_jpeg(picture, args["longest_px"])}
 
     def _prompt(self, args: Message) -> Message:
         self._session(SessionOrder.unpack(args["session"]))

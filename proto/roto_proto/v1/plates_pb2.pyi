@@ -457,6 +457,58 @@ class FindObjectsResponse(_message.Message):
 Global___FindObjectsResponse: _TypeAlias = FindObjectsResponse  # noqa: Y015
 
 @_typing.final
+class ReadPictureRequest(_message.Message):
+    """Which frame is to be looked at, and how large."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLATE_ID_FIELD_NUMBER: _builtins.int
+    FRAME_FIELD_NUMBER: _builtins.int
+    LONGEST_PX_FIELD_NUMBER: _builtins.int
+    plate_id: _builtins.str
+    """The plate."""
+    frame: _builtins.int
+    """The frame."""
+    longest_px: _builtins.int
+    """The most pixels along its longer side, 16 to 4096; smaller plates come as they are."""
+    def __init__(
+        self,
+        *,
+        plate_id: _builtins.str = ...,
+        frame: _builtins.int = ...,
+        longest_px: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["frame", b"frame", "longest_px", b"longest_px", "plate_id", b"plate_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadPictureRequest: _TypeAlias = ReadPictureRequest  # noqa: Y015
+
+@_typing.final
+class ReadPictureResponse(_message.Message):
+    """A frame to look at."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JPEG_FIELD_NUMBER: _builtins.int
+    jpeg: _builtins.bytes
+    """A JPEG file in sRGB, at most 1.5 MiB, of the whole display window; its pixels have the plate's aspect."""
+    def __init__(
+        self,
+        *,
+        jpeg: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["jpeg", b"jpeg"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadPictureResponse: _TypeAlias = ReadPictureResponse  # noqa: Y015
+
+@_typing.final
 class ClosePlateRequest(_message.Message):
     """Names a plate."""
 

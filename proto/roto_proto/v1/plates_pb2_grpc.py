@@ -50,6 +50,11 @@ class PlateServiceStub(object):
                 request_serializer=roto__proto_dot_v1_dot_plates__pb2.FindObjectsRequest.SerializeToString,
                 response_deserializer=roto__proto_dot_v1_dot_plates__pb2.FindObjectsResponse.FromString,
                 _registered_method=True)
+        self.ReadPicture = channel.unary_unary(
+                '/roto.v1.PlateService/ReadPicture',
+                request_serializer=roto__proto_dot_v1_dot_plates__pb2.ReadPictureRequest.SerializeToString,
+                response_deserializer=roto__proto_dot_v1_dot_plates__pb2.ReadPictureResponse.FromString,
+                _registered_method=True)
         self.ClosePlate = channel.unary_unary(
                 '/roto.v1.PlateService/ClosePlate',
                 request_serializer=roto__proto_dot_v1_dot_plates__pb2.ClosePlateRequest.SerializeToString,
@@ -82,6 +87,13 @@ class PlateServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReadPicture(self, request, context):
+        """Sends a frame as it is to be looked at. NOT_FOUND when the frame is missing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ClosePlate(self, request, context):
         """Forgets a plate and what was uploaded for it. Its sessions must be closed before.
         """
@@ -106,6 +118,11 @@ def add_PlateServiceServicer_to_server(servicer, server):
                     servicer.FindObjects,
                     request_deserializer=roto__proto_dot_v1_dot_plates__pb2.FindObjectsRequest.FromString,
                     response_serializer=roto__proto_dot_v1_dot_plates__pb2.FindObjectsResponse.SerializeToString,
+            ),
+            'ReadPicture': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReadPicture,
+                    request_deserializer=roto__proto_dot_v1_dot_plates__pb2.ReadPictureRequest.FromString,
+                    response_serializer=roto__proto_dot_v1_dot_plates__pb2.ReadPictureResponse.SerializeToString,
             ),
             'ClosePlate': grpc.unary_unary_rpc_method_handler(
                     servicer.ClosePlate,
@@ -195,6 +212,33 @@ class PlateService(object):
             '/roto.v1.PlateService/FindObjects',
             roto__proto_dot_v1_dot_plates__pb2.FindObjectsRequest.SerializeToString,
             roto__proto_dot_v1_dot_plates__pb2.FindObjectsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadPicture(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/roto.v1.PlateService/ReadPicture',
+            roto__proto_dot_v1_dot_plates__pb2.ReadPictureRequest.SerializeToString,
+            roto__proto_dot_v1_dot_plates__pb2.ReadPictureResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -39,6 +39,8 @@ class PlateServiceStub:
     """Sends frames of a plate opened for upload. Each frame is answered once it is stored."""
     FindObjects: _grpc.UnaryUnaryMultiCallable[_plates_pb2.FindObjectsRequest, _plates_pb2.FindObjectsResponse]
     """Finds by words what an object may be on a frame; INVALID_ARGUMENT when the words find nothing."""
+    ReadPicture: _grpc.UnaryUnaryMultiCallable[_plates_pb2.ReadPictureRequest, _plates_pb2.ReadPictureResponse]
+    """Sends a frame as it is to be looked at. NOT_FOUND when the frame is missing."""
     ClosePlate: _grpc.UnaryUnaryMultiCallable[_plates_pb2.ClosePlateRequest, _plates_pb2.ClosePlateResponse]
     """Forgets a plate and what was uploaded for it. Its sessions must be closed before."""
 
@@ -53,6 +55,8 @@ class PlateServiceAsyncStub(PlateServiceStub):
     """Sends frames of a plate opened for upload. Each frame is answered once it is stored."""
     FindObjects: _aio.UnaryUnaryMultiCallable[_plates_pb2.FindObjectsRequest, _plates_pb2.FindObjectsResponse]  # type: ignore[assignment]
     """Finds by words what an object may be on a frame; INVALID_ARGUMENT when the words find nothing."""
+    ReadPicture: _aio.UnaryUnaryMultiCallable[_plates_pb2.ReadPictureRequest, _plates_pb2.ReadPictureResponse]  # type: ignore[assignment]
+    """Sends a frame as it is to be looked at. NOT_FOUND when the frame is missing."""
     ClosePlate: _aio.UnaryUnaryMultiCallable[_plates_pb2.ClosePlateRequest, _plates_pb2.ClosePlateResponse]  # type: ignore[assignment]
     """Forgets a plate and what was uploaded for it. Its sessions must be closed before."""
 
@@ -82,6 +86,14 @@ class PlateServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_plates_pb2.FindObjectsResponse, _abc.Awaitable[_plates_pb2.FindObjectsResponse]]:
         """Finds by words what an object may be on a frame; INVALID_ARGUMENT when the words find nothing."""
+
+    @_abc_1.abstractmethod
+    def ReadPicture(
+        self,
+        request: _plates_pb2.ReadPictureRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_plates_pb2.ReadPictureResponse, _abc.Awaitable[_plates_pb2.ReadPictureResponse]]:
+        """Sends a frame as it is to be looked at. NOT_FOUND when the frame is missing."""
 
     @_abc_1.abstractmethod
     def ClosePlate(

@@ -74,6 +74,9 @@ class Transport(Protocol):
     def find_objects(self, plate_id: str, frame: int, phrase: str) -> tuple[FoundObject, ...]:
         """Return what words may mean on a frame, the likeliest first; BadInputError when that is nothing."""
 
+    def read_picture(self, plate_id: str, frame: int, longest_px: int) -> bytes:
+        """Return a frame to look at: a JPEG file in sRGB, at most so many pixels along its longer side, 16 to 4096."""
+
     def close_plate(self, plate_id: str) -> None:
         """Forget a plate."""
 

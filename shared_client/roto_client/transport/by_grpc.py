@@ -225,6 +225,11 @@ class GrpcTransport:
             for each in answer.objects
         )
 
+    def read_picture(self, plate_id: str, frame: int, longest_px: int) -> bytes:
+        """Return a frame to look at: a JPEG file in sRGB."""
+        request = plates_pb2.ReadPictureRequest(plate_id=plate_id, frame=frame, longest_px=longest_px)
+        return self._ask(self._plates.ReadPicture, request).jpeg
+
     def close_plate(self, plate_id: str) -> None:
         """Forget a plate."""
         self._ask(self._plates.ClosePlate, plates_pb2.ClosePlateRequest(plate_id=plate_id))

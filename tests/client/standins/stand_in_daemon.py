@@ -170,6 +170,13 @@ class StandInDaemon(
         ]
         return plates_pb2.FindObjectsResponse(objects=found if request.phrase == "disc" else found[:1])
 
+    def ReadPicture(
+        self, request: plates_pb2.ReadPictureRequest, context: grpc.ServicerContext
+    ) -> plates_pb2.ReadPictureResponse:
+        self._begin("ReadPicture", context)
+        assert request.plate_id in self.plates
+        return plates_pb2.ReadPictureResponse(jpeg=f"picture {request.frame} at {request.longest_px}".encode())
+
     def ClosePlate(
         self, request: plates_pb2.ClosePlateRequest, context: grpc.ServicerContext
     ) -> plates_pb2.ClosePlateResponse:
