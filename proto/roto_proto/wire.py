@@ -1,24 +1,28 @@
-"""Values <-> messages, used by both ends.
+"""Values <-> messages, used by both ends and by both ways between them.
 
-`…_to_wire` never fails on a value that could be made. `…_from_wire` trusts nothing: it raises ValueError with one
-sentence for the person at the other end, and never unpacks more than the value may hold.
+`…_to_wire` gives a message's fields as a plain map, of which protobuf (`pb.Plate(**fields)`) and `roto_proto.plain`
+make theirs, and never fails on a value that could be made. `…_from_wire` reads messages of either kind and trusts
+nothing: it raises ValueError with one sentence for the person at the other end, and never unpacks more than the value
+may hold.
 """
 
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Iterable, Iterator
-from typing import Optional, Union
+from typing import TYPE_CHECKING, Any, Optional, Union
 
-import zstandard
-
-from roto_proto.v1 import plates_pb2, sessions_pb2
-from roto_proto.v1 import values_pb2 as pb
+from roto_proto.v1 import schema
 from roto_shapes import coverage
 from roto_shapes.fit_options import COMMAND_TOLERANCE_PX, FitOptions
 from roto_shapes.prompt import BoxPrompt, MaskPrompt, PointPrompt, Prompt
 from roto_shapes.shape import ControlPoint, Interpolation, Layer, LayerKeyframe, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate, PlatePath
+
+if TYPE_CHECKING:  # neither protobuf nor Zstandard is needed where the standard library must do
+    from roto_proto.v1 import plates_pb2, sessions_pb2
+    from roto_proto.v1 import values_pb2 as pb
 
 API_VERSION = (1, 2)
 """Major and minor version of the protocol that this code speaks."""
@@ -30,21 +34,23 @@ CHUNK_BYTES = 1 << 20
 _LARGEST_FRAME = 2**31 - 1
 _LARGEST_MATTE_PIXELS = 2**28
 """16384 x 16384: above any plate, and low enough that one matte cannot fill the memory."""
-_ZSTD_LEVEL = 1  # mattes are flat: higher levels cost time and win next to nothing
+_PACKING_LEVEL = 1  # mattes are flat: higher levels cost time and win next to nothing
 _BYTES = {8: 1, 16: 2}
 _PARTS_THAT_HELP = -1
 
 _INTERPOLATION_TO_WIRE = {
-    Interpolation.LINEAR: pb.INTERPOLATION_LINEAR,
-    Interpolation.SMOOTH: pb.INTERPOLATION_SMOOTH,
+    Interpolation.LINEAR: schema.INTERPOLATION_LINEAR,
+    Interpolation.SMOOTH: schema.INTERPOLATION_SMOOTH,
 }
 _INTERPOLATION_FROM_WIRE = {
-    pb.INTERPOLATION_UNSPECIFIED: Interpolation.LINEAR,
-    pb.INTERPOLATION_LINEAR: Interpolation.LINEAR,
-    pb.INTERPOLATION_SMOOTH: Interpolation.SMOOTH,
+    schema.INTERPOLATION_UNSPECIFIED: Interpolation.LINEAR,
+    schema.INTERPOLATION_LINEAR: Interpolation.LINEAR,
+    schema.INTERPOLATION_SMOOTH: Interpolation.SMOOTH,
 }
 
 Buffer = Union[bytes, bytearray, memoryview]
+Fields = dict[str, Any]
+"""A message as a map of its fields; None for what is not there."""
 
 
 def chunks(content: Buffer, size: int = CHUNK_BYTES) -> Iterator[bytes]:
@@ -54,9 +60,9 @@ def chunks(content: Buffer, size: int = CHUNK_BYTES) -> Iterator[bytes]:
         yield bytes(view[start : start + size])
 
 
-def frames_to_wire(frames: FrameRange) -> pb.FrameRange:
+def frames_to_wire(frames: FrameRange) -> Fields:
     """Return a range as a message."""
-    return pb.FrameRange(first=frames.first, last=frames.last)
+    return {"first": frames.first, "last": frames.last}
 
 
 def frames_from_wire(message: pb.FrameRange) -> FrameRange:
@@ -64,19 +70,19 @@ def frames_from_wire(message: pb.FrameRange) -> FrameRange:
     return FrameRange(_frame(message.first), _frame(message.last))
 
 
-def path_to_wire(source: PlatePath) -> plates_pb2.PathSource:
+def path_to_wire(source: PlatePath) -> Fields:
     """Return a plate's path as a message."""
-    return plates_pb2.PathSource(
-        path=source.path,
-        frames=None if source.frames is None else frames_to_wire(source.frames),
-        first_frame=source.first_frame,
-        colour_space=source.colour_space,
-        layer=source.layer,
-        ocio_config=source.ocio_config,
-        proxy=source.proxy,
-        handles=source.handles,
-        timecode=source.timecode,
-    )
+    return {
+        "path": source.path,
+        "frames": None if source.frames is None else frames_to_wire(source.frames),
+        "first_frame": source.first_frame,
+        "colour_space": source.colour_space,
+        "layer": source.layer,
+        "ocio_config": source.ocio_config,
+        "proxy": source.proxy,
+        "handles": source.handles,
+        "timecode": source.timecode,
+    }
 
 
 def path_from_wire(message: plates_pb2.PathSource) -> PlatePath:
@@ -94,17 +100,17 @@ def path_from_wire(message: plates_pb2.PathSource) -> PlatePath:
     )
 
 
-def plate_to_wire(plate: Plate) -> pb.Plate:
+def plate_to_wire(plate: Plate) -> Fields:
     """Return a plate as a message."""
-    return pb.Plate(
-        width=plate.width,
-        height=plate.height,
-        frames=frames_to_wire(plate.frames),
-        name=plate.name,
-        pixel_aspect=plate.pixel_aspect,
-        frame_rate=plate.frame_rate,
-        colour_space=plate.colour_space,
-    )
+    return {
+        "width": plate.width,
+        "height": plate.height,
+        "frames": frames_to_wire(plate.frames),
+        "name": plate.name,
+        "pixel_aspect": plate.pixel_aspect,
+        "frame_rate": plate.frame_rate,
+        "colour_space": plate.colour_space,
+    }
 
 
 def plate_from_wire(message: pb.Plate) -> Plate:
@@ -122,19 +128,19 @@ def plate_from_wire(message: pb.Plate) -> Plate:
     )
 
 
-def point_to_wire(point: ControlPoint) -> pb.ControlPoint:
+def point_to_wire(point: ControlPoint) -> Fields:
     """Return a control point as a message."""
-    feather = None if point.feather is None else pb.Offset(x=point.feather[0], y=point.feather[1])
-    return pb.ControlPoint(
-        x=point.x,
-        y=point.y,
-        in_x=point.in_x,
-        in_y=point.in_y,
-        out_x=point.out_x,
-        out_y=point.out_y,
-        corner=point.corner,
-        feather=feather,
-    )
+    feather = None if point.feather is None else {"x": point.feather[0], "y": point.feather[1]}
+    return {
+        "x": point.x,
+        "y": point.y,
+        "in_x": point.in_x,
+        "in_y": point.in_y,
+        "out_x": point.out_x,
+        "out_y": point.out_y,
+        "corner": point.corner,
+        "feather": feather,
+    }
 
 
 def point_from_wire(message: pb.ControlPoint) -> ControlPoint:
@@ -146,7 +152,7 @@ def point_from_wire(message: pb.ControlPoint) -> ControlPoint:
     return ControlPoint(*numbers, corner=message.corner, feather=feather)
 
 
-def interpolation_to_wire(interpolation: Interpolation) -> pb.Interpolation.ValueType:
+def interpolation_to_wire(interpolation: Interpolation) -> int:
     """Return an interpolation as its number."""
     return _INTERPOLATION_TO_WIRE[interpolation]
 
@@ -158,22 +164,22 @@ def interpolation_from_wire(number: pb.Interpolation.ValueType) -> Interpolation
     return _INTERPOLATION_FROM_WIRE[number]
 
 
-def shape_to_wire(shape: Shape) -> pb.Shape:
+def shape_to_wire(shape: Shape) -> Fields:
     """Return a shape as a message, on its layer: bake it before for a peer that did not ask for layers."""
     red, green, blue = shape.colour
-    return pb.Shape(
-        name=shape.name,
-        keyframes=[
-            pb.ShapeKeyframe(frame=key.frame, points=map(point_to_wire, key.points), locked=key.locked)
+    return {
+        "name": shape.name,
+        "keyframes": [
+            {"frame": key.frame, "points": map(point_to_wire, key.points), "locked": key.locked}
             for key in shape.keyframes
         ],
-        lifetime=frames_to_wire(shape.lifetime),
-        closed=shape.closed,
-        invert=shape.invert,
-        interpolation=interpolation_to_wire(shape.interpolation),
-        colour=pb.Colour(red=red, green=green, blue=blue),
-        layer=None if shape.layer is None else _layer_to_wire(shape.layer),
-    )
+        "lifetime": frames_to_wire(shape.lifetime),
+        "closed": shape.closed,
+        "invert": shape.invert,
+        "interpolation": interpolation_to_wire(shape.interpolation),
+        "colour": {"red": red, "green": green, "blue": blue},
+        "layer": None if shape.layer is None else _layer_to_wire(shape.layer),
+    }
 
 
 def shape_from_wire(message: pb.Shape) -> Shape:
@@ -198,27 +204,27 @@ def shape_from_wire(message: pb.Shape) -> Shape:
     )
 
 
-def _layer_to_wire(layer: Layer) -> pb.Layer:
-    return pb.Layer(
-        name=layer.name,
-        keyframes=[
-            pb.LayerKeyframe(
-                frame=key.frame,
-                x=key.x,
-                y=key.y,
-                rotation_deg=key.rotation_deg,
-                scale=key.scale,
-                aspect=key.aspect,
-                skew=key.skew,
-                perspective_x=key.perspective[0],
-                perspective_y=key.perspective[1],
-            )
+def _layer_to_wire(layer: Layer) -> Fields:
+    return {
+        "name": layer.name,
+        "keyframes": [
+            {
+                "frame": key.frame,
+                "x": key.x,
+                "y": key.y,
+                "rotation_deg": key.rotation_deg,
+                "scale": key.scale,
+                "aspect": key.aspect,
+                "skew": key.skew,
+                "perspective_x": key.perspective[0],
+                "perspective_y": key.perspective[1],
+            }
             for key in layer.keyframes
         ],
-        pivot_x=layer.pivot[0],
-        pivot_y=layer.pivot[1],
-        interpolation=interpolation_to_wire(layer.interpolation),
-    )
+        "pivot_x": layer.pivot[0],
+        "pivot_y": layer.pivot[1],
+        "interpolation": interpolation_to_wire(layer.interpolation),
+    }
 
 
 def _layer_from_wire(message: pb.Layer) -> Layer:
@@ -242,24 +248,24 @@ def _layer_from_wire(message: pb.Layer) -> Layer:
     )
 
 
-def fit_options_to_wire(options: FitOptions) -> sessions_pb2.FitShapesRequest:
+def fit_options_to_wire(options: FitOptions) -> Fields:
     """Return a request that asks for a fit with options; the name stays behind, for the object has one.
 
     What is not asked for is not sent, so that an older peer misses nothing.
     """
     parts = _PARTS_THAT_HELP if options.parts is None else options.parts
-    return sessions_pb2.FitShapesRequest(
-        tolerance_px=options.tolerance_px,
-        threshold=options.threshold,
-        interpolation=interpolation_to_wire(options.interpolation),
-        keyframes_at=options.keyframes_at,
-        keyframe_step=options.keyframe_step or 0,
-        points=options.points or 0,
-        parts=0 if parts == FitOptions().parts else parts,
-        layers=options.layers,
-        offset_px=options.offset_px,
-        feather=options.feather,
-    )
+    return {
+        "tolerance_px": options.tolerance_px,
+        "threshold": options.threshold,
+        "interpolation": interpolation_to_wire(options.interpolation),
+        "keyframes_at": options.keyframes_at,
+        "keyframe_step": options.keyframe_step or 0,
+        "points": options.points or 0,
+        "parts": 0 if parts == FitOptions().parts else parts,
+        "layers": options.layers,
+        "offset_px": options.offset_px,
+        "feather": options.feather,
+    }
 
 
 def fit_options_from_wire(message: sessions_pb2.FitShapesRequest) -> FitOptions:
@@ -280,19 +286,16 @@ def fit_options_from_wire(message: sessions_pb2.FitShapesRequest) -> FitOptions:
     )
 
 
-def prompt_to_wire(prompt: Prompt) -> pb.Prompt:
-    """Return a prompt as a message; its mask travels packed."""
-    message = pb.Prompt(
-        frame=prompt.frame,
-        points=[pb.PointPrompt(x=each.x, y=each.y, foreground=each.foreground) for each in prompt.points],
-        outline=map(point_to_wire, prompt.outline),
-    )
-    if prompt.box is not None:
-        box = prompt.box
-        message.box.CopyFrom(pb.BoxPrompt(x0=box.x0, y0=box.y0, x1=box.x1, y1=box.y1))
-    if prompt.mask is not None:
-        message.mask.CopyFrom(mask_to_wire(prompt.mask))
-    return message
+def prompt_to_wire(prompt: Prompt, codec: int = schema.MATTE_CODEC_ZSTD) -> Fields:
+    """Return a prompt as a message; its mask travels packed by `codec`."""
+    box = prompt.box
+    return {
+        "frame": prompt.frame,
+        "points": [{"x": each.x, "y": each.y, "foreground": each.foreground} for each in prompt.points],
+        "box": None if box is None else {"x0": box.x0, "y0": box.y0, "x1": box.x1, "y1": box.y1},
+        "mask": None if prompt.mask is None else mask_to_wire(prompt.mask, codec),
+        "outline": list(map(point_to_wire, prompt.outline)),
+    }
 
 
 def prompt_from_wire(message: pb.Prompt, size: Optional[tuple[int, int]] = None) -> Prompt:
@@ -307,22 +310,22 @@ def prompt_from_wire(message: pb.Prompt, size: Optional[tuple[int, int]] = None)
     )
 
 
-def mask_to_wire(mask: MaskPrompt) -> pb.MaskPrompt:
-    """Return a mask as a message: cut to what is not empty, and packed."""
+def mask_to_wire(mask: MaskPrompt, codec: int = schema.MATTE_CODEC_ZSTD) -> Fields:
+    """Return a mask as a message: cut to what is not empty, and packed by `codec`."""
     left, top, right, bottom = box = coverage.covered_box(mask.coverage, mask.width)
-    data = pack_samples(coverage.cut(mask.coverage, mask.width, box))
-    header = pb.MatteHeader(
-        width=mask.width,
-        height=mask.height,
-        left=left,
-        top=top,
-        right=right,
-        bottom=bottom,
-        bits=8,
-        codec=pb.MATTE_CODEC_ZSTD,
-        size=len(data),
-    )
-    return pb.MaskPrompt(header=header, data=data)
+    data = pack_samples(coverage.cut(mask.coverage, mask.width, box), codec)
+    header = {
+        "width": mask.width,
+        "height": mask.height,
+        "left": left,
+        "top": top,
+        "right": right,
+        "bottom": bottom,
+        "bits": 8,
+        "codec": codec,
+        "size": len(data),
+    }
+    return {"header": header, "data": data}
 
 
 def mask_from_wire(message: pb.MaskPrompt, size: Optional[tuple[int, int]] = None) -> MaskPrompt:
@@ -339,9 +342,13 @@ def mask_from_wire(message: pb.MaskPrompt, size: Optional[tuple[int, int]] = Non
     return MaskPrompt(header.width, header.height, coverage.place(part, header.width, header.height, box))
 
 
-def pack_samples(samples: Buffer) -> bytes:
-    """Return samples as MATTE_CODEC_ZSTD packs them."""
-    return zstandard.ZstdCompressor(level=_ZSTD_LEVEL).compress(samples)
+def pack_samples(samples: Buffer, codec: int = schema.MATTE_CODEC_ZSTD) -> bytes:
+    """Return samples as MATTE_CODEC_ZSTD or MATTE_CODEC_ZLIB packs them."""
+    if codec == schema.MATTE_CODEC_ZLIB:
+        return zlib.compress(samples, _PACKING_LEVEL)
+    import zstandard  # noqa: PLC0415 - a client of the standard library alone never comes here
+
+    return zstandard.ZstdCompressor(level=_PACKING_LEVEL).compress(samples)
 
 
 def unpack_samples(header: pb.MatteHeader, data: bytes) -> bytes:
@@ -352,10 +359,12 @@ def unpack_samples(header: pb.MatteHeader, data: bytes) -> bytes:
     expected = samples_size_bytes(header)
     if len(data) != header.size:
         raise ValueError(f"The matte of frame {header.frame} announces {header.size} bytes and brings {len(data)}.")
-    if header.codec == pb.MATTE_CODEC_RAW:
+    if header.codec == schema.MATTE_CODEC_RAW:
         samples = data
-    elif header.codec == pb.MATTE_CODEC_ZSTD:
-        samples = _decompressed(data, expected, header.frame)
+    elif header.codec == schema.MATTE_CODEC_ZSTD:
+        samples = _unpacked_zstd(data, expected, header.frame)
+    elif header.codec == schema.MATTE_CODEC_ZLIB:
+        samples = _unpacked_zlib(data, expected, header.frame)
     else:
         raise ValueError(f"The matte of frame {header.frame} does not say how it is packed: use one of MatteCodec.")
     if len(samples) != expected:
@@ -381,11 +390,11 @@ def samples_size_bytes(header: pb.MatteHeader) -> int:
     return across * down * _BYTES[header.bits]
 
 
-def matte_parts(header: pb.MatteHeader, data: Buffer) -> Iterator[pb.MattePart]:
-    """Yield a packed matte in pieces; the first carries the header, whose `size` is that of `data`."""
+def matte_parts(header: pb.MatteHeader, data: Buffer) -> Iterator[Fields]:
+    """Yield a packed matte as MatteParts; the first carries the header, whose `size` is that of `data`."""
     first: Optional[pb.MatteHeader] = header
     for piece in chunks(data) if len(data) else (b"",):
-        yield pb.MattePart(header=first, data=piece)
+        yield {"header": first, "data": piece}
         first = None
 
 
@@ -435,7 +444,9 @@ def join_matte_parts(parts: Iterable[pb.MattePart]) -> Iterator[tuple[pb.MatteHe
     assembler.finish()
 
 
-def _decompressed(data: bytes, expected: int, frame: int) -> bytes:
+def _unpacked_zstd(data: bytes, expected: int, frame: int) -> bytes:
+    import zstandard  # noqa: PLC0415 - a client of the standard library alone never comes here
+
     try:
         # A frame that states its size is unpacked to that size whatever max_output_size says: check it first.
         stated = zstandard.frame_content_size(data)
@@ -443,8 +454,23 @@ def _decompressed(data: bytes, expected: int, frame: int) -> bytes:
             unpacker = zstandard.ZstdDecompressor()
             return unpacker.decompress(data, max_output_size=max(expected, 1), allow_extra_data=False)
     except zstandard.ZstdError as error:
-        raise ValueError(f"The matte of frame {frame} is damaged: its samples cannot be unpacked.") from error
+        raise _damaged(frame) from error
     raise ValueError(f"The matte of frame {frame} unpacks to {stated} bytes where its box holds {expected}.")
+
+
+def _unpacked_zlib(data: bytes, expected: int, frame: int) -> bytes:
+    unpacker = zlib.decompressobj()
+    try:
+        samples = unpacker.decompress(data, expected + 1)  # one byte more tells that there is more
+    except zlib.error as error:
+        raise _damaged(frame) from error
+    if len(samples) <= expected and not (unpacker.eof and not unpacker.unused_data):
+        raise _damaged(frame)
+    return samples
+
+
+def _damaged(frame: int) -> ValueError:
+    return ValueError(f"The matte of frame {frame} is damaged: its samples cannot be unpacked.")
 
 
 def _frame(number: int) -> int:

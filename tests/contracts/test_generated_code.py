@@ -10,7 +10,8 @@ PROTO = Path(__file__).parents[2] / "proto"
 
 
 def generated_files(root: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted((root / "roto_proto" / "v1").glob("*_pb2*.py*"))}
+    folder = root / "roto_proto" / "v1"
+    return {path.name: path.read_bytes() for path in [*folder.glob("*_pb2*.py*"), folder / "schema.py"]}
 
 
 def test_the_committed_code_is_what_the_proto_files_generate(tmp_path: Path) -> None:
@@ -29,7 +30,9 @@ def test_every_proto_file_has_its_messages_services_and_stubs() -> None:
     sources = [path.stem for path in (PROTO / "roto_proto" / "v1").glob("*.proto")]
 
     assert sources
-    assert sorted(generated_files(PROTO)) == sorted(stem + suffix for stem in sources for suffix in suffixes)
+    assert sorted(generated_files(PROTO)) == sorted(
+        ["schema.py", *(stem + each for stem in sources for each in suffixes)]
+    )
 
 
 def test_a_proto_file_that_cannot_be_compiled_is_an_error(tmp_path: Path) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
+from typing import Any, Callable
 
 import pytest
 import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roto_proto import wire
-from roto_proto.v1 import sessions_pb2
+from roto_proto import plain, wire
+from roto_proto.msgpack_codec import pack, unpack
+from roto_proto.v1 import plates_pb2, sessions_pb2
 from roto_proto.v1 import values_pb2 as pb
 from roto_shapes import coverage
 from roto_shapes.fit_options import FitOptions
@@ -73,11 +76,28 @@ def zstd_header(data: bytes, **changes: int) -> pb.MatteHeader:
     return message
 
 
+Travel = Callable[[str, wire.Fields], Any]
+
+
+def by_protobuf(kind: str, fields: wire.Fields) -> Any:  # noqa: ANN401 - either kind of message
+    made = next(getattr(file, kind) for file in (pb, plates_pb2, sessions_pb2) if hasattr(file, kind))
+    return made.FromString(made(**fields).SerializeToString())
+
+
+def by_maps(kind: str, fields: wire.Fields) -> Any:  # noqa: ANN401 - either kind of message
+    return plain.from_map(kind, unpack(pack(plain.to_map(kind, fields))))
+
+
+both_ways = pytest.mark.parametrize("travel", [by_protobuf, by_maps])
+
+
+@both_ways
 @given(ranges())
-def test_a_range_comes_back_as_it_was(value: FrameRange) -> None:
-    assert wire.frames_from_wire(wire.frames_to_wire(value)) == value
+def test_a_range_comes_back_as_it_was(travel: Travel, value: FrameRange) -> None:
+    assert wire.frames_from_wire(travel("FrameRange", wire.frames_to_wire(value))) == value
 
 
+@both_ways
 @given(
     st.builds(
         Plate,
@@ -90,13 +110,14 @@ def test_a_range_comes_back_as_it_was(value: FrameRange) -> None:
         st.text().filter(_can_travel),
     )
 )
-def test_a_plate_comes_back_as_it_was(value: Plate) -> None:
-    assert wire.plate_from_wire(wire.plate_to_wire(value)) == value
+def test_a_plate_comes_back_as_it_was(travel: Travel, value: Plate) -> None:
+    assert wire.plate_from_wire(travel("Plate", wire.plate_to_wire(value))) == value
 
 
 TEXTS = st.text().filter(_can_travel)
 
 
+@both_ways
 @given(
     st.builds(
         PlatePath,
@@ -111,16 +132,17 @@ TEXTS = st.text().filter(_can_travel)
         timecode=TEXTS,
     )
 )
-def test_a_path_comes_back_as_it_was(value: PlatePath) -> None:
-    assert wire.path_from_wire(wire.path_to_wire(value)) == value
+def test_a_path_comes_back_as_it_was(travel: Travel, value: PlatePath) -> None:
+    assert wire.path_from_wire(travel("PathSource", wire.path_to_wire(value))) == value
 
 
+@both_ways
 @given(shapes())
-def test_a_shape_comes_back_as_it_was(value: Shape) -> None:
-    message = pb.Shape.FromString(wire.shape_to_wire(value).SerializeToString())
-    assert wire.shape_from_wire(message) == value
+def test_a_shape_comes_back_as_it_was(travel: Travel, value: Shape) -> None:
+    assert wire.shape_from_wire(travel("Shape", wire.shape_to_wire(value))) == value
 
 
+@both_ways
 @given(
     frames,
     st.lists(st.builds(PointPrompt, numbers, numbers, st.booleans()), max_size=3).map(tuple),
@@ -128,18 +150,21 @@ def test_a_shape_comes_back_as_it_was(value: Shape) -> None:
     st.none() | masks() | st.lists(points, min_size=1, max_size=4).map(tuple),
 )
 def test_a_prompt_comes_back_as_it_was(
-    frame: int, clicks: tuple[PointPrompt, ...], box: BoxPrompt, whole: MaskPrompt | tuple[ControlPoint, ...] | None
+    travel: Travel,
+    frame: int,
+    clicks: tuple[PointPrompt, ...],
+    box: BoxPrompt,
+    whole: MaskPrompt | tuple[ControlPoint, ...] | None,
 ) -> None:
     mask = whole if isinstance(whole, MaskPrompt) else None
     outline = whole if isinstance(whole, tuple) else ()
     value = Prompt(frame, clicks, box, mask, outline)
-    message = pb.Prompt.FromString(wire.prompt_to_wire(value).SerializeToString())
-    assert wire.prompt_from_wire(message) == value
+    assert wire.prompt_from_wire(travel("Prompt", wire.prompt_to_wire(value))) == value
 
 
 @given(masks())
 def test_a_mask_travels_without_its_empty_border(mask: MaskPrompt) -> None:
-    sent = wire.mask_to_wire(mask).header
+    sent = pb.MaskPrompt(**wire.mask_to_wire(mask)).header
     lit = [divmod(place, mask.width) for place, value in enumerate(mask.coverage) if value]
     expected = (
         (
@@ -228,6 +253,33 @@ def test_damaged_samples_are_refused(spoil: object) -> None:
         wire.unpack_samples(zstd_header(data), data)
 
 
+@pytest.mark.parametrize("size", [0, 1, 12])
+def test_samples_packed_by_zlib_are_read(size: int) -> None:
+    samples = bytes(range(size))
+    data = wire.pack_samples(samples, pb.MATTE_CODEC_ZLIB)
+    message = header(left=0, right=size, top=0, bottom=1, width=64, size=len(data))
+    message.codec = pb.MATTE_CODEC_ZLIB
+    assert zlib.decompress(data) == samples
+    assert wire.unpack_samples(message, data) == samples
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (zlib.compress(bytes(range(12)))[:-1], "damaged"),
+        (zlib.compress(bytes(range(12))) + b"x", "damaged"),
+        (b"\0" * 12, "damaged"),
+        (zlib.compress(bytes(11)), "11 bytes where its box holds 12"),
+        (zlib.compress(bytes(1 << 24)), "13 bytes where its box holds 12"),
+    ],
+)
+def test_what_zlib_cannot_have_packed_is_refused_and_a_bomb_never_unpacked(data: bytes, why: str) -> None:
+    message = header(size=len(data))
+    message.codec = pb.MATTE_CODEC_ZLIB
+    with pytest.raises(ValueError, match=why):
+        wire.unpack_samples(message, data)
+
+
 def test_a_prompt_is_refused_whose_outline_lies_nowhere() -> None:
     message = pb.Prompt(frame=1, outline=[pb.ControlPoint(x=float("nan"))])
     with pytest.raises(ValueError, match="not finite"):
@@ -277,14 +329,14 @@ def test_a_buffer_of_any_kind_is_cut_into_pieces_and_lost_nowhere(size: int) -> 
 @given(st.lists(st.integers(0, 40), max_size=4))
 def test_mattes_come_out_of_their_pieces_one_after_the_other(sizes: Sequence[int]) -> None:
     sent = [(header(left=0, right=size, top=0, bottom=1, width=64, size=size), bytes([size]) * size) for size in sizes]
-    parts = [part for each in sent for part in wire.matte_parts(*each)]
+    parts = [pb.MattePart(**part) for each in sent for part in wire.matte_parts(*each)]
     assert list(wire.join_matte_parts(parts)) == sent
 
 
 def test_a_large_matte_travels_in_pieces_of_a_mebibyte() -> None:
     size = (5 << 19) + 3
     message = header(width=size, right=size, left=0, bottom=2, size=size)
-    parts = list(wire.matte_parts(message, bytes(size)))
+    parts = [pb.MattePart(**part) for part in wire.matte_parts(message, bytes(size))]
     assert [len(part.data) for part in parts] == [1 << 20, 1 << 20, (1 << 19) + 3]
     assert [part.HasField("header") for part in parts] == [True, False, False]
     assert list(wire.join_matte_parts(parts)) == [(message, bytes(size))]
@@ -305,7 +357,8 @@ def test_pieces_that_make_no_matte_are_refused(parts: list[pb.MattePart], why: s
         list(wire.join_matte_parts(parts))
 
 
-def test_a_shape_crosses_the_wire_on_its_layer() -> None:
+@both_ways
+def test_a_shape_crosses_the_wire_on_its_layer(travel: Travel) -> None:
     points = (ControlPoint(10, 0), ControlPoint(20, 0), ControlPoint(20, 10))
     layer = Layer(
         "spin",
@@ -314,10 +367,10 @@ def test_a_shape_crosses_the_wire_on_its_layer() -> None:
         Interpolation.SMOOTH,
     )
     shape = Shape("box", (ShapeKeyframe(1, points),), FrameRange(1, 9), layer=layer)
-    message = pb.Shape.FromString(wire.shape_to_wire(shape).SerializeToString())
-    assert wire.shape_from_wire(message) == shape
+    assert wire.shape_from_wire(travel("Shape", wire.shape_to_wire(shape))) == shape
 
 
+@both_ways
 @given(
     st.builds(
         FitOptions,
@@ -333,9 +386,8 @@ def test_a_shape_crosses_the_wire_on_its_layer() -> None:
     )
     | st.builds(FitOptions, points=st.integers(4, 1000))
 )
-def test_what_is_asked_of_a_fit_comes_back_as_it_was(value: FitOptions) -> None:
-    message = sessions_pb2.FitShapesRequest.FromString(wire.fit_options_to_wire(value).SerializeToString())
-    assert wire.fit_options_from_wire(message) == value
+def test_what_is_asked_of_a_fit_comes_back_as_it_was(travel: Travel, value: FitOptions) -> None:
+    assert wire.fit_options_from_wire(travel("FitShapesRequest", wire.fit_options_to_wire(value))) == value
 
 
 def test_a_fit_that_asks_for_nothing_gets_the_tolerance_of_the_commands() -> None:

@@ -46,7 +46,7 @@ class PlateServicer(plates_pb2_grpc.PlateServiceServicer):
             raise PlateError("Say where the frames come from: a path, or an upload.")
         return pb.OpenPlateResponse(
             plate_id=opened.plate_id,
-            plate=wire.plate_to_wire(opened.plate),
+            plate=values_pb2.Plate(**wire.plate_to_wire(opened.plate)),
             colour_source=opened.colour_source,
             ocio_config=opened.ocio_config,
         )

@@ -138,7 +138,7 @@ class SessionServicer(sessions_pb2_grpc.SessionServiceServicer):
         async with contextlib.aclosing(run) as events:
             async for event in events:
                 if "shapes" in event:
-                    shapes = [wire.shape_to_wire(shape) for shape in event["shapes"]]
+                    shapes = [values_pb2.Shape(**wire.shape_to_wire(shape)) for shape in event["shapes"]]
                     report = _report(event["report"])
                     yield pb.FitShapesResponse(result=pb.FittedShapes(shapes=shapes, report=report))
                 else:
@@ -150,8 +150,8 @@ class SessionServicer(sessions_pb2_grpc.SessionServiceServicer):
         roto = self._sessions.session(request.session_id).roto()
         roto = roto if request.layers else baked(roto)
         return pb.GetShapesResponse(
-            plate=wire.plate_to_wire(roto.plate),
-            shapes=[wire.shape_to_wire(shape) for shape in roto.shapes],
+            plate=values_pb2.Plate(**wire.plate_to_wire(roto.plate)),
+            shapes=[values_pb2.Shape(**wire.shape_to_wire(shape)) for shape in roto.shapes],
             engine=roto.made_by.engine if roto.made_by else "",
             weights=roto.made_by.weights if roto.made_by else "",
         )
@@ -225,7 +225,7 @@ def _matte_parts(stored: StoredMatte, object_id: int, frame: int) -> Iterator[va
         codec=values_pb2.MATTE_CODEC_ZSTD if encoded.data else values_pb2.MATTE_CODEC_RAW,
         size=len(encoded.data),
     )
-    return wire.matte_parts(header, encoded.data)
+    return (values_pb2.MattePart(**part) for part in wire.matte_parts(header, encoded.data))
 
 
 async def _file_parts(file: Path, frame: int | None) -> AsyncGenerator[pb.FilePart, None]:

@@ -59,6 +59,8 @@ class _MatteCodecEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MatteCodec
     """As they are."""
     MATTE_CODEC_ZSTD: _MatteCodec.ValueType  # 2
     """Compressed with Zstandard."""
+    MATTE_CODEC_ZLIB: _MatteCodec.ValueType  # 3
+    """Compressed with zlib; sent only where it was asked for."""
 
 class MatteCodec(_MatteCodec, metaclass=_MatteCodecEnumTypeWrapper):
     """How the samples of a matte are packed."""
@@ -69,6 +71,8 @@ MATTE_CODEC_RAW: MatteCodec.ValueType  # 1
 """As they are."""
 MATTE_CODEC_ZSTD: MatteCodec.ValueType  # 2
 """Compressed with Zstandard."""
+MATTE_CODEC_ZLIB: MatteCodec.ValueType  # 3
+"""Compressed with zlib; sent only where it was asked for."""
 Global___MatteCodec: _TypeAlias = MatteCodec  # noqa: Y015
 
 @_typing.final

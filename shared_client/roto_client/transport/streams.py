@@ -7,27 +7,15 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any, Callable, Generic, Optional, Protocol, TypeVar, Union, final
+from typing import Any, Callable, Optional, final
 
-import grpc
+from roto_client.transport.channel import Call, CallError
+from roto_proto.wire import Fields
 
 _AHEAD = 4
 """Messages that wait for the network: enough to keep it busy, few enough to keep memory flat."""
 _LOOK_S = 0.1
 """How often a blocked sender looks whether the call has ended."""
-
-Request = TypeVar("Request")
-Response = TypeVar("Response")
-Response_co = TypeVar("Response_co", covariant=True)
-
-
-class Call(Protocol[Response_co]):
-    """The answers of a streaming call."""
-
-    def __iter__(self) -> Iterator[Response_co]: ...
-
-    def cancel(self) -> Any:  # noqa: ANN401 - nobody reads it
-        """End the call."""
 
 
 class SilentError(Exception):
@@ -91,17 +79,17 @@ class Silence:
             self._cancel()
 
 
-def receive(call: Call[Response], limit_s: float) -> Iterator[Response]:
+def receive(call: Call, limit_s: float) -> Iterator[Any]:
     """Yield the answers of a call; closing the iterator, or any error in its consumer, cancels the call.
 
-    Raises SilentError when none comes for `limit_s`, and grpc.RpcError as the call does.
+    Raises SilentError when none comes for `limit_s`, and CallError as the call does.
     """
     silence = Silence(call.cancel, limit_s)
     try:
         for answer in call:
             with silence.held():
                 yield answer
-    except grpc.RpcError:
+    except CallError:
         if silence.broken:
             raise SilentError(limit_s) from None
         raise
@@ -111,22 +99,22 @@ def receive(call: Call[Response], limit_s: float) -> Iterator[Response]:
 
 
 @final
-class Duplex(Generic[Request, Response]):
+class Duplex:
     """A stream in both directions for one thread that sends and takes answers.
 
-    What produces the requests runs on the caller's thread, never on gRPC's: a host's frames may only be rendered
+    What produces the requests runs on the caller's thread, never on the network's: a host's frames may only be rendered
     there.
     """
 
-    def __init__(self, method: Callable[[Iterator[Request]], Call[Response]], limit_s: float) -> None:
-        self._requests: queue.Queue[Optional[Request]] = queue.Queue(_AHEAD)
-        self._answers: queue.SimpleQueue[Union[Response, Exception, None]] = queue.SimpleQueue()
+    def __init__(self, method: Callable[[Iterator[Fields]], Call], limit_s: float) -> None:
+        self._requests: queue.Queue[Optional[Fields]] = queue.Queue(_AHEAD)
+        self._answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._over = threading.Event()
-        self.silence = Silence(self._cancel, limit_s)
         self._call = method(self._outgoing())
+        self.silence = Silence(self._call.cancel, limit_s)
         threading.Thread(target=self._receive, name="roto-answers", daemon=True).start()
 
-    def send(self, request: Request) -> bool:
+    def send(self, request: Fields) -> bool:
         """Send the next message, waiting while the network is busy; False when the call is over."""
         return self._offer(request)
 
@@ -134,7 +122,7 @@ class Duplex(Generic[Request, Response]):
         """Say that no more will be sent; what was sent is still answered."""
         self._offer(None)
 
-    def arrived(self) -> Iterator[Response]:
+    def arrived(self) -> Iterator[Any]:
         """Yield the answers that are here, without waiting for more; raises as `wait`."""
         while not self._answers.empty():
             answer = self.wait()
@@ -142,10 +130,10 @@ class Duplex(Generic[Request, Response]):
                 return
             yield answer
 
-    def wait(self) -> Optional[Response]:
+    def wait(self) -> Any:  # noqa: ANN401 - an answer of the method
         """Return the next answer, or None when the other end has finished.
 
-        Raises SilentError when nothing moved for too long, and grpc.RpcError as the call does.
+        Raises SilentError when nothing moved for too long, and CallError as the call does.
         """
         answer = self._answers.get()
         if answer is None or isinstance(answer, Exception):
@@ -157,21 +145,18 @@ class Duplex(Generic[Request, Response]):
     def close(self) -> None:
         """Cancel what is still under way and let the threads go."""
         self.silence.end()
-        self._cancel()
+        self._call.cancel()
         with contextlib.suppress(queue.Full):  # a full queue has nobody waiting at its other end
             self._requests.put_nowait(None)
 
-    def _cancel(self) -> None:
-        self._call.cancel()
-
-    def _offer(self, request: Optional[Request]) -> bool:
+    def _offer(self, request: Optional[Fields]) -> bool:
         while not self._over.is_set():
             with contextlib.suppress(queue.Full):
                 self._requests.put(request, timeout=_LOOK_S)
                 return True
         return False
 
-    def _outgoing(self) -> Iterator[Request]:
+    def _outgoing(self) -> Iterator[Fields]:
         for request in iter(self._requests.get, None):
             self.silence.heard()
             yield request
@@ -182,7 +167,7 @@ class Duplex(Generic[Request, Response]):
             for answer in self._call:
                 self.silence.heard()
                 self._answers.put(answer)
-        except grpc.RpcError as error:
+        except CallError as error:
             end = SilentError(self.silence.limit_s) if self.silence.broken else error
         self._answers.put(end)
         self._over.set()

@@ -5,33 +5,36 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterable, Iterator
-from typing import Any, Callable, Optional, final
+from typing import TYPE_CHECKING, Any, Callable, Optional, final
 
 from roto_client.errors import WorkFailedError
 from roto_client.results import PixelFrame, SampleType, UploadFrame
-from roto_client.transport.streams import Call, Duplex
+from roto_client.transport.channel import Call
+from roto_client.transport.streams import Duplex
 from roto_proto import wire
 from roto_proto.ring import RingWriter
-from roto_proto.v1 import plates_pb2
+from roto_proto.v1 import schema
+from roto_proto.wire import Fields
+
+if TYPE_CHECKING:
+    from roto_proto.v1 import plates_pb2
 
 # Half of what a piece may have: with 1 MiB the copies on both sides fall out of the caches, a quarter slower.
 _PIECE_BYTES = 512 << 10
 _RING_SLOTS = 3  # one being read, one ready, one being written
 _SAMPLES = {
-    SampleType.U8: plates_pb2.SAMPLE_TYPE_U8,
-    SampleType.U16: plates_pb2.SAMPLE_TYPE_U16,
-    SampleType.F16: plates_pb2.SAMPLE_TYPE_F16,
-    SampleType.F32: plates_pb2.SAMPLE_TYPE_F32,
+    SampleType.U8: schema.SAMPLE_TYPE_U8,
+    SampleType.U16: schema.SAMPLE_TYPE_U16,
+    SampleType.F16: schema.SAMPLE_TYPE_F16,
+    SampleType.F32: schema.SAMPLE_TYPE_F32,
 }
-
-Requests = Iterator[plates_pb2.UploadFramesRequest]
 
 
 @final
 class Uploads:
     """Runs calls of UploadFrames; `method` starts one. The ring is kept from call to call."""
 
-    def __init__(self, method: Callable[[Requests], Call[plates_pb2.UploadFramesResponse]], silence_s: float) -> None:
+    def __init__(self, method: Callable[[Iterator[Fields]], Call], silence_s: float) -> None:
         self._method = method
         self._silence_s = silence_s
         self._ring: Optional[RingWriter] = None
@@ -101,14 +104,14 @@ class _Slots:
         """Say whether every slot waits for the daemon."""
         return len(self._held) == _RING_SLOTS
 
-    def put(self, frame: int, content: memoryview) -> plates_pb2.RingSlot:
+    def put(self, frame: int, content: memoryview) -> Fields:
         """Write a frame into a free slot."""
         if self._ring is None:
             raise ValueError("There is no ring.")
         slot = min(set(range(_RING_SLOTS)) - {slot for _, slot in self._held})
         offset = self._ring.write(slot, content)
         self._held.append((frame, slot))
-        return plates_pb2.RingSlot(path=self._ring.path, offset=offset)
+        return {"path": self._ring.path, "offset": offset}
 
     def free(self, frame: int) -> None:
         """Take back the slot of a frame that was answered for."""
@@ -118,12 +121,7 @@ class _Slots:
 class _Upload:
     """One call of UploadFrames."""
 
-    def __init__(
-        self,
-        plate_id: str,
-        stream: Duplex[plates_pb2.UploadFramesRequest, plates_pb2.UploadFramesResponse],
-        slots: Optional[_Slots],
-    ) -> None:
+    def __init__(self, plate_id: str, stream: Duplex, slots: Optional[_Slots]) -> None:
         self._plate_id = plate_id
         self._stream = stream
         self._slots = slots
@@ -137,8 +135,7 @@ class _Upload:
         if self._slots and isinstance(frame, PixelFrame) and self._slots.fits(content.nbytes):
             while self._slots.full():
                 yield self._stored(self._stream.wait())
-            header.ring.CopyFrom(self._slots.put(frame.frame, content))
-            self._send(header=header)
+            self._send(header={**header, "ring": self._slots.put(frame.frame, content)})
         else:
             self._send(header=header)
             for piece in wire.chunks(content, _PIECE_BYTES):
@@ -154,8 +151,7 @@ class _Upload:
             self._stored(None)
 
     def _send(self, **part: Any) -> None:  # noqa: ANN401 - either field of the message
-        request = plates_pb2.UploadFramesRequest(plate_id=self._plate_id, **part)
-        if not self._stream.send(request):
+        if not self._stream.send({"plate_id": self._plate_id, **part}):
             for answer in iter(self._stream.wait, None):  # raises what ended the call, if anything did
                 self._stored(answer)
             self._stored(None)
@@ -171,14 +167,14 @@ class _Upload:
         return frame
 
 
-def _frame_header(frame: UploadFrame, size: int) -> plates_pb2.FrameHeader:
+def _frame_header(frame: UploadFrame, size: int) -> Fields:
     if isinstance(frame, PixelFrame):
-        pixels = plates_pb2.RawPixels(
-            width=frame.width,
-            height=frame.height,
-            channels=frame.channels,
-            sample=_SAMPLES[frame.sample],
-            colour_space=frame.colour_space,
-        )
-        return plates_pb2.FrameHeader(frame=frame.frame, pixels=pixels, size=size)
-    return plates_pb2.FrameHeader(frame=frame.frame, file=plates_pb2.ImageFile(name=frame.name), size=size)
+        pixels = {
+            "width": frame.width,
+            "height": frame.height,
+            "channels": frame.channels,
+            "sample": _SAMPLES[frame.sample],
+            "colour_space": frame.colour_space,
+        }
+        return {"frame": frame.frame, "pixels": pixels, "size": size}
+    return {"frame": frame.frame, "file": {"name": frame.name}, "size": size}

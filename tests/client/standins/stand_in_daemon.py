@@ -39,6 +39,10 @@ class Refusal(NamedTuple):
 BIG_WEIGHTS = "big.pt 0123456789ab (MIT)"
 
 
+def shape_message(shape: Shape) -> values_pb2.Shape:
+    return values_pb2.Shape(**wire.shape_to_wire(shape))
+
+
 class StandInDaemon(
     daemon_pb2_grpc.DaemonServiceServicer,
     plates_pb2_grpc.PlateServiceServicer,
@@ -128,7 +132,7 @@ class StandInDaemon(
         plate_id = f"plate-{len(self.calls)}"
         self.plates[plate_id] = plate
         self.opened.append(request.path)
-        return plates_pb2.OpenPlateResponse(plate_id=plate_id, plate=wire.plate_to_wire(plate))
+        return plates_pb2.OpenPlateResponse(plate_id=plate_id, plate=values_pb2.Plate(**wire.plate_to_wire(plate)))
 
     def UploadFrames(
         self, request_iterator: Iterable[plates_pb2.UploadFramesRequest], context: grpc.ServicerContext
@@ -298,17 +302,17 @@ class StandInDaemon(
             ],
             elapsed_s=0.5,
         )
-        result = sessions_pb2.FittedShapes(shapes=map(wire.shape_to_wire, self.shapes), report=report)
+        result = sessions_pb2.FittedShapes(shapes=map(shape_message, self.shapes), report=report)
         yield sessions_pb2.FitShapesResponse(result=result)
 
     def GetShapes(
         self, request: sessions_pb2.GetShapesRequest, context: grpc.ServicerContext
     ) -> sessions_pb2.GetShapesResponse:
         self._begin("GetShapes", context)
-        shapes = map(wire.shape_to_wire, self.shapes)
+        shapes = map(shape_message, self.shapes)
         engine, weights = self.engines[request.session_id]
         return sessions_pb2.GetShapesResponse(
-            plate=wire.plate_to_wire(self.plate), shapes=shapes, engine=engine, weights=weights
+            plate=values_pb2.Plate(**wire.plate_to_wire(self.plate)), shapes=shapes, engine=engine, weights=weights
         )
 
     def SetShapes(
@@ -389,4 +393,4 @@ class StandInDaemon(
             codec=values_pb2.MATTE_CODEC_ZSTD,
             size=len(data),
         )
-        return wire.matte_parts(header, data)
+        return (values_pb2.MattePart(**part) for part in wire.matte_parts(header, data))
