@@ -68,10 +68,10 @@ def test_a_message_travels_with_all_but_what_is_unset_and_enums_by_name() -> Non
 
 
 def test_a_misspelt_field_is_refused() -> None:
-    with pytest.raises(ValueError, match="A Plate has no field 'widht'"):
-        plain.to_map("Plate", {"widht": 3})
-    with pytest.raises(AttributeError, match="no field 'widht'"):
-        _ = plain.from_map("Plate", {}).widht
+    with pytest.raises(ValueError, match="A Plate has no field 'girth'"):
+        plain.to_map("Plate", {"girth": 3})
+    with pytest.raises(AttributeError, match="no field 'girth'"):
+        _ = plain.from_map("Plate", {}).girth
 
 
 def test_what_a_newer_peer_adds_is_passed_over() -> None:
