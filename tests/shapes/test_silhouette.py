@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import cmath
 import math
 import re
 from contextlib import suppress
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from roto_shapes.curve import evaluate
 from roto_shapes.difference import distances
 from roto_shapes.formats import encode, export, read_shapes
+from roto_shapes.layers import evaluate_on_plate
 from roto_shapes.reading import Given
 from roto_shapes.shape import ControlPoint, Interpolation, MadeBy, Roto, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate
@@ -175,12 +177,104 @@ def test_a_b_spline_in_a_layer_becomes_a_bezier_of_the_same_outline() -> None:
     assert (first.out_x, first.out_y) == pytest.approx((10, -10))
 
 
-def test_a_layer_that_moves_is_told_and_one_that_does_not_is_read() -> None:
-    still = '<Property id="transform.position"><Key frame="0" interp="linear">(0.000000,0.000000)</Key></Property>'
-    assert len(read_shapes(spline("Bspline", SQUARE, still), ".fxs").roto.shapes) == 1
-    found = read_shapes(spline("Bspline", SQUARE, still.replace("(0.000000", "(0.100000")), ".fxs")
-    assert found.roto.shapes == ()
-    assert "Layer 'l' moves as a whole (transform.position)" in found.notes[0]
+def keyed(name: str, **values: str) -> str:
+    """Return a property of a layer, its keys on frames `f0`, `f4` and so on."""
+    keys = "".join(f'<Key frame="{at[1:]}" interp="linear">{value}</Key>' for at, value in values.items())
+    return f'<Property id="transform.{name}">{keys}</Property>'
+
+
+MOVES = keyed("position", f0="(0,0)", f4="(0.2,-0.1)")
+TURNS = keyed("rotate", f0="0", f4="90")
+GROWS = keyed("scale", f0="(1,1,1)", f4="(2,2,1)")
+STRETCHES = keyed("scale", f0="(1,1,1)", f4="(2,0.5,1)")
+ANCHOR = '<Property id="transform.anchor" constant="True"><Value>(0.1,0.2)</Value></Property>'
+
+
+def carried(x: float, y: float, share: float, layers: list[str]) -> complex:
+    """Return where a place goes, `share` of the way from frame 0 to 4, by complex numbers: y down, so clockwise."""
+    place = complex(x, y)
+    for layer in reversed(layers):
+        anchor = complex(0.1, 0.2) if ANCHOR in layer else 0
+        offset = place - anchor
+        if GROWS in layer:
+            offset *= 1 + share
+        if STRETCHES in layer:
+            offset = complex(offset.real * (1 + share), offset.imag * (1 - share / 2))
+        if TURNS in layer:
+            offset *= cmath.exp(1j * math.pi / 2 * share)
+        place = anchor + offset + (complex(0.2, -0.1) * share if MOVES in layer else 0)
+    return place
+
+
+def in_layers(layers: list[str], aspect: float) -> str:
+    inside = LAYER.format(layers[-1], "Bezier", f'<Value><Path closed="True" type="Bezier">{BEZIERS}</Path></Value>')
+    for outer in reversed(layers[:-1]):
+        inside = (
+            f'<Layer type="Layer" label="m"><Properties>{outer}<Property id="objects">{inside}</Property>'
+            "</Properties></Layer>"
+        )
+    return SESSION.replace('width="200"', f'width="200" pixelAspect="{aspect}"').format(inside)
+
+
+PLACES = [(-0.3, -0.3), (-0.35, -0.2), (-0.2, -0.35), (0.3, -0.3), (0.2, -0.3), (0.3, -0.1), (0.0, 0.4), (0.1, 0.4),
+          (-0.1, 0.4)]  # fmt: skip
+BEZIERS = "".join(
+    f"<Point>{','.join(f'({x},{y})' for x, y in PLACES[k : k + 3])}</Point>" for k in range(0, len(PLACES), 3)
+)
+
+
+@pytest.mark.parametrize(
+    ("layers", "aspect", "stays_a_layer"),
+    [
+        ([MOVES], 1, True),
+        ([MOVES], 2, True),
+        ([ANCHOR + TURNS], 1, True),
+        ([ANCHOR + TURNS + GROWS + MOVES], 1, True),
+        ([ANCHOR + GROWS], 2, True),
+        ([ANCHOR + TURNS], 2, False),
+        ([ANCHOR + STRETCHES + TURNS], 1, False),
+        ([MOVES + TURNS, ANCHOR + TURNS + GROWS], 1, False),
+        ([MOVES, ANCHOR + STRETCHES], 2, False),
+    ],
+)
+def test_shapes_lie_where_their_layers_carry_them(layers: list[str], aspect: float, *, stays_a_layer: bool) -> None:
+    read = read_shapes(in_layers(layers, aspect), ".fxs")
+    (shape,) = read.roto.shapes
+    assert (shape.layer is not None) == stays_a_layer
+    assert ("baked into its points" in "".join(read.notes)) != stays_a_layer
+    for frame in (3, 5, 6, 7, 8, 9, 20):
+        wanted = [carried(x, y, min(max(frame - 5, 0), 4) / 4, layers) for x, y in PLACES]
+        for place, space in zip(tips(evaluate_on_plate(shape, frame)), wanted):
+            assert math.dist(place, (space.real * 100 / aspect + 100, space.imag * 100 + 50)) < 0.05 + 1e-6
+
+
+def test_a_layer_that_says_it_does_not_move_leaves_shapes_as_they_are() -> None:
+    still = (
+        '<Property id="transform" constant="True"><Value></Value></Property>'
+        '<Property id="transform.pin_lr" constant="True"><Value>(1.000000000,1.000000000)</Value></Property>'
+        '<Property id="transform.matrix" constant="True"><Value></Value></Property>'
+        '<Property id="transform.position"><Key frame="0" interp="linear">(0.000000,0.000000)</Key></Property>'
+    )
+    read = read_shapes(in_layers([still + ANCHOR], 1), ".fxs")
+    assert read.notes == ()
+    assert read.roto.shapes[0].layer is None
+
+
+@pytest.mark.parametrize(
+    "how",
+    [keyed("pin_ul", f0="(0,0)", f9="(0.1,0)"), keyed("matrix", f0="(1,0,0,0,0,1,0,0,0,0,1,0,0.5,0,0,1)")],
+)
+def test_shapes_in_a_layer_that_moves_in_a_way_that_is_not_known_are_left_out_and_told(how: str) -> None:
+    read = read_shapes(in_layers([how], 1), ".fxs")
+    assert read.roto.shapes == ()
+    assert re.match(r"Layer 'l' moves by transform\.(pin_ul|matrix), which is not read", read.notes[0])
+
+
+def test_a_layer_that_jumps_carries_shapes_by_jumps() -> None:
+    held = MOVES.replace("linear", "hold")
+    (shape,) = read_shapes(in_layers([held], 1), ".fxs").roto.shapes
+    across = [evaluate_on_plate(shape, frame)[0].x for frame in (5, 8, 9)]
+    assert across == pytest.approx([70, 70, 90])
 
 
 def test_a_kind_that_is_not_known_is_told() -> None:

@@ -21,7 +21,7 @@ from roto_shapes.formats.nuke_curves import (
     through,
 )
 from roto_shapes.formats.nuke_text import Node, Script
-from roto_shapes.formats.straight import unique_names
+from roto_shapes.formats.straight import layers_apart, unique_names
 from roto_shapes.formats.timeline import MOST_FRAMES
 from roto_shapes.layers import BAKING_TOLERANCE_PX, with_keyframes
 from roto_shapes.reading import NOTHING_GIVEN, Given, Reading
@@ -76,7 +76,7 @@ def read_nuke(text: str, given: Given = NOTHING_GIVEN) -> Reading:
     named = tuple(replace(shape, name=name) for shape, name in zip(shapes, names))
     notes = tuple(dict.fromkeys(reader.notes))
     try:
-        return Reading(Roto(plate, _layers_apart(named), _made_by(rotos)), notes)
+        return Reading(Roto(plate, layers_apart(named), _made_by(rotos)), notes)
     except ValueError as error:
         script.refuse(rotos[0].at, str(error))
 
@@ -148,16 +148,6 @@ def _made_by(rotos: Sequence[Node]) -> Optional[MadeBy]:
         if colon and node.knob("name").startswith("Rotolink"):
             return MadeBy(engine, weights)
     return None
-
-
-def _layers_apart(shapes: Sequence[Shape]) -> tuple[Shape, ...]:
-    """Return shapes whose layers bear one name each: nodes may hold the same name twice."""
-    layers = list(dict.fromkeys(shape.layer for shape in shapes if shape.layer is not None))
-    names = dict(zip(layers, unique_names([layer.name for layer in layers])))
-    return tuple(
-        shape if shape.layer is None else replace(shape, layer=replace(shape.layer, name=names[shape.layer]))
-        for shape in shapes
-    )
 
 
 @dataclass

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, NoReturn, Optional
+from typing import NoReturn, Optional
 from xml.etree.ElementTree import Element
 
-from roto_shapes.curve import bspline, is_smooth
+from roto_shapes.curve import bspline, evaluate, is_smooth
 from roto_shapes.formats.silhouette import CUTTING, HANDLES_IN_FIRST, PAINTING
-from roto_shapes.formats.straight import unique_names
+from roto_shapes.formats.silhouette_layers import Motion, motion_of, not_followed, on_plate
+from roto_shapes.formats.silhouette_xml import (
+    HOLD,
+    LINEAR,
+    attribute,
+    constant,
+    first_frame,
+    kind_of,
+    numbers,
+    parse,
+    property_named,
+    rows,
+)
+from roto_shapes.formats.straight import layers_apart, unique_names
 from roto_shapes.formats.timeline import MOST_FRAMES, Key, on_whole_frames, shown_spans
-from roto_shapes.formats.xml_text import finite, parse_tree
+from roto_shapes.formats.xml_text import finite
+from roto_shapes.layers import BAKING_TOLERANCE_PX, with_keyframes
 from roto_shapes.reading import NOTHING_GIVEN, Given, Reading
 from roto_shapes.shape import ControlPoint, Roto, Shape
 from roto_shapes.shot import FrameRange, Plate
@@ -21,52 +36,38 @@ _USUAL_RATE = 24.0
 """The file does not say its own."""
 
 _PAIR = re.compile(r"\(\s*([^\s,()]+)\s*,\s*([^\s,()]+)\s*(?:,[^()]*)?\)")
-_HOLDS, _LINEAR = "hold", "linear"
 _WHOLE = 100.0
 _FEWEST_POINTS = 2
-_STILL = {
-    "transform.position": (0.0, 0.0),
-    "transform.rotate": (0.0,),
-    "transform.scale": (1.0, 1.0, 1.0),
-    "transform.matrix": (1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0),
-}
-"""What a layer's transform is when it moves nothing."""
 
 
 def read_silhouette(text: str, given: Given = NOTHING_GIVEN) -> Reading:
     """Return the plate and shapes of an .fxs file, the lowest first.
 
-    Size, pixel aspect and first frame are the session's unless given. Shapes in a layer that moves as a whole are left
-    out and told: how its numbers work together is not known. Raises ValueError with the line or the shape's name.
+    Size, pixel aspect and first frame are the session's unless given. Shapes in a layer that moves come on a layer of
+    ours, or with its motion baked where ours cannot be the same; those in a layer that is pinned by its corners are
+    left out and told. Raises ValueError with the line or the shape's name.
     """
-    root = _parse(text)
+    root = parse(text)
     plate = _plate(root, given)
     reader = _Reader(plate)
     shapes = list(reader.shapes(root))
     shapes.reverse()
     names = unique_names([shape.name for shape in shapes])
     named = tuple(replace(shape, name=name) for shape, name in zip(shapes, names))
-    return Reading(Roto(plate, named), tuple(dict.fromkeys(reader.notes)))
-
-
-def _parse(text: str) -> Element:
-    root = parse_tree(text)
-    if root.tag != "Silhouette":
-        _refuse("this is no file of Silhouette's shapes: its first element is not <Silhouette>")
-    return root
+    return Reading(Roto(plate, layers_apart(named)), tuple(dict.fromkeys(reader.notes)))
 
 
 def _plate(root: Element, given: Given) -> Plate:
-    width, height = given.size or tuple(int(_attribute(root, side, 0.0)) for side in ("width", "height"))
+    width, height = given.size or tuple(int(attribute(root, side, 0.0)) for side in ("width", "height"))
     if width < 1 or height < 1:
         _refuse("the file does not say how large the picture is: give its size")
-    first = int(_attribute(root, "sessionStartFrame", 0.0))
-    start, end = (int(_attribute(root, f"workRange{side}", float(first))) for side in ("Start", "End"))
+    first = first_frame(root)
+    start, end = (int(attribute(root, f"workRange{side}", float(first))) for side in ("Start", "End"))
     frames = given.frames or FrameRange(min(first, start), max(end, min(first, start)))
     count = frames.last - frames.first + 1  # may be more than `len` can say
     if count > MOST_FRAMES:
         _refuse(f"the session has {count} frames: more than {MOST_FRAMES} are not read")
-    aspect = given.pixel_aspect or _attribute(root, "pixelAspect", 1.0)
+    aspect = given.pixel_aspect or attribute(root, "pixelAspect", 1.0)
     return Plate(width, height, frames, "", aspect, given.frame_rate or _USUAL_RATE)
 
 
@@ -75,33 +76,55 @@ class _Reader:
     plate: Plate
     notes: list[str] = field(default_factory=list)
 
-    def shapes(self, parent: Element) -> Iterator[Shape]:
-        """Yield the shapes below an element, the topmost first."""
+    def shapes(self, parent: Element, carried: tuple[Motion, ...] = ()) -> Iterator[Shape]:
+        """Yield the shapes below an element, the topmost first; `carried` are the layers round it that move."""
         for element in parent:
-            kind = element.get("type", element.tag)
+            kind = kind_of(element)
             name = element.get("label") or kind.lower()
-            if kind == "Layer" or element.tag == "Layer":
-                moving = self._moves(element)
-                inside = _property(element, "objects")
-                if moving and inside is not None:
-                    self.notes.append(f"Layer '{name}' moves as a whole ({moving}): its shapes are left out.")
-                elif inside is not None:
-                    yield from self.shapes(inside)
-            elif kind == "Shape" or element.tag == "Shape":
-                yield from reversed(list(self._shape(element, name)))
+            if kind == "Layer":
+                yield from self._layer(element, name, carried)
+            elif kind == "Shape":
+                made = reversed(list(self._shape(element, name)))
+                yield from (self._carried(shape, carried) for shape in made)
 
-    def _moves(self, layer: Element) -> str:
-        for name, still in _STILL.items():
-            found = _property(layer, name)
-            if found is None:
-                continue
-            rows = [_numbers(row.value, f"{name} of a layer") for row in _rows(found)]
-            if any(row and row != list(still[: len(row)]) for row in rows):
-                return name
-        return ""
+    def _layer(self, layer: Element, name: str, carried: tuple[Motion, ...]) -> Iterator[Shape]:
+        inside = property_named(layer, "objects")
+        strange = not_followed(layer)
+        if inside is None:
+            return
+        if strange:
+            self.notes.append(f"Layer '{name}' moves by {strange}, which is not read: its shapes are left out.")
+            return
+        motion = motion_of(layer, name, self.plate)
+        yield from self.shapes(inside, carried if motion is None else (*carried, motion))
+
+    def _carried(self, shape: Shape, carried: tuple[Motion, ...]) -> Shape:
+        """Return a shape under the layers round it: on one of ours where that is the same, else baked."""
+        if not carried:
+            return shape
+        layer = carried[0].as_layer(self.plate) if len(carried) == 1 else None
+        if layer is not None:
+            return replace(shape, layer=layer)
+        times = {time for motion in carried for time in motion.times}
+        frames = sorted(
+            {key.frame for key in shape.keyframes} | {math.floor(t) for t in times} | set(map(math.ceil, times))
+        )
+        if frames[-1] - frames[0] > MOST_FRAMES:
+            _refuse(f"shape '{shape.name}' moves over more than {MOST_FRAMES} frames")
+        truth = {
+            frame: tuple(map(on_plate(carried, self.plate, frame).point, evaluate(shape, frame)))
+            for frame in range(frames[0], frames[-1] + 1)
+        }
+        made = with_keyframes(shape, truth, frames, BAKING_TOLERANCE_PX)
+        names = "' in '".join(motion.name for motion in reversed(carried))
+        self.notes.append(
+            f"Shape '{shape.name}' is carried by layer '{names}': that is baked into its points, with "
+            f"{len(made.keyframes) - len(shape.keyframes)} more keyframes than its {len(shape.keyframes)}."
+        )
+        return made
 
     def _shape(self, element: Element, name: str) -> Iterator[Shape]:
-        path = _property(element, "path")
+        path = property_named(element, "path")
         if path is None:
             self.notes.append(f"Shape '{name}' has no path and is left out.")
             return
@@ -115,12 +138,12 @@ class _Reader:
         frames, resampled = on_whole_frames(keys, f"shape '{name}'")
         if resampled:
             self.notes.append(f"Shape '{name}' has keys between frames: it has keyframes on the frames beside them.")
-        mode = _constant(element, "mode", PAINTING)
-        inverted = _constant(element, "invert", "false").lower() == "true"
+        mode = constant(element, "mode", PAINTING)
+        inverted = constant(element, "invert", "false").lower() == "true"
         if mode not in {PAINTING, CUTTING, "Max"} or inverted:
             told = "inverted" if inverted else f"in mode '{mode}'"
             self.notes.append(f"Shape '{name}' is {told}, which shapes do not know: it adds.")
-        red, green, blue = [*_numbers(_constant(element, "outlineColor", ""), f"the colour of '{name}'"), 1, 1, 1][:3]
+        red, green, blue = [*numbers(constant(element, "outlineColor", ""), f"the colour of '{name}'"), 1, 1, 1][:3]
         shape = Shape(
             name, frames, self.plate.frames, closed, mode == CUTTING, colour=(float(red), float(green), float(blue))
         )
@@ -129,7 +152,7 @@ class _Reader:
 
     def _keys(self, path: Element, kind: str, name: str) -> tuple[list[Key], bool]:
         keys, closed = [], True
-        for row in _rows(path):
+        for row in rows(path):
             outline = row.element.find("Path")
             if outline is None:
                 _refuse(f"shape '{name}' has a key without a path")
@@ -137,9 +160,9 @@ class _Reader:
             points = self._points(outline, outline.get("type", kind), name, closed=closed)
             if points is None:
                 return [], closed
-            if row.interp not in {_HOLDS, _LINEAR}:
+            if row.interp not in {HOLD, LINEAR}:
                 self.notes.append(f"Shape '{name}' moves by '{row.interp}' keys: they are read as straight lines.")
-            keys.append(Key(self.plate.frames.first + row.frame, points, row.interp == _HOLDS))
+            keys.append(Key(self.plate.frames.first + row.frame, points, row.holds))
         return sorted(keys, key=lambda key: key.time), closed
 
     def _points(self, outline: Element, kind: str, name: str, *, closed: bool) -> Optional[tuple[ControlPoint, ...]]:
@@ -166,57 +189,17 @@ class _Reader:
         return x * plate.height / plate.pixel_aspect + plate.width / 2, y * plate.height + plate.height / 2
 
     def _spans(self, element: Element, name: str) -> list[FrameRange]:
-        opacity = _property(element, "opacity")
-        rows = [] if opacity is None else _rows(opacity)
+        opacity = property_named(element, "opacity")
+        keys = [] if opacity is None else rows(opacity)
         levels = [
             (self.plate.frames.first + row.frame, value)
-            for row in rows
-            for value in _numbers(row.value, f"the opacity of '{name}'")[:1]
+            for row in keys
+            for value in numbers(row.value, f"the opacity of '{name}'")[:1]
         ]
-        fades = any(row.interp != _HOLDS for row in rows[:-1])
+        fades = any(not row.holds for row in keys[:-1])
         if fades or any(value not in {0.0, _WHOLE} for _, value in levels):
             self.notes.append(f"The opacity of '{name}' fades; shapes are there or not: it shows where above zero.")
         return shown_spans(levels, self.plate.frames)
-
-
-class _Row(NamedTuple):
-    """A key of a property, or its one value."""
-
-    frame: float
-    interp: str
-    value: str
-    element: Element
-
-
-def _rows(found: Element) -> list[_Row]:
-    """Return a property's keys by rising frame, or its one value at frame 0."""
-    constant = found.find("Value")
-    if constant is not None:
-        return [_Row(0.0, _LINEAR, constant.text or "", constant)]
-    keys = [
-        _Row(finite(key.get("frame", "0"), "a frame"), key.get("interp", _LINEAR), key.text or "", key)
-        for key in found.findall("Key")
-    ]
-    return sorted(keys, key=lambda row: row.frame)
-
-
-def _property(element: Element, name: str) -> Optional[Element]:
-    return next((each for each in element.findall("Properties/Property") if each.get("id") == name), None)
-
-
-def _constant(element: Element, name: str, usual: str) -> str:
-    found = _property(element, name)
-    rows = [] if found is None else _rows(found)
-    return (rows[0].value.strip() or usual) if rows else usual
-
-
-def _numbers(text: str, what: str) -> list[float]:
-    return [finite(part, what) for part in re.split(r"[\s,()]+", text) if part]
-
-
-def _attribute(element: Element, name: str, usual: float) -> float:
-    text = element.get(name)
-    return usual if text is None else finite(text, f"'{name}' of the session")
 
 
 def _refuse(why: str) -> NoReturn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar, NamedTuple, Optional
 
 from roto_shapes.layers import BAKING_TOLERANCE_PX, straightened
@@ -113,3 +114,13 @@ def unique_names(names: Sequence[str]) -> list[str]:
         taken.add(unique)
         made.append(unique)
     return made
+
+
+def layers_apart(shapes: Sequence[Shape]) -> tuple[Shape, ...]:
+    """Return shapes whose layers bear one name each: files may hold the same name twice."""
+    layers = list(dict.fromkeys(shape.layer for shape in shapes if shape.layer is not None))
+    names = dict(zip(layers, unique_names([layer.name for layer in layers])))
+    return tuple(
+        shape if shape.layer is None else replace(shape, layer=replace(shape.layer, name=names[shape.layer]))
+        for shape in shapes
+    )
