@@ -123,7 +123,7 @@ def test_shapes_are_put_into_a_script(tmp_path: Path) -> None:
     [
         (("a.nk", "--into", "none.nk"), "none.nk"),
         (("a.nk", "--node", "Hero"), "--into"),
-        (("a.json", "--into", "hero.json"), "scripts of .nk, .setting or .comp"),
+        (("a.json", "--into", "hero.json"), "scripts of .nk, .fxs, .setting or .comp"),
         (("a.comp", "--into", "hero.json"), "cannot be put into the script"),
     ],
 )

@@ -15,6 +15,7 @@ from roto_shapes import formats
 from roto_shapes.difference import distances
 from roto_shapes.formats import encode, read_shapes
 from roto_shapes.formats.lua_table import parse
+from roto_shapes.reading import Given
 from roto_shapes.shape import ControlPoint, Roto, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate
 
@@ -175,6 +176,82 @@ def test_a_composition_that_cannot_take_shapes_is_refused(script: str, node: str
         put_into(script, encode(ROTO, ".setting"), ".setting", node)
 
 
+SESSION = """<?xml version="1.0" encoding="UTF-8"?>
+<!-- Silhouette Shape File -->
+<Silhouette width="640" height="480" pixelAspect="1" sessionStartFrame="990" workRangeStart="990" unheard='o>f'>
+  <Layer type="Layer" label="größe" expanded="True" uuid="6BFA"><Properties>
+    <Property id="trackSource"><Value>0</Value></Property>
+    <Property id="objects" constant="True">
+      <Object type="Shape" label='body' shape_type="Bspline" locked="True" uuid="A1">
+        <Properties>
+          <Property id="path"><Key frame="0" interp="linear"><Path closed="True" type="Bspline">
+          <Point>(0,0),3,0.5</Point><Point>(0.1,0)</Point><Point>(0.1,0.1)</Point></Path></Key></Property>
+          <Property id="mode" constant="True"><Value>Add</Value></Property>
+          <Property id="motionBlur" constant="True"><Value>true</Value></Property>
+          <Property id="feather.unknown"><Key frame="0" interp="ease">(1,2)</Key></Property>
+        </Properties>
+      </Object>
+      <Object type="Shape" label="other &amp; &lt;one&gt;" shape_type="Xspline"/>
+    </Property></Properties>
+  </Layer>
+  <!-- a last word --></Silhouette>
+"""
+
+
+def test_shapes_of_silhouette_are_renewed_and_what_is_not_known_stays() -> None:
+    made = put_into(SESSION, encode(ROTO, ".fxs"), "shot.fxs")
+    gone = "".join(line[2:] for line in changes(SESSION, made) if line[0] == "-")
+    assert "locked" in gone, "the line with the kind of the shape"
+    for kept in ("motionBlur", "feather.unknown", "trackSource", "unheard", "other"):
+        assert kept not in gone
+        assert kept in made
+    assert """<Object type="Shape" label='body' shape_type="Bezier" locked="True" uuid="A1">""" in made
+    read = read_shapes(made, ".fxs", Given(frames=FrameRange(990, 1012)))
+    (body,) = (shape for shape in read.roto.shapes if shape.name == "body")
+    assert body.lifetime == BODY.lifetime
+    assert max(each.px for each in distances(ROTO, read.roto)) < 1e-3
+    assert put_into(made, encode(ROTO, ".fxs"), "shot.fxs") == made
+
+
+def test_new_shapes_of_silhouette_stand_above_all_others() -> None:
+    made = put_into(SESSION, encode(MOVED, ".fxs"), ".fxs")
+    read = read_shapes(made, ".fxs", Given(frames=FrameRange(990, 1012)))
+    assert [shape.name for shape in read.roto.shapes] == ["body", "new"]
+    start = SESSION.index("'o>f'>") + len("'o>f'>")
+    assert made.startswith(SESSION[:start] + '\n  <Shape type="Shape" label="new"')
+    assert made.endswith(SESSION[SESSION.index('      <Object type="Shape" label="other') :])
+
+
+@pytest.mark.parametrize(
+    "script", ['<Silhouette width="640" height="480"/>', "<Silhouette><Shape label='body'/></Silhouette>"]
+)
+def test_a_session_or_shape_of_one_tag_is_opened(script: str) -> None:
+    given = Given((640, 480), FrameRange(0, 1012))
+    made = put_into(script, encode(ROTO, ".fxs"), ".fxs")
+    (body,) = read_shapes(made, ".fxs", given).roto.shapes
+    assert body.lifetime == BODY.lifetime
+    assert [key.frame for key in body.keyframes] == [1001, 1009]
+
+
+@pytest.mark.parametrize(
+    ("script", "node", "why"),
+    [
+        (SESSION, "Mask1", "names of their own"),
+        (SESSION.replace('"640"', '"641"'), "", "the file's width is 641 and that of the shapes' plate 640"),
+        (SESSION.replace('pixelAspect="1"', 'pixelAspect="2"'), "", "the file's pixelAspect is 2"),
+        (SESSION.replace("other &amp; &lt;one&gt;", "body"), "", "two shapes there are named 'body'"),
+        (SESSION.replace('"trackSource"><Value>0', '"transform.rotate"><Value>5'), "", "'body' lies in layer 'größe'"),
+        (SESSION.replace('"trackSource"><Value>0', '"transform.pin_lr"><Value>(1,2)'), "", "which moves: take it out"),
+        (SESSION[:900], "", "line 1"),
+        ("<a/>", "", "not <Silhouette>"),
+        ('<!DOCTYPE a [<!ENTITY b "c">]><Silhouette/>', "", "document type"),
+    ],
+)
+def test_a_session_that_cannot_take_shapes_is_refused(script: str, node: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        put_into(script, encode(ROTO, ".fxs"), ".fxs", node)
+
+
 @pytest.mark.parametrize(
     ("script", "ending", "node"),
     [
@@ -198,7 +275,7 @@ def test_a_script_that_does_not_say_its_size_is_taken_as_it_is(script: str, endi
 
 
 def test_other_formats_are_no_scripts() -> None:
-    with pytest.raises(ValueError, match=r"scripts of \.nk, \.setting or \.comp alone"):
+    with pytest.raises(ValueError, match=r"scripts of \.nk, \.fxs, \.setting or \.comp alone"):
         put_into("", encode(ROTO, ".svg"), "a.svg")
 
 
@@ -221,7 +298,7 @@ def test_real_files_keep_every_byte_that_was_theirs(path: Path) -> None:
 @settings(max_examples=100)
 @given(data=st.data())
 def test_damaged_scripts_are_refused_or_keep_what_is_theirs(data: st.DataObject) -> None:
-    ending, text = data.draw(st.sampled_from([(".nk", SCRIPT), (".comp", COMP)]))
+    ending, text = data.draw(st.sampled_from([(".nk", SCRIPT), (".comp", COMP), (".fxs", SESSION)]))
     start = data.draw(st.integers(0, len(text) - 1))
     stop = data.draw(st.integers(start, min(start + 30, len(text))))
     put = data.draw(st.sampled_from(["", "{", "}", '"', "\\", "body = 1,", "curves"]))

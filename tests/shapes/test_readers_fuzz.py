@@ -33,6 +33,17 @@ ROTO = Roto(
     ),
     MadeBy("engine", "weights"),
 )  # fmt: skip
+LAYERED = """<Silhouette width="64" height="48" pixelAspect="2" sessionStartFrame="5" workRangeStart="5">
+<Layer type="Layer" label="l"><Properties>
+<Property id="transform.anchor"><Value>(0.1,0.2)</Value></Property><Property id="transform.rotate">
+<Key frame="0" interp="linear">0</Key><Key frame="3" interp="hold">30</Key></Property>
+<Property id="transform.position"><Key frame="1" interp="linear">(0,0)</Key><Key frame="4">(0.1,0)</Key></Property>
+<Property id="objects" constant="True"><Object type="Shape" label="s" shape_type="Bspline"><Properties>
+<Property id="path"><Key frame="2" interp="linear"><Path closed="True" type="Bspline"><Point>(0,0)</Point>
+<Point>(0.1,0)</Point><Point>(0,0.1)</Point></Path></Key></Property></Properties></Object></Property>
+</Properties></Layer></Silhouette>"""
+"""A file of Silhouette with what ours never have."""
+
 PIECES = [
     *("", " ", "\n", "\0", "{", "}", "[", "]", "(", ")", "<", ">", "/>", '"', "\\", "'", ",", ";", ":", "=", "-"),
     *("0", "1", "-1", "9" * 9, "9" * 400, "1e309", "-1e308", "1e-320", "nan", "inf", "NaN", "Infinity", "null", "true"),
@@ -45,7 +56,8 @@ NUMBER = re.compile(r"-?\d+\.?\d*")
 def sources(ending: str) -> list[str]:
     """Return whole files of a format: ours, and real ones where they are here."""
     real = [path.read_text(encoding="utf-8", errors="replace") for path in sorted(SAMPLES.glob(f"*/*{ending}"))]
-    return [encode(ROTO, ending), *(text for text in real if len(text) <= LONGEST_SAMPLE)]
+    own = [encode(ROTO, ending), *([LAYERED] if ending == ".fxs" else [])]
+    return [*own, *(text for text in real if len(text) <= LONGEST_SAMPLE)]
 
 
 def damaged(text: str, chance: random.Random) -> str:

@@ -13,6 +13,7 @@ from roto_shapes.formats.blender import BlenderSink
 from roto_shapes.formats.fusion import FusionForm, FusionSink
 from roto_shapes.formats.fusion_reading import read_fusion
 from roto_shapes.formats.into import put_into_fusion, put_into_nuke
+from roto_shapes.formats.into_silhouette import put_into_silhouette
 from roto_shapes.formats.lottie import LottieForm, LottieSink
 from roto_shapes.formats.lottie_reading import looks_like_lottie, read_lottie
 from roto_shapes.formats.mlt import MltSink
@@ -129,7 +130,7 @@ def _read_json(text: str, given: Given) -> Reading:
 FORMATS: dict[str, Format] = {
     ".json": Format("Rotolink's own JSON", _writer(JsonSink), _read_json),
     ".nk": Format("Nuke Roto node", _writer(NukeSink), read_nuke, put_into_nuke),
-    ".fxs": Format("Silhouette shapes", _writer(SilhouetteSink), read_silhouette),
+    ".fxs": Format("Silhouette shapes", _writer(SilhouetteSink), read_silhouette, put_into_silhouette),
     ".setting": Format(
         "Fusion polygon masks, to be pasted",
         _writer(FusionSink, form=FusionForm.SETTING),

@@ -13,7 +13,7 @@ from roto_shapes.formats.nuke_text import Node, Script
 from roto_shapes.sink import Export
 
 
-class _Edit(NamedTuple):
+class Edit(NamedTuple):
     """A part of a text, and what is to stand there."""
 
     start: int
@@ -45,7 +45,7 @@ def put_into_nuke(script: str, written: str, node_name: str) -> Export:
     if node.kind not in ROTO_NODES:
         found.refuse(node.at, f"'{name}' is a {node.kind}, which holds no shapes: name a Roto node")
     size = _nuke_size([node]) or _nuke_size(nodes, "Root")
-    made = _edited(script, [_curves(script, node, _inside_of_curves(written, ours))])
+    made = edited(script, [_curves(script, node, _inside_of_curves(written, ours))])
     return Export(made, _other_size(size, _nuke_size([ours])))
 
 
@@ -63,13 +63,13 @@ def _inside_of_curves(text: str, node: Node) -> str:
     return text[knob.at : knob.end - 1]
 
 
-def _curves(script: str, node: Node, curves: str) -> _Edit:
+def _curves(script: str, node: Node, curves: str) -> Edit:
     """Return what gives a node its new curves; the last knob of a name is the one that counts."""
     knob = next((knob for knob in reversed(node.knobs) if knob.name == "curves"), None)
     if knob is None:
         inside = script.index("{", node.at) + 1
-        return _Edit(inside, inside, f"\n curves {{{curves}}}")
-    return _Edit(knob.at - (script[knob.at - 1] in '{"'), knob.end, f"{{{curves}}}")
+        return Edit(inside, inside, f"\n curves {{{curves}}}")
+    return Edit(knob.at - (script[knob.at - 1] in '{"'), knob.end, f"{{{curves}}}")
 
 
 def put_into_fusion(script: str, written: str, node_name: str) -> Export:
@@ -83,7 +83,7 @@ def put_into_fusion(script: str, written: str, node_name: str) -> Export:
         _refuse("masks have the names of their shapes: no other name can be given")
     root, ours = parse(script), parse(written)
     tools = root.table("Tools")
-    edits: list[_Edit] = []
+    edits: list[Edit] = []
     more: list[str] = []
     for name, tool in ours.table("Tools").tables():
         there = tools.table(name)
@@ -94,12 +94,12 @@ def put_into_fusion(script: str, written: str, node_name: str) -> Export:
         elif tool.kind == MASK:
             edits += _merged(there, tool)
         else:
-            edits.append(_Edit(there.start, there.end, dump(tool, 2)))
+            edits.append(Edit(there.start, there.end, dump(tool, 2)))
     if tools.end:
         edits += _first(tools.inside, more)
     elif more:
         edits += _first(root.inside, [f"\n\tTools = ordered() {{{''.join(more)}\n\t}},"])
-    return Export(_edited(script, edits), _other_size(_fusion_size(root), _fusion_size(ours)))
+    return Export(edited(script, edits), _other_size(_fusion_size(root), _fusion_size(ours)))
 
 
 def _fusion_size(root: Table) -> Optional[tuple[int, int]]:
@@ -113,9 +113,9 @@ def _fusion_size(root: Table) -> Optional[tuple[int, int]]:
     return next(((round(width), round(height)) for width, height in sizes if width >= 1 and height >= 1), None)
 
 
-def _merged(there: Table, tool: Table) -> list[_Edit]:
+def _merged(there: Table, tool: Table) -> list[Edit]:
     """Return what gives a mask our inputs and our own data, and leaves it all others."""
-    edits: list[_Edit] = []
+    edits: list[Edit] = []
     for part in ("CustomData", "Inputs"):
         old = there.table(part)
         if not old.end:
@@ -125,16 +125,16 @@ def _merged(there: Table, tool: Table) -> list[_Edit]:
         for name, value in tool.table(part).tables():
             before = old.table(name)
             if before.end:
-                edits.append(_Edit(before.start, before.end, dump(value, 4)))
+                edits.append(Edit(before.start, before.end, dump(value, 4)))
             else:
                 more.append(_named(name, value, 4))
         edits += _first(old.inside, more)
     return edits
 
 
-def _first(inside: int, entries: Sequence[str]) -> list[_Edit]:
+def _first(inside: int, entries: Sequence[str]) -> list[Edit]:
     """Return what puts entries before all others of a table."""
-    return [_Edit(inside, inside, "".join(entries))] if entries else []
+    return [Edit(inside, inside, "".join(entries))] if entries else []
 
 
 def _named(name: str, value: Table, depth: int) -> str:
@@ -160,10 +160,13 @@ def _other_size(there: Optional[tuple[int, int]], ours: Optional[tuple[int, int]
     return (note,)
 
 
-def _edited(text: str, edits: Sequence[_Edit]) -> str:
-    for edit in sorted(edits, reverse=True):
-        text = text[: edit.start] + edit.text + text[edit.end :]
-    return text
+def edited(text: str, edits: Sequence[Edit]) -> str:
+    """Return a text with parts of it exchanged, which do not overlap."""
+    parts, at = [], 0
+    for edit in sorted(edits):
+        parts += [text[at : edit.start], edit.text]
+        at = edit.end
+    return "".join([*parts, text[at:]])
 
 
 def _refuse(why: str) -> NoReturn:

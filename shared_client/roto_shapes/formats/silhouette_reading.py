@@ -48,7 +48,7 @@ def read_silhouette(text: str, given: Given = NOTHING_GIVEN) -> Reading:
     left out and told. Raises ValueError with the line or the shape's name.
     """
     root = parse(text)
-    plate = _plate(root, given)
+    plate = plate_of(root, given)
     reader = _Reader(plate)
     shapes = list(reader.shapes(root))
     shapes.reverse()
@@ -57,7 +57,8 @@ def read_silhouette(text: str, given: Given = NOTHING_GIVEN) -> Reading:
     return Reading(Roto(plate, layers_apart(named)), tuple(dict.fromkeys(reader.notes)))
 
 
-def _plate(root: Element, given: Given) -> Plate:
+def plate_of(root: Element, given: Given = NOTHING_GIVEN) -> Plate:
+    """Return the plate of a session; raises ValueError where it does not say how large its picture is."""
     width, height = given.size or tuple(int(attribute(root, side, 0.0)) for side in ("width", "height"))
     if width < 1 or height < 1:
         _refuse("the file does not say how large the picture is: give its size")
