@@ -20,6 +20,7 @@ from rich.table import Table
 from roto_daemon import config as settings
 from roto_daemon.checkpoints import ModelsFolder
 from roto_daemon.errors import ConfigError, RotoError
+from roto_daemon.gateway.server import running_gateway
 from roto_daemon.models_command import models
 from roto_daemon.service.server import running_daemon
 from roto_daemon.workers.memory import reuse_memory
@@ -57,6 +58,9 @@ def serve(
     address_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the address here once the daemon answers.")
     ] = None,
+    http_address_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the address of HTTP here once the daemon answers.")
+    ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every call.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Serve until interrupted (Ctrl-C or SIGTERM). Listens on this machine only unless told otherwise."""
@@ -67,7 +71,7 @@ def serve(
     reuse_memory()
     try:
         loaded = settings.load(config, os.environ, {"listen": listen})
-        asyncio.run(_serve(loaded.config, address_file))
+        asyncio.run(_serve(loaded.config, address_file, http_address_file))
     except RotoError as error:
         _fail(error)
 
@@ -104,14 +108,17 @@ def main() -> None:
     app()
 
 
-async def _serve(config: settings.Config, address_file: Path | None) -> None:
+async def _serve(config: settings.Config, address_file: Path | None, http_address_file: Path | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C arrives as KeyboardInterrupt
             loop.add_signal_handler(number, stop.set)
-    async with running_daemon(config) as daemon:
-        typer.echo(f"Rotolink {importlib.metadata.version('rotolink')} listens on {daemon.address}. Ctrl-C stops it.")
+    async with running_daemon(config) as daemon, running_gateway(config, daemon.address) as http:
+        addresses = f"{daemon.address} and {http}" if http else daemon.address
+        typer.echo(f"Rotolink {importlib.metadata.version('rotolink')} listens on {addresses}. Ctrl-C stops it.")
+        if http_address_file:
+            _write_address(http_address_file, http)
         if address_file:
             _write_address(address_file, daemon.address)
         await stop.wait()

@@ -7,6 +7,7 @@ An unknown key is an error. `roto-daemon doctor` prints each value and where it 
 from __future__ import annotations
 
 import dataclasses
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from typing import Any
 from roto_daemon.errors import ConfigError
 
 DEFAULT_LISTEN = "127.0.0.1:50750"
+_LAST_PORT = 65535
+_ZERO_TOO = frozenset({"http_port"})
 _DEVICES = ("auto", "cpu", "cuda", "mps")
 _ENVIRONMENT_STEM = "ROTO_"
 _NOT_SETTINGS = frozenset({"ROTO_DAEMON", "ROTO_DEBUG", "ROTO_CONFIG"})
@@ -34,6 +37,16 @@ class Config:
     allow_remote: bool = _setting(
         default=False, meaning="Listen beyond loopback, without encryption or tokens: only on a network you trust."
     )
+    http: bool = _setting(default=True, meaning="Answer HTTP and WebSockets too; `false` for gRPC alone.")
+    http_port: int = _setting(
+        50751, "Port of HTTP, at the host of `listen`; 0 takes a free one, as does 0 in `listen`."
+    )
+    http_origins: tuple[str, ...] = _setting(
+        ("file://",), "Origins of pages that may ask beside the daemon's own, and whose hosts may name it."
+    )
+    http_sockets: int = _setting(64, "The most WebSockets at a time.")
+    http_silence_s: float = _setting(120.0, "A WebSocket that takes nothing and answers nothing for so long is closed.")
+    panel_folder: str = _setting("", "The build of the panel that is served at /panel/; empty for the installed one.")
     roots: tuple[str, ...] = _setting((), "Folders that plates may be opened from; empty for all this user may read.")
     state_folder: str = _setting("", "Where uploads and mattes lie while sessions live; empty for a temporary one.")
     upload_limit_bytes: int = _setting(32 << 30, "The most that uploaded frames of all plates may take.")
@@ -69,8 +82,11 @@ class Config:
     def __post_init__(self) -> None:
         for item in dataclasses.fields(self):
             value = getattr(self, item.name)
-            if isinstance(value, (int, float)) and not isinstance(value, bool) and value <= 0:
+            least = 0 if item.name in _ZERO_TOO else math.ulp(0)
+            if isinstance(value, (int, float)) and not isinstance(value, bool) and value < least:
                 raise ConfigError(f"{item.name} = {value}: give a number above zero.")
+        if self.http_port > _LAST_PORT:
+            raise ConfigError(f"http_port = {self.http_port}: give a port, a number up to {_LAST_PORT}.")
         split_address(self.listen)
         if self.device not in _DEVICES:
             raise ConfigError(f"device = {self.device!r}: give one of {', '.join(_DEVICES)}.")
@@ -87,7 +103,7 @@ class Loaded:
 def split_address(address: str) -> tuple[str, int]:
     """Return host and port of `HOST:PORT` or `[V6]:PORT`; raises ConfigError when it is neither."""
     host, separator, port = address.rpartition(":")
-    if not separator or not host or not port.isdigit() or int(port) > 65535:  # noqa: PLR2004 - the last port
+    if not separator or not host or not port.isdigit() or int(port) > _LAST_PORT:
         raise ConfigError(f"'{address}' is not an address: write it as HOST:PORT, for example {DEFAULT_LISTEN}.")
     return host.strip("[]"), int(port)
 
@@ -143,7 +159,7 @@ def _convert(name: str, value: Any, source: str) -> Any:  # noqa: ANN401 - what 
 
 def _converted(value: Any, default: Any) -> Any:  # noqa: ANN401 - see _convert
     if isinstance(default, bool):
-        words = {"true": True, "1": True, "false": False, "0": False}
+        words = {"true": True, "1": True, "on": True, "false": False, "0": False, "off": False}
         if str(value).lower() not in words:
             raise ValueError
         return words[str(value).lower()]

@@ -39,6 +39,8 @@ class Daemon:
     address: str
     fault: Path
     state: Path
+    http: str
+    """Where it answers HTTP, as a URL; empty where it does not."""
 
     @property
     def worker_pids(self) -> list[int]:
@@ -53,6 +55,7 @@ class Daemon:
 def serving(folder: Path, **settings: str) -> Iterator[Daemon]:
     """Run `roto-daemon serve` on a free port for the time of the context."""
     address_file, fault, state = folder / "address", folder / "fault", folder / "state"
+    http_file = folder / "http-address"
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(STANDINS), *filter(None, [os.environ.get("PYTHONPATH")])]),
@@ -64,6 +67,7 @@ def serving(folder: Path, **settings: str) -> Iterator[Daemon]:
     }
     log = (folder / "daemon.log").open("wb")
     command = [program("roto-daemon"), "serve", "--listen", "127.0.0.1:0", "--address-file", str(address_file)]
+    command += ["--http-address-file", str(http_file)]
     process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     try:
         deadline = time.monotonic() + 60
@@ -71,7 +75,7 @@ def serving(folder: Path, **settings: str) -> Iterator[Daemon]:
             assert process.poll() is None, (folder / "daemon.log").read_text()
             assert time.monotonic() < deadline, "the daemon did not start"
             time.sleep(0.05)
-        yield Daemon(process, address_file.read_text(), fault, state)
+        yield Daemon(process, address_file.read_text(), fault, state, http_file.read_text())
     finally:
         if process.poll() is None:
             process.terminate()

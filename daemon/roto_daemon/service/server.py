@@ -37,7 +37,7 @@ from roto_proto.v1 import (
     sessions_pb2_grpc,
 )
 
-_FEATURES = ("ring",)
+_FEATURES = ("ring", "matte-zlib")
 _GRACE_S = 2.0
 """How long calls under way may take to end when the daemon stops."""
 _STATE_STEM = "rotolink-"

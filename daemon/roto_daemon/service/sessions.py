@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import zlib
 from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,9 @@ _FILE_KINDS = {
     pb.EXPORT_FORMAT_PREVIEW_MOV: "movie",
     pb.EXPORT_FORMAT_FOREGROUND_EXR: "foreground",
 }
+_CODING_KEY = "matte-coding"
+_CODINGS = {"zstd": values_pb2.MATTE_CODEC_ZSTD, "zlib": values_pb2.MATTE_CODEC_ZLIB}
+_ZLIB_LEVEL = 1  # mattes are flat: higher levels cost time and win next to nothing
 _DEFAULT_BITS = 16
 _DEFAULT_COMPRESSION = "zip"
 
@@ -80,9 +84,10 @@ class SessionServicer(sessions_pb2_grpc.SessionServiceServicer):
         """Follow a prompt and send the matte."""
         plate = self._sessions.session(request.session_id).plate.plate
         prompt = wire.prompt_from_wire(request.prompt, (plate.width, plate.height))
+        codec = _matte_codec(context)
         stored = await self._sessions.set_prompt(request.session_id, request.object_id, prompt)
         if stored:
-            for part in _matte_parts(stored, request.object_id, prompt.frame):
+            for part in await _matte_parts(stored, request.object_id, prompt.frame, codec):
                 yield pb.SetPromptResponse(matte=part)
 
     @streamed
@@ -93,6 +98,7 @@ class SessionServicer(sessions_pb2_grpc.SessionServiceServicer):
         if request.direction not in _DIRECTIONS:
             raise PromptError("Say which way to follow the object: DIRECTION_FORWARD or DIRECTION_BACKWARD.")
         frames = _required_frames(request)
+        codec = _matte_codec(context)
         run = self._sessions.propagate(request.session_id, request.object_id, frames, _DIRECTIONS[request.direction])
         done = 0
         async with contextlib.aclosing(run) as events:
@@ -106,7 +112,7 @@ class SessionServicer(sessions_pb2_grpc.SessionServiceServicer):
                 yield pb.PropagateResponse(progress=_progress(done, len(frames), "tracking"))
                 if request.send_mattes and "unreadable" not in event:
                     stored = self._sessions.session(request.session_id).store.read(request.object_id, event["frame"])
-                    for part in _matte_parts(stored, request.object_id, event["frame"]):
+                    for part in await _matte_parts(stored, request.object_id, event["frame"], codec):
                         yield pb.PropagateResponse(matte=part)
 
     @streamed
@@ -117,10 +123,11 @@ class SessionServicer(sessions_pb2_grpc.SessionServiceServicer):
         session = self._sessions.session(request.session_id)
         session.find(request.object_id)
         wanted = _required_frames(request)
+        codec = _matte_codec(context)
         for frame in session.store.frames(request.object_id):
             if frame in wanted:
                 stored = await asyncio.to_thread(session.store.read, request.object_id, frame)
-                for part in _matte_parts(stored, request.object_id, frame):
+                for part in await _matte_parts(stored, request.object_id, frame, codec):
                     yield pb.ReadMattesResponse(matte=part)
 
     @streamed
@@ -208,7 +215,17 @@ def _required_frames(request: Any) -> FrameRange:  # noqa: ANN401 - as above
     return frames
 
 
-def _matte_parts(stored: StoredMatte, object_id: int, frame: int) -> Iterator[values_pb2.MattePart]:
+def _matte_codec(context: Context) -> values_pb2.MatteCodec.ValueType:
+    """Return how mattes are packed for a caller: it may say so in the metadata."""
+    asked = [str(value) for key, value in context.invocation_metadata() or () if key == _CODING_KEY]
+    if asked and asked[-1] not in _CODINGS:
+        raise PromptError(f"Mattes cannot be packed by '{asked[-1]}': ask for {' or '.join(_CODINGS)}.")
+    return _CODINGS[asked[-1]] if asked else values_pb2.MATTE_CODEC_ZSTD
+
+
+async def _matte_parts(
+    stored: StoredMatte, object_id: int, frame: int, codec: values_pb2.MatteCodec.ValueType
+) -> Iterator[values_pb2.MattePart]:
     encoded = stored.encoded
     left, top, right, bottom = encoded.box
     header = values_pb2.MatteHeader(
@@ -225,7 +242,15 @@ def _matte_parts(stored: StoredMatte, object_id: int, frame: int) -> Iterator[va
         codec=values_pb2.MATTE_CODEC_ZSTD if encoded.data else values_pb2.MATTE_CODEC_RAW,
         size=len(encoded.data),
     )
-    return (values_pb2.MattePart(**part) for part in wire.matte_parts(header, encoded.data))
+    data = encoded.data
+    if data and codec == values_pb2.MATTE_CODEC_ZLIB:
+        data = await asyncio.to_thread(_repacked, header, data)
+        header.codec, header.size = codec, len(data)
+    return (values_pb2.MattePart(**part) for part in wire.matte_parts(header, data))
+
+
+def _repacked(header: values_pb2.MatteHeader, data: bytes) -> bytes:
+    return zlib.compress(wire.unpack_samples(header, data), _ZLIB_LEVEL)
 
 
 async def _file_parts(file: Path, frame: int | None) -> AsyncGenerator[pb.FilePart, None]:

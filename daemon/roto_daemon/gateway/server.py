@@ -1,0 +1,132 @@
+"""The edge's server, in the daemon's loop: run from a configuration until its context ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import socket
+from collections.abc import AsyncIterator, Iterator
+from typing import final
+
+import uvicorn
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from roto_daemon.config import Config, split_address
+from roto_daemon.errors import ConfigError
+from roto_daemon.gateway.app import application
+from roto_daemon.gateway.calls import Backend
+from roto_daemon.gateway.sockets import MESSAGE_LIMIT_BYTES
+
+_GRACE_S = 2
+"""How long requests under way may take to end when the daemon stops, as its gRPC calls may."""
+_FLUSH_S = 1.0
+"""How long a socket that was closed may take to send what is left; after that it is cut."""
+_HEADERS = [
+    ("X-Content-Type-Options", "nosniff"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    (
+        "Content-Security-Policy",
+        "default-src 'self'; img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'",
+    ),
+]
+"""Said with every answer: a page served here loads nothing from elsewhere and stands in nobody's frame."""
+
+_log = logging.getLogger("roto_daemon.gateway")
+
+
+@contextlib.asynccontextmanager
+async def running_gateway(config: Config, daemon_address: str) -> AsyncIterator[str]:
+    """Serve HTTP for the time of the context; yield the address as a URL, or nothing when `http` is off.
+
+    `daemon_address` is where the daemon's gRPC port answers, as HOST:PORT. Raises ConfigError when the port cannot be
+    bound.
+    """
+    if not config.http:
+        yield ""
+        return
+    host, grpc_port = split_address(config.listen)
+    listening = _bound(host, config.http_port if grpc_port else 0)
+    shown = f"[{host}]" if ":" in host else host
+    backend = Backend(_from_here(daemon_address))
+    server = _Server(
+        uvicorn.Config(
+            application(config, backend, remote=not _is_loopback(host)),
+            ws=_Protocol,
+            ws_max_size=MESSAGE_LIMIT_BYTES,
+            ws_ping_interval=config.http_silence_s / 2,
+            ws_ping_timeout=config.http_silence_s,
+            ws_per_message_deflate=False,
+            timeout_graceful_shutdown=_GRACE_S,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            headers=_HEADERS,
+        )
+    )
+    server.config.load()
+    serving = asyncio.create_task(server.serve([listening]))  # who asks before it serves waits in the socket's backlog
+    try:
+        address = f"http://{shown}:{listening.getsockname()[1]}"
+        _log.info("listening on %s", address)
+        yield address
+    finally:
+        server.should_exit = True
+        await serving
+        await backend.close()
+
+
+@final
+class _Server(uvicorn.Server):
+    """A server that leaves signals to the daemon."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+@final
+class _Protocol(WebSocketsSansIOProtocol):
+    """Connections that end when they are closed: one that never reads would keep what it was sent for ever."""
+
+    async def run_asgi(self) -> None:
+        """Serve the connection, then cut it if it does not close by itself."""
+        try:
+            await super().run_asgi()
+        finally:
+            self.loop.call_later(_FLUSH_S, self.transport.abort)
+
+    def keepalive_timeout(self) -> None:
+        """Cut a connection whose other end answers no ping."""
+        super().keepalive_timeout()
+        self.loop.call_later(_FLUSH_S, self.transport.abort)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise ConfigError(
+            f"The daemon cannot answer HTTP on port {port} of {host} ({error.strerror or error}): another daemon "
+            "may be running. Choose another port with the setting http_port, or set http = false."
+        ) from error
+
+
+def _is_loopback(host: str) -> bool:
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host == "localhost"
+
+
+def _from_here(address: str) -> str:
+    """Return where a port is reached from this machine that may listen on all of its addresses."""
+    host, port = split_address(address)
+    with contextlib.suppress(ValueError):
+        given = ipaddress.ip_address(host)
+        if given.is_unspecified:
+            host = "127.0.0.1" if given.version == 4 else "::1"  # noqa: PLR2004 - of the Internet Protocol
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
