@@ -10,6 +10,7 @@
     │   ├── FetchError          a checkpoint that does not come
     │   └── WeightsError        a file of weights that is damaged, changed, unsafe or made for another network
     ├── ConflictError           the call does not fit the present state: another run is under way, no matte yet
+    │   └── StaleError          somebody else changed meanwhile what the call would replace
     ├── FitError                mattes that cannot become shapes
     ├── OutputError             a file cannot be written
     ├── LimitError              a bound of the daemon is reached
@@ -79,6 +80,10 @@ class WeightsError(UnavailableError):
 
 class ConflictError(RotoError):
     """The call does not fit the present state."""
+
+
+class StaleError(ConflictError):
+    """Somebody else changed meanwhile what the call would replace."""
 
 
 class FitError(RotoError):

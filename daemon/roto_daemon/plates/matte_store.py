@@ -1,7 +1,8 @@
 """Mattes of a session on disk: one small file an object and frame, written whole, read by daemon and workers.
 
-A file holds a header and the packed matte of `codec`. It survives the process that wrote it; nothing of a clip
-stays in memory.
+A file holds a header and the packed matte of `codec`. It is on the disk when it appears and survives the process that
+wrote it; nothing of a clip stays in memory. What a change that may still be refused, or cut short, puts in place of a
+matte is held beside it meanwhile.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from roto_daemon.plates.codec import EncodedMatte, decode_matte, encode_matte
 
 _HEADER = struct.Struct("<4sdd7I")
 _MAGIC = b"RMT1"
+_HELD = "before"
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,9 @@ class MatteStore:
         part = file.with_suffix(f".part-{os.getpid()}")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(header + encoded.data)
+            _write_through(part, header + encoded.data)
             part.replace(file)
+            _keep_names(file.parent)
         except OSError as error:
             with contextlib.suppress(OSError):
                 part.unlink(missing_ok=True)
@@ -79,6 +82,64 @@ class MatteStore:
         encoded = EncodedMatte(width, height, (x0, y0, x1, y1), bits, content[_HEADER.size :])
         return StoredMatte(encoded, confidence, area_px)
 
+    def facts(self, object_id: int) -> list[tuple[int, float, float]]:
+        """Return frame, confidence and area of each matte by rising frame; damaged ones are left out."""
+        found = []
+        for frame in self.frames(object_id):
+            with contextlib.suppress(OSError), self._file(object_id, frame).open("rb") as file:
+                header = file.read(_HEADER.size)
+                if len(header) == _HEADER.size and header.startswith(_MAGIC):
+                    _, confidence, area_px, *_ = _HEADER.unpack(header)
+                    found.append((frame, confidence, area_px))
+        return found
+
+    def size_bytes(self, object_id: int, frame: int) -> int:
+        """Return what a frame's matte takes on the disk; 0 when there is none."""
+        try:
+            return self._file(object_id, frame).stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def hold(self, object_id: int, frame: int, revision: int) -> None:
+        """Hold what a frame has before a change that begins at an object's revision; OutputError as `put`."""
+        file = self._file(object_id, frame)
+        held = self._held(file, revision)
+        part = file.with_suffix(f".part-{os.getpid()}")
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            _write_through(part, file.read_bytes() if file.exists() else b"")
+            part.replace(held)
+            _keep_names(file.parent)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
+            raise OutputError(
+                f"There is no room to change frame {frame} ({error.strerror}): free space where the daemon keeps its "
+                "state (state_folder)."
+            ) from error
+
+    def release(self, object_id: int, frame: int, revision: int, *, restore: bool) -> None:
+        """End a change: let go of what was held before it, or with `restore` put it back."""
+        file = self._file(object_id, frame)
+        held = self._held(file, revision)
+        with contextlib.suppress(OSError):  # what cannot be put back now is put back by `recover`
+            if not restore:
+                held.unlink(missing_ok=True)
+            elif held.stat().st_size:
+                held.replace(file)
+            else:
+                file.unlink(missing_ok=True)
+                held.unlink()
+
+    def recover(self, object_id: int, revision: int) -> None:
+        """Take back, after a death, what was under way for an object whose last change made it this revision."""
+        for file in self._folder_of(object_id).glob("*.*"):
+            kind, _, began = file.suffix.lstrip(".").partition("-")
+            if kind == "part":
+                file.unlink(missing_ok=True)
+            elif kind == _HELD:
+                self.release(object_id, int(file.stem), int(began), restore=int(began) == revision)
+
     def frames(self, object_id: int) -> list[int]:
         """Return the frames that have a matte, rising."""
         return sorted(int(file.stem) for file in self._folder_of(object_id).glob("*.matte"))
@@ -92,3 +153,25 @@ class MatteStore:
 
     def _file(self, object_id: int, frame: int) -> Path:
         return self._folder_of(object_id) / f"{frame}.matte"
+
+    def _held(self, file: Path, revision: int) -> Path:
+        return file.with_suffix(f".{_HELD}-{revision}")
+
+
+def _write_through(file: Path, content: bytes) -> None:
+    """Write a file and wait until its bytes are on the disk."""
+    with file.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _keep_names(folder: Path) -> None:
+    """Wait until the names of a folder's files are on the disk; Windows does that by itself."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -96,12 +96,20 @@ class FrameSpool:
     def __init__(
         self, folder: Path, plate: Plate, room_bytes: Callable[[], int], spare: SpareFiles | None = None
     ) -> None:
-        """Spool into a folder, made when needed; `room_bytes` tells how much more may be kept."""
+        """Spool into a folder, made when needed; `room_bytes` tells how much more may be kept.
+
+        Frames that lie there already are kept; what was cut short is removed.
+        """
         self._spare = spare
         self._folder = folder
         self._plate = plate
         self._room_bytes = room_bytes
         self._sizes: dict[int, int] = {}
+        for file in folder.glob("*"):
+            if file.suffix == ".part":
+                file.unlink(missing_ok=True)
+            else:
+                self._sizes[int(file.name.partition(".")[0])] = file.stat().st_size
 
     @property
     def used_bytes(self) -> int:

@@ -9,7 +9,8 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from roto_daemon.errors import ConflictError, PlateError, RotoError
 from roto_daemon.plates.spool import FrameSpool, FrameWriter, PixelLayout
 from roto_daemon.service.status import Context, answered, streamed
-from roto_daemon.sessions import OpenPlate, Sessions
+from roto_daemon.sessions.plates import Plates
+from roto_daemon.sessions.state import OpenPlate
 from roto_daemon.workers.orders import PlateOrder
 from roto_proto import wire
 from roto_proto.ring import RingReader
@@ -31,17 +32,17 @@ _WRITE_PIECES = 8
 class PlateServicer(plates_pb2_grpc.PlateServiceServicer):
     """Opens plates and takes frames."""
 
-    def __init__(self, sessions: Sessions) -> None:
-        self._sessions = sessions
+    def __init__(self, plates: Plates) -> None:
+        self._plates = plates
 
     @answered
     async def OpenPlate(self, request: pb.OpenPlateRequest, context: Context) -> pb.OpenPlateResponse:
         """Open a plate by path or for upload."""
         source = request.WhichOneof("source")
         if source == "path":
-            opened = await self._sessions.open_plate(PlateOrder(**vars(wire.path_from_wire(request.path))))
+            opened = await self._plates.open_plate(PlateOrder(**vars(wire.path_from_wire(request.path))))
         elif source == "upload":
-            opened = self._sessions.open_upload(wire.plate_from_wire(request.upload))
+            opened = await self._plates.open_upload(wire.plate_from_wire(request.upload))
         else:
             raise PlateError("Say where the frames come from: a path, or an upload.")
         return pb.OpenPlateResponse(
@@ -60,7 +61,7 @@ class PlateServicer(plates_pb2_grpc.PlateServiceServicer):
         try:
             async for request in request_iterator:
                 if upload is None:
-                    upload = _Upload(_spool(self._sessions.plate(request.plate_id)))
+                    upload = _Upload(_spool(self._plates.plate(request.plate_id)))
                 for frame in await upload.take(request):
                     yield pb.UploadFramesResponse(frame=frame)
             if upload:
@@ -72,7 +73,7 @@ class PlateServicer(plates_pb2_grpc.PlateServiceServicer):
     @answered
     async def FindObjects(self, request: pb.FindObjectsRequest, context: Context) -> pb.FindObjectsResponse:
         """Find by words what an object may be."""
-        found = await self._sessions.find_objects(request.plate_id, request.frame, request.phrase)
+        found = await self._plates.find_objects(request.plate_id, request.frame, request.phrase)
         return pb.FindObjectsResponse(
             objects=[
                 pb.FoundObject(
@@ -87,13 +88,13 @@ class PlateServicer(plates_pb2_grpc.PlateServiceServicer):
     @answered
     async def ReadPicture(self, request: pb.ReadPictureRequest, context: Context) -> pb.ReadPictureResponse:
         """Send a frame to look at."""
-        jpeg = await self._sessions.picture(request.plate_id, request.frame, request.longest_px)
+        jpeg = await self._plates.picture(request.plate_id, request.frame, request.longest_px)
         return pb.ReadPictureResponse(jpeg=jpeg)
 
     @answered
     async def ClosePlate(self, request: pb.ClosePlateRequest, context: Context) -> pb.ClosePlateResponse:
         """Forget a plate."""
-        self._sessions.close_plate(request.plate_id)
+        await self._plates.close_plate(request.plate_id)
         return pb.ClosePlateResponse()
 
 

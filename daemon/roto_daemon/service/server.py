@@ -6,15 +6,10 @@ import asyncio
 import contextlib
 import ipaddress
 import logging
-import os
 import secrets
-import shutil
-import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 
-import psutil
 from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
@@ -26,6 +21,7 @@ from roto_daemon.service.daemon import DaemonServicer
 from roto_daemon.service.plates import PlateServicer
 from roto_daemon.service.sessions import SessionServicer
 from roto_daemon.sessions import Sessions
+from roto_daemon.store.folder import state_folder
 from roto_daemon.workers.process import WorkerProcess
 from roto_proto import wire
 from roto_proto.v1 import (
@@ -40,7 +36,6 @@ from roto_proto.v1 import (
 _FEATURES = ("ring", "matte-zlib")
 _GRACE_S = 2.0
 """How long calls under way may take to end when the daemon stops."""
-_STATE_STEM = "rotolink-"
 
 _log = logging.getLogger("roto_daemon.service")
 
@@ -63,21 +58,29 @@ async def running_daemon(config: Config) -> AsyncIterator[RunningDaemon]:
     """
     _require_local(config)
     ModelsFolder.of(config)  # its policy stops the daemon here, where somebody reads why, and not its workers
-    with _state_folder(config) as folder:
+    server = _server(config)
+    address = _bind(server, config)  # first: a port that is taken is told better than a folder that is
+    with state_folder(config) as state:
         engine = WorkerProcess("engine", config)
         fitter = WorkerProcess("fit", config)
-        sessions = Sessions(config, folder, engine, fitter)
-        server = _server(config)
+        sessions = Sessions(config, state, engine, fitter)
         await _add_services(server, config, sessions)
-        address = _bind(server, config)
+        house = None
         try:
+            await sessions.load()
             await sessions.engines()  # a daemon that answers has a warm worker
+            house = asyncio.create_task(sessions.keep_house())
             await server.start()
             _log.info("listening on %s", address)
             yield RunningDaemon(address, engine, fitter)
         finally:
+            sessions.let_go()
             await server.stop(_GRACE_S)
+            if house:
+                house.cancel()
+                await asyncio.wait({house})
             await asyncio.gather(engine.close(), fitter.close())
+            await sessions.close()
 
 
 def _server(config: Config) -> aio.Server:
@@ -97,7 +100,7 @@ async def _add_services(server: aio.Server, config: Config, sessions: Sessions) 
     daemon_pb2_grpc.add_DaemonServiceServicer_to_server(
         DaemonServicer(sessions, config, secrets.token_hex(8), _FEATURES), server
     )
-    plates_pb2_grpc.add_PlateServiceServicer_to_server(PlateServicer(sessions), server)
+    plates_pb2_grpc.add_PlateServiceServicer_to_server(PlateServicer(sessions.plates), server)
     sessions_pb2_grpc.add_SessionServiceServicer_to_server(SessionServicer(sessions), server)
     names = [
         each.full_name
@@ -135,22 +138,3 @@ def _require_local(config: Config) -> None:
             f"{config.listen} can be reached from other machines, and this version has neither encryption nor "
             "tokens. Listen on 127.0.0.1, or set allow_remote = true on a network that you trust."
         )
-
-
-@contextlib.contextmanager
-def _state_folder(config: Config) -> Iterator[Path]:
-    """Make a folder for this run, and sweep those that killed daemons left behind."""
-    parent = Path(config.state_folder or tempfile.gettempdir())
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        for left in parent.glob(f"{_STATE_STEM}*-*"):
-            pid = left.name.split("-")[1]
-            if pid.isdigit() and not psutil.pid_exists(int(pid)):
-                shutil.rmtree(left, ignore_errors=True)
-        folder = Path(tempfile.mkdtemp(prefix=f"{_STATE_STEM}{os.getpid()}-", dir=parent))
-    except OSError as error:
-        raise ConfigError(f"The state folder {parent} cannot be used ({error.strerror}): set state_folder.") from error
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

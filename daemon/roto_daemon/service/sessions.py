@@ -12,13 +12,15 @@ from typing import Any
 from roto_daemon.errors import PromptError
 from roto_daemon.plates.matte_store import StoredMatte
 from roto_daemon.service.status import Context, answered, streamed
-from roto_daemon.sessions import FileOrder, FitOrder, Sessions
+from roto_daemon.sessions import Sessions, Turned
+from roto_daemon.sessions.state import FileOrder, FitOrder, Session, TrackedObject
 from roto_daemon.workers.orders import MattingOrder
 from roto_proto import wire
 from roto_proto.v1 import sessions_pb2 as pb
 from roto_proto.v1 import sessions_pb2_grpc, values_pb2
 from roto_shapes.formats import encode
 from roto_shapes.layers import baked
+from roto_shapes.prompt import Prompt
 from roto_shapes.shot import FrameRange
 
 _DIRECTIONS = {pb.DIRECTION_FORWARD: 1, pb.DIRECTION_BACKWARD: -1}
@@ -52,13 +54,58 @@ class SessionServicer(sessions_pb2_grpc.SessionServiceServicer):
     @answered
     async def OpenSession(self, request: pb.OpenSessionRequest, context: Context) -> pb.OpenSessionResponse:
         """Start a session."""
-        session = await self._sessions.open_session(request.plate_id, request.engine, native_edges=request.native_edges)
+        session = await self._sessions.open_session(
+            request.plate_id,
+            request.engine,
+            native_edges=request.native_edges,
+            name=request.name,
+            artist=request.artist,
+        )
         return pb.OpenSessionResponse(
             session_id=session.session_id,
             engine=session.engine,
             weights=session.weights,
             why_default=session.why_default,
         )
+
+    @answered
+    async def ListSessions(self, request: pb.ListSessionsRequest, context: Context) -> pb.ListSessionsResponse:
+        """List the sessions."""
+        told = await self._sessions.summaries(request.artist)
+        return pb.ListSessionsResponse(sessions=[pb.SessionSummary(**each) for each in told])
+
+    @streamed
+    async def AttachSession(
+        self, request: pb.AttachSessionRequest, context: Context
+    ) -> AsyncGenerator[pb.AttachSessionResponse, None]:
+        """Send a session."""
+        session = await self._sessions.session(request.session_id)
+        yield pb.AttachSessionResponse(session=_attached(session))
+        for each in list(session.objects.values()):
+            facts = await asyncio.to_thread(session.store.facts, each.object_id)
+            mattes = [pb.FrameDone(frame=frame, confidence=sure, area_px=area) for frame, sure, area in facts]
+            yield pb.AttachSessionResponse(
+                object=pb.AttachedObject(object_id=each.object_id, name=each.name, mattes=mattes)
+            )
+            for prompt in list(each.prompts.values()):
+                yield pb.AttachSessionResponse(prompt=_prompt(each, prompt))
+            if each.shapes:
+                yield pb.AttachSessionResponse(shapes=_shapes(each))
+
+    @streamed
+    async def WatchSession(
+        self, request: pb.WatchSessionRequest, context: Context
+    ) -> AsyncGenerator[pb.WatchSessionResponse, None]:
+        """Tell what changes."""
+        async with contextlib.aclosing(self._sessions.watch(request.session_id)) as changes:
+            async for session in changes:
+                objects = [
+                    pb.ObjectRevision(
+                        object_id=each.object_id, revision=each.revision, mattes_revision=each.mattes_revision
+                    )
+                    for each in session.objects.values()
+                ]
+                yield pb.WatchSessionResponse(revision=session.revision, objects=objects)
 
     @answered
     async def CloseSession(self, request: pb.CloseSessionRequest, context: Context) -> pb.CloseSessionResponse:
@@ -69,12 +116,13 @@ class SessionServicer(sessions_pb2_grpc.SessionServiceServicer):
     @answered
     async def AddObject(self, request: pb.AddObjectRequest, context: Context) -> pb.AddObjectResponse:
         """Add an object."""
-        return pb.AddObjectResponse(object_id=self._sessions.add_object(request.session_id, request.name))
+        object_id, revision = await self._sessions.add_object(request.session_id, request.name)
+        return pb.AddObjectResponse(object_id=object_id, revision=revision)
 
     @answered
     async def RemoveObject(self, request: pb.RemoveObjectRequest, context: Context) -> pb.RemoveObjectResponse:
         """Forget an object."""
-        self._sessions.remove_object(request.session_id, request.object_id)
+        await self._sessions.remove_object(request.session_id, request.object_id)
         return pb.RemoveObjectResponse()
 
     @streamed
@@ -82,13 +130,13 @@ class SessionServicer(sessions_pb2_grpc.SessionServiceServicer):
         self, request: pb.SetPromptRequest, context: Context
     ) -> AsyncGenerator[pb.SetPromptResponse, None]:
         """Follow a prompt and send the matte."""
-        plate = self._sessions.session(request.session_id).plate.plate
+        plate = (await self._sessions.session(request.session_id)).plate.plate
         prompt = wire.prompt_from_wire(request.prompt, (plate.width, plate.height))
         codec = _matte_codec(context)
-        stored = await self._sessions.set_prompt(request.session_id, request.object_id, prompt)
-        if stored:
-            for part in await _matte_parts(stored, request.object_id, prompt.frame, codec):
-                yield pb.SetPromptResponse(matte=part)
+        done = await self._sessions.set_prompt(request.session_id, request.object_id, prompt, request.based_on)
+        if done.matte:
+            for part in await _matte_parts(done.matte, request.object_id, prompt.frame, codec):
+                yield pb.SetPromptResponse(matte=part, revision=done.revision)
 
     @streamed
     async def Propagate(
@@ -99,6 +147,7 @@ class SessionServicer(sessions_pb2_grpc.SessionServiceServicer):
             raise PromptError("Say which way to follow the object: DIRECTION_FORWARD or DIRECTION_BACKWARD.")
         frames = _required_frames(request)
         codec = _matte_codec(context)
+        session = await self._sessions.session(request.session_id)
         run = self._sessions.propagate(request.session_id, request.object_id, frames, _DIRECTIONS[request.direction])
         done = 0
         async with contextlib.aclosing(run) as events:
@@ -111,7 +160,7 @@ class SessionServicer(sessions_pb2_grpc.SessionServiceServicer):
                     yield pb.PropagateResponse(frame=pb.FrameDone(**event))
                 yield pb.PropagateResponse(progress=_progress(done, len(frames), "tracking"))
                 if request.send_mattes and "unreadable" not in event:
-                    stored = self._sessions.session(request.session_id).store.read(request.object_id, event["frame"])
+                    stored = session.store.read(request.object_id, event["frame"])
                     for part in await _matte_parts(stored, request.object_id, event["frame"], codec):
                         yield pb.PropagateResponse(matte=part)
 
@@ -120,7 +169,7 @@ class SessionServicer(sessions_pb2_grpc.SessionServiceServicer):
         self, request: pb.ReadMattesRequest, context: Context
     ) -> AsyncGenerator[pb.ReadMattesResponse, None]:
         """Send mattes made before."""
-        session = self._sessions.session(request.session_id)
+        session = await self._sessions.session(request.session_id)
         session.find(request.object_id)
         wanted = _required_frames(request)
         codec = _matte_codec(context)
@@ -140,6 +189,7 @@ class SessionServicer(sessions_pb2_grpc.SessionServiceServicer):
             wire.fit_options_from_wire(request),
             tuple(request.edited),
             tuple(request.in_front),
+            request.based_on,
         )
         run = self._sessions.fit(request.session_id, request.object_id, order)
         async with contextlib.aclosing(run) as events:
@@ -147,34 +197,47 @@ class SessionServicer(sessions_pb2_grpc.SessionServiceServicer):
                 if "shapes" in event:
                     shapes = [values_pb2.Shape(**wire.shape_to_wire(shape)) for shape in event["shapes"]]
                     report = _report(event["report"])
-                    yield pb.FitShapesResponse(result=pb.FittedShapes(shapes=shapes, report=report))
+                    result = pb.FittedShapes(shapes=shapes, report=report, revision=event["revision"])
+                    yield pb.FitShapesResponse(result=result)
                 else:
                     yield pb.FitShapesResponse(progress=_progress(event["done"], event["total"], "fitting"))
 
     @answered
     async def GetShapes(self, request: pb.GetShapesRequest, context: Context) -> pb.GetShapesResponse:
         """Send the shapes."""
-        roto = self._sessions.session(request.session_id).roto()
+        session = await self._sessions.session(request.session_id)
+        roto = session.roto()
         roto = roto if request.layers else baked(roto)
         return pb.GetShapesResponse(
             plate=values_pb2.Plate(**wire.plate_to_wire(roto.plate)),
             shapes=[values_pb2.Shape(**wire.shape_to_wire(shape)) for shape in roto.shapes],
             engine=roto.made_by.engine if roto.made_by else "",
             weights=roto.made_by.weights if roto.made_by else "",
+            revision=session.revision,
         )
 
     @answered
     async def SetShapes(self, request: pb.SetShapesRequest, context: Context) -> pb.SetShapesResponse:
         """Take the artist's shapes."""
         shapes = tuple(wire.shape_from_wire(shape) for shape in request.shapes)
-        self._sessions.set_shapes(request.session_id, request.object_id, shapes)
-        return pb.SetShapesResponse()
+        revision = await self._sessions.set_shapes(request.session_id, request.object_id, shapes, request.based_on)
+        return pb.SetShapesResponse(revision=revision)
+
+    @answered
+    async def Undo(self, request: pb.UndoRequest, context: Context) -> pb.UndoResponse:
+        """Take a step back."""
+        return pb.UndoResponse(**_turned(await self._sessions.undo(request.session_id, request.object_id)))
+
+    @answered
+    async def Redo(self, request: pb.RedoRequest, context: Context) -> pb.RedoResponse:
+        """Do a step again."""
+        return pb.RedoResponse(**_turned(await self._sessions.undo(request.session_id, request.object_id, redo=True)))
 
     @streamed
     async def Export(self, request: pb.ExportRequest, context: Context) -> AsyncGenerator[pb.ExportResponse, None]:
         """Make files and send them."""
         if request.format in _TEXT_FORMATS:
-            roto = self._sessions.session(request.session_id).roto()
+            roto = (await self._sessions.session(request.session_id)).roto()
             text = await asyncio.to_thread(encode, roto, _TEXT_FORMATS[request.format])
             pieces = list(wire.chunks(text.encode()))
             for index, piece in enumerate(pieces):
@@ -202,6 +265,40 @@ class SessionServicer(sessions_pb2_grpc.SessionServiceServicer):
 
 def _progress(done: int, total: int, stage: str) -> values_pb2.Progress:
     return values_pb2.Progress(done=done, total=total, stage=stage)
+
+
+def _attached(session: Session) -> pb.AttachedSession:
+    return pb.AttachedSession(
+        session_id=session.session_id,
+        name=session.name,
+        artist=session.artist,
+        plate_id=session.plate.plate_id,
+        plate=values_pb2.Plate(**wire.plate_to_wire(session.plate.plate)),
+        colour_source=session.plate.colour_source,
+        ocio_config=session.plate.ocio_config,
+        engine=session.engine,
+        weights=session.weights,
+        why_default=session.why_default,
+        revision=session.revision,
+    )
+
+
+def _prompt(target: TrackedObject, prompt: Prompt) -> pb.ObjectPrompt:
+    return pb.ObjectPrompt(object_id=target.object_id, prompt=values_pb2.Prompt(**wire.prompt_to_wire(prompt)))
+
+
+def _shapes(target: TrackedObject) -> pb.ObjectShapes:
+    return pb.ObjectShapes(
+        object_id=target.object_id, shapes=[values_pb2.Shape(**wire.shape_to_wire(each)) for each in target.shapes]
+    )
+
+
+def _turned(turned: Turned | None) -> dict[str, Any]:
+    if turned is None:
+        return {}
+    if turned.prompt is None:
+        return {"shapes": _shapes(turned.target), "revision": turned.revision}
+    return {"prompt": _prompt(turned.target, turned.prompt), "revision": turned.revision}
 
 
 def _optional_frames(request: Any) -> FrameRange | None:  # noqa: ANN401 - any request with frames

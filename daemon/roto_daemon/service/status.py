@@ -24,6 +24,7 @@ CODES: dict[type[errors.RotoError], grpc.StatusCode] = {
     errors.UnknownError: grpc.StatusCode.NOT_FOUND,
     errors.UnavailableError: grpc.StatusCode.FAILED_PRECONDITION,
     errors.ConflictError: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.StaleError: grpc.StatusCode.ABORTED,
     errors.VersionError: grpc.StatusCode.FAILED_PRECONDITION,
     errors.LimitError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.OutputError: grpc.StatusCode.RESOURCE_EXHAUSTED,

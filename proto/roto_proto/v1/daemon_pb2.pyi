@@ -153,7 +153,7 @@ class HelloResponse(_message.Message):
     version: _builtins.str
     """The daemon's version."""
     daemon_id: _builtins.str
-    """A number for this run of the daemon; another one means that it was restarted and sessions are gone."""
+    """A number for this run of the daemon; another one means that it was restarted."""
     @_builtins.property
     def api(self) -> Global___ApiVersion:
         """The protocol that the daemon speaks."""

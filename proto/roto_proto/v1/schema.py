@@ -273,12 +273,76 @@ MESSAGES: dict[str, dict[str, tuple[str, str]]] = {
         'plate_id': ('string', ''),
         'engine': ('string', ''),
         'native_edges': ('bool', ''),
+        'name': ('string', ''),
+        'artist': ('string', ''),
     },
     'OpenSessionResponse': {
         'session_id': ('string', ''),
         'engine': ('string', ''),
         'weights': ('string', ''),
         'why_default': ('string', ''),
+    },
+    'ListSessionsRequest': {
+        'artist': ('string', ''),
+    },
+    'SessionSummary': {
+        'session_id': ('string', ''),
+        'name': ('string', ''),
+        'artist': ('string', ''),
+        'plate': ('string', ''),
+        'engine': ('string', ''),
+        'objects': ('string', 'repeated'),
+        'touched_s': ('double', ''),
+    },
+    'ListSessionsResponse': {
+        'sessions': ('SessionSummary', 'repeated'),
+    },
+    'AttachSessionRequest': {
+        'session_id': ('string', ''),
+    },
+    'AttachedSession': {
+        'session_id': ('string', ''),
+        'name': ('string', ''),
+        'artist': ('string', ''),
+        'plate_id': ('string', ''),
+        'plate': ('Plate', ''),
+        'colour_source': ('string', ''),
+        'ocio_config': ('string', ''),
+        'engine': ('string', ''),
+        'weights': ('string', ''),
+        'why_default': ('string', ''),
+        'revision': ('uint64', ''),
+    },
+    'AttachedObject': {
+        'object_id': ('uint32', ''),
+        'name': ('string', ''),
+        'mattes': ('FrameDone', 'repeated'),
+    },
+    'ObjectPrompt': {
+        'object_id': ('uint32', ''),
+        'prompt': ('Prompt', ''),
+    },
+    'ObjectShapes': {
+        'object_id': ('uint32', ''),
+        'shapes': ('Shape', 'repeated'),
+    },
+    'AttachSessionResponse': {
+        'session': ('AttachedSession', 'part'),
+        'object': ('AttachedObject', 'part'),
+        'prompt': ('ObjectPrompt', 'part'),
+        'shapes': ('ObjectShapes', 'part'),
+    },
+    'WatchSessionRequest': {
+        'session_id': ('string', ''),
+    },
+    'ObjectRevision': {
+        'object_id': ('uint32', ''),
+        'revision': ('uint64', ''),
+        'mattes_revision': ('uint64', ''),
+    },
+    'WatchSessionResponse': {
+        'revision': ('uint64', ''),
+        'objects': ('ObjectRevision', 'repeated'),
     },
     'CloseSessionRequest': {
         'session_id': ('string', ''),
@@ -291,6 +355,7 @@ MESSAGES: dict[str, dict[str, tuple[str, str]]] = {
     },
     'AddObjectResponse': {
         'object_id': ('uint32', ''),
+        'revision': ('uint64', ''),
     },
     'RemoveObjectRequest': {
         'session_id': ('string', ''),
@@ -302,9 +367,11 @@ MESSAGES: dict[str, dict[str, tuple[str, str]]] = {
         'session_id': ('string', ''),
         'object_id': ('uint32', ''),
         'prompt': ('Prompt', ''),
+        'based_on': ('uint64', ''),
     },
     'SetPromptResponse': {
         'matte': ('MattePart', ''),
+        'revision': ('uint64', ''),
     },
     'PropagateRequest': {
         'session_id': ('string', ''),
@@ -352,6 +419,7 @@ MESSAGES: dict[str, dict[str, tuple[str, str]]] = {
         'edited': ('sint64', 'repeated'),
         'parts': ('sint32', ''),
         'in_front': ('uint32', 'repeated'),
+        'based_on': ('uint64', ''),
     },
     'FrameError': {
         'frame': ('sint64', ''),
@@ -381,6 +449,7 @@ MESSAGES: dict[str, dict[str, tuple[str, str]]] = {
     'FittedShapes': {
         'shapes': ('Shape', 'repeated'),
         'report': ('FitReport', ''),
+        'revision': ('uint64', ''),
     },
     'FitShapesResponse': {
         'progress': ('Progress', 'event'),
@@ -395,13 +464,34 @@ MESSAGES: dict[str, dict[str, tuple[str, str]]] = {
         'shapes': ('Shape', 'repeated'),
         'engine': ('string', ''),
         'weights': ('string', ''),
+        'revision': ('uint64', ''),
     },
     'SetShapesRequest': {
         'session_id': ('string', ''),
         'object_id': ('uint32', ''),
         'shapes': ('Shape', 'repeated'),
+        'based_on': ('uint64', ''),
     },
     'SetShapesResponse': {
+        'revision': ('uint64', ''),
+    },
+    'UndoRequest': {
+        'session_id': ('string', ''),
+        'object_id': ('uint32', ''),
+    },
+    'UndoResponse': {
+        'prompt': ('ObjectPrompt', 'now'),
+        'shapes': ('ObjectShapes', 'now'),
+        'revision': ('uint64', ''),
+    },
+    'RedoRequest': {
+        'session_id': ('string', ''),
+        'object_id': ('uint32', ''),
+    },
+    'RedoResponse': {
+        'prompt': ('ObjectPrompt', 'now'),
+        'shapes': ('ObjectShapes', 'now'),
+        'revision': ('uint64', ''),
     },
     'Matting': {
         'by': ('string', ''),
@@ -438,6 +528,9 @@ METHODS: dict[str, tuple[str, str, bool, bool]] = {
     'PlateService/ReadPicture': ('ReadPictureRequest', 'ReadPictureResponse', False, False),
     'PlateService/ClosePlate': ('ClosePlateRequest', 'ClosePlateResponse', False, False),
     'SessionService/OpenSession': ('OpenSessionRequest', 'OpenSessionResponse', False, False),
+    'SessionService/ListSessions': ('ListSessionsRequest', 'ListSessionsResponse', False, False),
+    'SessionService/AttachSession': ('AttachSessionRequest', 'AttachSessionResponse', False, True),
+    'SessionService/WatchSession': ('WatchSessionRequest', 'WatchSessionResponse', False, True),
     'SessionService/CloseSession': ('CloseSessionRequest', 'CloseSessionResponse', False, False),
     'SessionService/AddObject': ('AddObjectRequest', 'AddObjectResponse', False, False),
     'SessionService/RemoveObject': ('RemoveObjectRequest', 'RemoveObjectResponse', False, False),
@@ -447,5 +540,7 @@ METHODS: dict[str, tuple[str, str, bool, bool]] = {
     'SessionService/FitShapes': ('FitShapesRequest', 'FitShapesResponse', False, True),
     'SessionService/GetShapes': ('GetShapesRequest', 'GetShapesResponse', False, False),
     'SessionService/SetShapes': ('SetShapesRequest', 'SetShapesResponse', False, False),
+    'SessionService/Undo': ('UndoRequest', 'UndoResponse', False, False),
+    'SessionService/Redo': ('RedoRequest', 'RedoResponse', False, False),
     'SessionService/Export': ('ExportRequest', 'ExportResponse', False, True),
 }

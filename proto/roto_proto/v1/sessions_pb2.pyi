@@ -121,6 +121,8 @@ class OpenSessionRequest(_message.Message):
     PLATE_ID_FIELD_NUMBER: _builtins.int
     ENGINE_FIELD_NUMBER: _builtins.int
     NATIVE_EDGES_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    ARTIST_FIELD_NUMBER: _builtins.int
     plate_id: _builtins.str
     """An open plate."""
     engine: _builtins.str
@@ -129,16 +131,22 @@ class OpenSessionRequest(_message.Message):
     """Whether edges are found again at the plate's resolution where the engine's masks are smaller: truer, and slower by
     up to a second a frame of UHD.
     """
+    name: _builtins.str
+    """What a person calls it; empty for the plate's name."""
+    artist: _builtins.str
+    """Who works, as ListSessions is asked for it; any text."""
     def __init__(
         self,
         *,
         plate_id: _builtins.str = ...,
         engine: _builtins.str = ...,
         native_edges: _builtins.bool = ...,
+        name: _builtins.str = ...,
+        artist: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["engine", b"engine", "native_edges", b"native_edges", "plate_id", b"plate_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artist", b"artist", "engine", b"engine", "name", b"name", "native_edges", b"native_edges", "plate_id", b"plate_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -177,6 +185,398 @@ class OpenSessionResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___OpenSessionResponse: _TypeAlias = OpenSessionResponse  # noqa: Y015
+
+@_typing.final
+class ListSessionsRequest(_message.Message):
+    """Which sessions to list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ARTIST_FIELD_NUMBER: _builtins.int
+    artist: _builtins.str
+    """Whose; empty for everybody's."""
+    def __init__(
+        self,
+        *,
+        artist: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artist", b"artist"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSessionsRequest: _TypeAlias = ListSessionsRequest  # noqa: Y015
+
+@_typing.final
+class SessionSummary(_message.Message):
+    """A session that the daemon keeps."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    ARTIST_FIELD_NUMBER: _builtins.int
+    PLATE_FIELD_NUMBER: _builtins.int
+    ENGINE_FIELD_NUMBER: _builtins.int
+    OBJECTS_FIELD_NUMBER: _builtins.int
+    TOUCHED_S_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    """How calls name it."""
+    name: _builtins.str
+    """What a person calls it."""
+    artist: _builtins.str
+    """Who opened it."""
+    plate: _builtins.str
+    """The plate's name."""
+    engine: _builtins.str
+    """The engine that works."""
+    touched_s: _builtins.float
+    """When it was used last, in seconds since 1970."""
+    @_builtins.property
+    def objects(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The objects' names."""
+
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        artist: _builtins.str = ...,
+        plate: _builtins.str = ...,
+        engine: _builtins.str = ...,
+        objects: _abc.Iterable[_builtins.str] | None = ...,
+        touched_s: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artist", b"artist", "engine", b"engine", "name", b"name", "objects", b"objects", "plate", b"plate", "session_id", b"session_id", "touched_s", b"touched_s"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SessionSummary: _TypeAlias = SessionSummary  # noqa: Y015
+
+@_typing.final
+class ListSessionsResponse(_message.Message):
+    """The sessions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def sessions(self) -> _containers.RepeatedCompositeFieldContainer[Global___SessionSummary]:
+        """Those last used first."""
+
+    def __init__(
+        self,
+        *,
+        sessions: _abc.Iterable[Global___SessionSummary] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["sessions", b"sessions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSessionsResponse: _TypeAlias = ListSessionsResponse  # noqa: Y015
+
+@_typing.final
+class AttachSessionRequest(_message.Message):
+    """Names a session."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    """The session."""
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["session_id", b"session_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AttachSessionRequest: _TypeAlias = AttachSessionRequest  # noqa: Y015
+
+@_typing.final
+class AttachedSession(_message.Message):
+    """A session, without its objects."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    ARTIST_FIELD_NUMBER: _builtins.int
+    PLATE_ID_FIELD_NUMBER: _builtins.int
+    PLATE_FIELD_NUMBER: _builtins.int
+    COLOUR_SOURCE_FIELD_NUMBER: _builtins.int
+    OCIO_CONFIG_FIELD_NUMBER: _builtins.int
+    ENGINE_FIELD_NUMBER: _builtins.int
+    WEIGHTS_FIELD_NUMBER: _builtins.int
+    WHY_DEFAULT_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    """How calls name it."""
+    name: _builtins.str
+    """What a person calls it."""
+    artist: _builtins.str
+    """Who opened it."""
+    plate_id: _builtins.str
+    """The open plate that it works on."""
+    colour_source: _builtins.str
+    """Why the plate's colour space was taken; empty for an upload."""
+    ocio_config: _builtins.str
+    """The OCIO configuration that names it; empty for an upload."""
+    engine: _builtins.str
+    """The engine that works."""
+    weights: _builtins.str
+    """Which weights it works with, as in Engine."""
+    why_default: _builtins.str
+    """As in OpenSessionResponse."""
+    revision: _builtins.int
+    """The session's revision."""
+    @_builtins.property
+    def plate(self) -> _values_pb2.Plate:
+        """The plate's facts."""
+
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        artist: _builtins.str = ...,
+        plate_id: _builtins.str = ...,
+        plate: _values_pb2.Plate | None = ...,
+        colour_source: _builtins.str = ...,
+        ocio_config: _builtins.str = ...,
+        engine: _builtins.str = ...,
+        weights: _builtins.str = ...,
+        why_default: _builtins.str = ...,
+        revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["plate", b"plate"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["artist", b"artist", "colour_source", b"colour_source", "engine", b"engine", "name", b"name", "ocio_config", b"ocio_config", "plate", b"plate", "plate_id", b"plate_id", "revision", b"revision", "session_id", b"session_id", "weights", b"weights", "why_default", b"why_default"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AttachedSession: _TypeAlias = AttachedSession  # noqa: Y015
+
+@_typing.final
+class AttachedObject(_message.Message):
+    """An object of a session, without its prompts and shapes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OBJECT_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    MATTES_FIELD_NUMBER: _builtins.int
+    object_id: _builtins.int
+    """How calls name it."""
+    name: _builtins.str
+    """Its name."""
+    @_builtins.property
+    def mattes(self) -> _containers.RepeatedCompositeFieldContainer[Global___FrameDone]:
+        """The frames that have a matte, rising."""
+
+    def __init__(
+        self,
+        *,
+        object_id: _builtins.int = ...,
+        name: _builtins.str = ...,
+        mattes: _abc.Iterable[Global___FrameDone] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["mattes", b"mattes", "name", b"name", "object_id", b"object_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AttachedObject: _TypeAlias = AttachedObject  # noqa: Y015
+
+@_typing.final
+class ObjectPrompt(_message.Message):
+    """All that is pointed at for an object on one frame."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OBJECT_ID_FIELD_NUMBER: _builtins.int
+    PROMPT_FIELD_NUMBER: _builtins.int
+    object_id: _builtins.int
+    """The object."""
+    @_builtins.property
+    def prompt(self) -> _values_pb2.Prompt:
+        """What is pointed at; empty for nothing."""
+
+    def __init__(
+        self,
+        *,
+        object_id: _builtins.int = ...,
+        prompt: _values_pb2.Prompt | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["prompt", b"prompt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["object_id", b"object_id", "prompt", b"prompt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ObjectPrompt: _TypeAlias = ObjectPrompt  # noqa: Y015
+
+@_typing.final
+class ObjectShapes(_message.Message):
+    """The shapes of an object."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OBJECT_ID_FIELD_NUMBER: _builtins.int
+    SHAPES_FIELD_NUMBER: _builtins.int
+    object_id: _builtins.int
+    """The object."""
+    @_builtins.property
+    def shapes(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.Shape]:
+        """On their layers, in paint order, the lowest first."""
+
+    def __init__(
+        self,
+        *,
+        object_id: _builtins.int = ...,
+        shapes: _abc.Iterable[_values_pb2.Shape] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["object_id", b"object_id", "shapes", b"shapes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ObjectShapes: _TypeAlias = ObjectShapes  # noqa: Y015
+
+@_typing.final
+class AttachSessionResponse(_message.Message):
+    """A part of a session. The session comes first; an object comes before what belongs to it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    OBJECT_FIELD_NUMBER: _builtins.int
+    PROMPT_FIELD_NUMBER: _builtins.int
+    SHAPES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def session(self) -> Global___AttachedSession:
+        """The session."""
+
+    @_builtins.property
+    def object(self) -> Global___AttachedObject:
+        """An object."""
+
+    @_builtins.property
+    def prompt(self) -> Global___ObjectPrompt:
+        """What is pointed at on a frame."""
+
+    @_builtins.property
+    def shapes(self) -> Global___ObjectShapes:
+        """The shapes of an object that has some."""
+
+    def __init__(
+        self,
+        *,
+        session: Global___AttachedSession | None = ...,
+        object: Global___AttachedObject | None = ...,
+        prompt: Global___ObjectPrompt | None = ...,
+        shapes: Global___ObjectShapes | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["object", b"object", "part", b"part", "prompt", b"prompt", "session", b"session", "shapes", b"shapes"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["object", b"object", "part", b"part", "prompt", b"prompt", "session", b"session", "shapes", b"shapes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["session", "object", "prompt", "shapes"]  # noqa: Y015
+    _WhichOneofArgType_part: _TypeAlias = _typing.Literal["part", b"part"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_part) -> _WhichOneofReturnType_part | None: ...
+
+Global___AttachSessionResponse: _TypeAlias = AttachSessionResponse  # noqa: Y015
+
+@_typing.final
+class WatchSessionRequest(_message.Message):
+    """Names a session."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    """The session."""
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["session_id", b"session_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchSessionRequest: _TypeAlias = WatchSessionRequest  # noqa: Y015
+
+@_typing.final
+class ObjectRevision(_message.Message):
+    """The revisions of an object."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OBJECT_ID_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    MATTES_REVISION_FIELD_NUMBER: _builtins.int
+    object_id: _builtins.int
+    """The object."""
+    revision: _builtins.int
+    """When its prompts or shapes changed last."""
+    mattes_revision: _builtins.int
+    """When mattes were made last."""
+    def __init__(
+        self,
+        *,
+        object_id: _builtins.int = ...,
+        revision: _builtins.int = ...,
+        mattes_revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["mattes_revision", b"mattes_revision", "object_id", b"object_id", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ObjectRevision: _TypeAlias = ObjectRevision  # noqa: Y015
+
+@_typing.final
+class WatchSessionResponse(_message.Message):
+    """The revisions of a session."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    OBJECTS_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """The session's."""
+    @_builtins.property
+    def objects(self) -> _containers.RepeatedCompositeFieldContainer[Global___ObjectRevision]:
+        """Those of all objects that there are."""
+
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        objects: _abc.Iterable[Global___ObjectRevision] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["objects", b"objects", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchSessionResponse: _TypeAlias = WatchSessionResponse  # noqa: Y015
 
 @_typing.final
 class CloseSessionRequest(_message.Message):
@@ -250,16 +650,20 @@ class AddObjectResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     OBJECT_ID_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
     object_id: _builtins.int
     """How later calls name it."""
+    revision: _builtins.int
+    """The session's revision now."""
     def __init__(
         self,
         *,
         object_id: _builtins.int = ...,
+        revision: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["object_id", b"object_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["object_id", b"object_id", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -317,10 +721,13 @@ class SetPromptRequest(_message.Message):
     SESSION_ID_FIELD_NUMBER: _builtins.int
     OBJECT_ID_FIELD_NUMBER: _builtins.int
     PROMPT_FIELD_NUMBER: _builtins.int
+    BASED_ON_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """The session."""
     object_id: _builtins.int
     """The object."""
+    based_on: _builtins.int
+    """Refused when what is pointed at on that frame changed since that revision; 0 to replace whatever there is."""
     @_builtins.property
     def prompt(self) -> _values_pb2.Prompt:
         """What replaces everything pointed at on that frame before; an empty prompt clears the frame."""
@@ -331,10 +738,11 @@ class SetPromptRequest(_message.Message):
         session_id: _builtins.str = ...,
         object_id: _builtins.int = ...,
         prompt: _values_pb2.Prompt | None = ...,
+        based_on: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["prompt", b"prompt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["object_id", b"object_id", "prompt", b"prompt", "session_id", b"session_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["based_on", b"based_on", "object_id", b"object_id", "prompt", b"prompt", "session_id", b"session_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -347,6 +755,9 @@ class SetPromptResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     MATTE_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """The session's revision now."""
     @_builtins.property
     def matte(self) -> _values_pb2.MattePart:
         """The next piece."""
@@ -355,10 +766,11 @@ class SetPromptResponse(_message.Message):
         self,
         *,
         matte: _values_pb2.MattePart | None = ...,
+        revision: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["matte", b"matte"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["matte", b"matte"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["matte", b"matte", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -588,6 +1000,7 @@ class FitShapesRequest(_message.Message):
     EDITED_FIELD_NUMBER: _builtins.int
     PARTS_FIELD_NUMBER: _builtins.int
     IN_FRONT_FIELD_NUMBER: _builtins.int
+    BASED_ON_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """The session."""
     object_id: _builtins.int
@@ -612,6 +1025,8 @@ class FitShapesRequest(_message.Message):
     """At most so many overlapping parts for a jointed outline, cut at its necks. 0 for one shape, negative for parts
     where they are simpler than one shape, and as true.
     """
+    based_on: _builtins.int
+    """Refused when the object's shapes changed since that revision; 0 to replace whatever there is."""
     @_builtins.property
     def frames(self) -> _values_pb2.FrameRange:
         """The frames; absent for all that have a matte."""
@@ -648,10 +1063,11 @@ class FitShapesRequest(_message.Message):
         edited: _abc.Iterable[_builtins.int] | None = ...,
         parts: _builtins.int = ...,
         in_front: _abc.Iterable[_builtins.int] | None = ...,
+        based_on: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["frames", b"frames"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["edited", b"edited", "feather", b"feather", "frames", b"frames", "in_front", b"in_front", "interpolation", b"interpolation", "keyframe_step", b"keyframe_step", "keyframes_at", b"keyframes_at", "layers", b"layers", "object_id", b"object_id", "offset_px", b"offset_px", "parts", b"parts", "points", b"points", "session_id", b"session_id", "threshold", b"threshold", "tolerance_px", b"tolerance_px"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["based_on", b"based_on", "edited", b"edited", "feather", b"feather", "frames", b"frames", "in_front", b"in_front", "interpolation", b"interpolation", "keyframe_step", b"keyframe_step", "keyframes_at", b"keyframes_at", "layers", b"layers", "object_id", b"object_id", "offset_px", b"offset_px", "parts", b"parts", "points", b"points", "session_id", b"session_id", "threshold", b"threshold", "tolerance_px", b"tolerance_px"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -803,6 +1219,9 @@ class FittedShapes(_message.Message):
 
     SHAPES_FIELD_NUMBER: _builtins.int
     REPORT_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """The session's revision now."""
     @_builtins.property
     def shapes(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.Shape]:
         """In paint order, the lowest first."""
@@ -816,10 +1235,11 @@ class FittedShapes(_message.Message):
         *,
         shapes: _abc.Iterable[_values_pb2.Shape] | None = ...,
         report: Global___FitReport | None = ...,
+        revision: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["report", b"report"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["report", b"report", "shapes", b"shapes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["report", b"report", "revision", b"revision", "shapes", b"shapes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -893,10 +1313,13 @@ class GetShapesResponse(_message.Message):
     SHAPES_FIELD_NUMBER: _builtins.int
     ENGINE_FIELD_NUMBER: _builtins.int
     WEIGHTS_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
     engine: _builtins.str
     """The engine whose mattes they were fitted to."""
     weights: _builtins.str
     """The weights that it worked with, as in Engine."""
+    revision: _builtins.int
+    """The session's revision."""
     @_builtins.property
     def plate(self) -> _values_pb2.Plate:
         """The plate they belong to."""
@@ -912,10 +1335,11 @@ class GetShapesResponse(_message.Message):
         shapes: _abc.Iterable[_values_pb2.Shape] | None = ...,
         engine: _builtins.str = ...,
         weights: _builtins.str = ...,
+        revision: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["plate", b"plate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["engine", b"engine", "plate", b"plate", "shapes", b"shapes", "weights", b"weights"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["engine", b"engine", "plate", b"plate", "revision", b"revision", "shapes", b"shapes", "weights", b"weights"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -930,10 +1354,13 @@ class SetShapesRequest(_message.Message):
     SESSION_ID_FIELD_NUMBER: _builtins.int
     OBJECT_ID_FIELD_NUMBER: _builtins.int
     SHAPES_FIELD_NUMBER: _builtins.int
+    BASED_ON_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """The session."""
     object_id: _builtins.int
     """The object."""
+    based_on: _builtins.int
+    """Refused when the object's shapes changed since that revision; 0 to replace whatever there is."""
     @_builtins.property
     def shapes(self) -> _containers.RepeatedCompositeFieldContainer[_values_pb2.Shape]:
         """They replace what the object had, in paint order."""
@@ -944,10 +1371,11 @@ class SetShapesRequest(_message.Message):
         session_id: _builtins.str = ...,
         object_id: _builtins.int = ...,
         shapes: _abc.Iterable[_values_pb2.Shape] | None = ...,
+        based_on: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["object_id", b"object_id", "session_id", b"session_id", "shapes", b"shapes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["based_on", b"based_on", "object_id", b"object_id", "session_id", b"session_id", "shapes", b"shapes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -959,16 +1387,145 @@ class SetShapesResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    REVISION_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """The session's revision now."""
     def __init__(
         self,
+        *,
+        revision: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SetShapesResponse: _TypeAlias = SetShapesResponse  # noqa: Y015
+
+@_typing.final
+class UndoRequest(_message.Message):
+    """Whose last step to take back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    OBJECT_ID_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    """The session."""
+    object_id: _builtins.int
+    """The object; 0 for the last step of any."""
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+        object_id: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["object_id", b"object_id", "session_id", b"session_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UndoRequest: _TypeAlias = UndoRequest  # noqa: Y015
+
+@_typing.final
+class UndoResponse(_message.Message):
+    """What a step left behind. Nothing is set when there was no step."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROMPT_FIELD_NUMBER: _builtins.int
+    SHAPES_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """The session's revision now."""
+    @_builtins.property
+    def prompt(self) -> Global___ObjectPrompt:
+        """What is pointed at on a frame now."""
+
+    @_builtins.property
+    def shapes(self) -> Global___ObjectShapes:
+        """The shapes that an object has now."""
+
+    def __init__(
+        self,
+        *,
+        prompt: Global___ObjectPrompt | None = ...,
+        shapes: Global___ObjectShapes | None = ...,
+        revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["now", b"now", "prompt", b"prompt", "shapes", b"shapes"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["now", b"now", "prompt", b"prompt", "revision", b"revision", "shapes", b"shapes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_now: _TypeAlias = _typing.Literal["prompt", "shapes"]  # noqa: Y015
+    _WhichOneofArgType_now: _TypeAlias = _typing.Literal["now", b"now"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_now) -> _WhichOneofReturnType_now | None: ...
+
+Global___UndoResponse: _TypeAlias = UndoResponse  # noqa: Y015
+
+@_typing.final
+class RedoRequest(_message.Message):
+    """Whose undone step to do again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    OBJECT_ID_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    """The session."""
+    object_id: _builtins.int
+    """The object; 0 for the last undone step of any."""
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+        object_id: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["object_id", b"object_id", "session_id", b"session_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RedoRequest: _TypeAlias = RedoRequest  # noqa: Y015
+
+@_typing.final
+class RedoResponse(_message.Message):
+    """What a step left behind. Nothing is set when there was no step."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROMPT_FIELD_NUMBER: _builtins.int
+    SHAPES_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """The session's revision now."""
+    @_builtins.property
+    def prompt(self) -> Global___ObjectPrompt:
+        """What is pointed at on a frame now."""
+
+    @_builtins.property
+    def shapes(self) -> Global___ObjectShapes:
+        """The shapes that an object has now."""
+
+    def __init__(
+        self,
+        *,
+        prompt: Global___ObjectPrompt | None = ...,
+        shapes: Global___ObjectShapes | None = ...,
+        revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["now", b"now", "prompt", b"prompt", "shapes", b"shapes"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["now", b"now", "prompt", b"prompt", "revision", b"revision", "shapes", b"shapes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_now: _TypeAlias = _typing.Literal["prompt", "shapes"]  # noqa: Y015
+    _WhichOneofArgType_now: _TypeAlias = _typing.Literal["now", b"now"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_now) -> _WhichOneofReturnType_now | None: ...
+
+Global___RedoResponse: _TypeAlias = RedoResponse  # noqa: Y015
 
 @_typing.final
 class Matting(_message.Message):

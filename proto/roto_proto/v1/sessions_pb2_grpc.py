@@ -27,6 +27,10 @@ if _version_not_supported:
 
 class SessionServiceStub(object):
     """Interactive work. A client that ends a streaming call cancels the work behind it; what was done by then stays.
+
+    What was answered is on the daemon's disk and outlives the daemon. A session has a revision that grows with each
+    change. A change may tell by `based_on` the revision at which the client last saw what it replaces: when somebody else
+    changed that since, the call is refused with ABORTED. 0 replaces whatever there is.
     """
 
     def __init__(self, channel):
@@ -39,6 +43,21 @@ class SessionServiceStub(object):
                 '/roto.v1.SessionService/OpenSession',
                 request_serializer=roto__proto_dot_v1_dot_sessions__pb2.OpenSessionRequest.SerializeToString,
                 response_deserializer=roto__proto_dot_v1_dot_sessions__pb2.OpenSessionResponse.FromString,
+                _registered_method=True)
+        self.ListSessions = channel.unary_unary(
+                '/roto.v1.SessionService/ListSessions',
+                request_serializer=roto__proto_dot_v1_dot_sessions__pb2.ListSessionsRequest.SerializeToString,
+                response_deserializer=roto__proto_dot_v1_dot_sessions__pb2.ListSessionsResponse.FromString,
+                _registered_method=True)
+        self.AttachSession = channel.unary_stream(
+                '/roto.v1.SessionService/AttachSession',
+                request_serializer=roto__proto_dot_v1_dot_sessions__pb2.AttachSessionRequest.SerializeToString,
+                response_deserializer=roto__proto_dot_v1_dot_sessions__pb2.AttachSessionResponse.FromString,
+                _registered_method=True)
+        self.WatchSession = channel.unary_stream(
+                '/roto.v1.SessionService/WatchSession',
+                request_serializer=roto__proto_dot_v1_dot_sessions__pb2.WatchSessionRequest.SerializeToString,
+                response_deserializer=roto__proto_dot_v1_dot_sessions__pb2.WatchSessionResponse.FromString,
                 _registered_method=True)
         self.CloseSession = channel.unary_unary(
                 '/roto.v1.SessionService/CloseSession',
@@ -85,6 +104,16 @@ class SessionServiceStub(object):
                 request_serializer=roto__proto_dot_v1_dot_sessions__pb2.SetShapesRequest.SerializeToString,
                 response_deserializer=roto__proto_dot_v1_dot_sessions__pb2.SetShapesResponse.FromString,
                 _registered_method=True)
+        self.Undo = channel.unary_unary(
+                '/roto.v1.SessionService/Undo',
+                request_serializer=roto__proto_dot_v1_dot_sessions__pb2.UndoRequest.SerializeToString,
+                response_deserializer=roto__proto_dot_v1_dot_sessions__pb2.UndoResponse.FromString,
+                _registered_method=True)
+        self.Redo = channel.unary_unary(
+                '/roto.v1.SessionService/Redo',
+                request_serializer=roto__proto_dot_v1_dot_sessions__pb2.RedoRequest.SerializeToString,
+                response_deserializer=roto__proto_dot_v1_dot_sessions__pb2.RedoResponse.FromString,
+                _registered_method=True)
         self.Export = channel.unary_stream(
                 '/roto.v1.SessionService/Export',
                 request_serializer=roto__proto_dot_v1_dot_sessions__pb2.ExportRequest.SerializeToString,
@@ -94,10 +123,35 @@ class SessionServiceStub(object):
 
 class SessionServiceServicer(object):
     """Interactive work. A client that ends a streaming call cancels the work behind it; what was done by then stays.
+
+    What was answered is on the daemon's disk and outlives the daemon. A session has a revision that grows with each
+    change. A change may tell by `based_on` the revision at which the client last saw what it replaces: when somebody else
+    changed that since, the call is refused with ABORTED. 0 replaces whatever there is.
     """
 
     def OpenSession(self, request, context):
         """Starts a session on an open plate.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSessions(self, request, context):
+        """Lists the sessions that the daemon keeps, those last used first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AttachSession(self, request, context):
+        """Sends all that a client needs to go on with a session: its plate, and object by object what it owns.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchSession(self, request, context):
+        """Tells the revisions of a session's objects: now, and again whenever one changes, until the client ends the call.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -167,6 +221,20 @@ class SessionServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Undo(self, request, context):
+        """Takes back the last prompt or change of shapes. Mattes of other frames stay as they are.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Redo(self, request, context):
+        """Does again what was undone last, as long as nothing else changed the object.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Export(self, request, context):
         """Makes files of a session's results and sends their bytes.
         """
@@ -181,6 +249,21 @@ def add_SessionServiceServicer_to_server(servicer, server):
                     servicer.OpenSession,
                     request_deserializer=roto__proto_dot_v1_dot_sessions__pb2.OpenSessionRequest.FromString,
                     response_serializer=roto__proto_dot_v1_dot_sessions__pb2.OpenSessionResponse.SerializeToString,
+            ),
+            'ListSessions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSessions,
+                    request_deserializer=roto__proto_dot_v1_dot_sessions__pb2.ListSessionsRequest.FromString,
+                    response_serializer=roto__proto_dot_v1_dot_sessions__pb2.ListSessionsResponse.SerializeToString,
+            ),
+            'AttachSession': grpc.unary_stream_rpc_method_handler(
+                    servicer.AttachSession,
+                    request_deserializer=roto__proto_dot_v1_dot_sessions__pb2.AttachSessionRequest.FromString,
+                    response_serializer=roto__proto_dot_v1_dot_sessions__pb2.AttachSessionResponse.SerializeToString,
+            ),
+            'WatchSession': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchSession,
+                    request_deserializer=roto__proto_dot_v1_dot_sessions__pb2.WatchSessionRequest.FromString,
+                    response_serializer=roto__proto_dot_v1_dot_sessions__pb2.WatchSessionResponse.SerializeToString,
             ),
             'CloseSession': grpc.unary_unary_rpc_method_handler(
                     servicer.CloseSession,
@@ -227,6 +310,16 @@ def add_SessionServiceServicer_to_server(servicer, server):
                     request_deserializer=roto__proto_dot_v1_dot_sessions__pb2.SetShapesRequest.FromString,
                     response_serializer=roto__proto_dot_v1_dot_sessions__pb2.SetShapesResponse.SerializeToString,
             ),
+            'Undo': grpc.unary_unary_rpc_method_handler(
+                    servicer.Undo,
+                    request_deserializer=roto__proto_dot_v1_dot_sessions__pb2.UndoRequest.FromString,
+                    response_serializer=roto__proto_dot_v1_dot_sessions__pb2.UndoResponse.SerializeToString,
+            ),
+            'Redo': grpc.unary_unary_rpc_method_handler(
+                    servicer.Redo,
+                    request_deserializer=roto__proto_dot_v1_dot_sessions__pb2.RedoRequest.FromString,
+                    response_serializer=roto__proto_dot_v1_dot_sessions__pb2.RedoResponse.SerializeToString,
+            ),
             'Export': grpc.unary_stream_rpc_method_handler(
                     servicer.Export,
                     request_deserializer=roto__proto_dot_v1_dot_sessions__pb2.ExportRequest.FromString,
@@ -242,6 +335,10 @@ def add_SessionServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class SessionService(object):
     """Interactive work. A client that ends a streaming call cancels the work behind it; what was done by then stays.
+
+    What was answered is on the daemon's disk and outlives the daemon. A session has a revision that grows with each
+    change. A change may tell by `based_on` the revision at which the client last saw what it replaces: when somebody else
+    changed that since, the call is refused with ABORTED. 0 replaces whatever there is.
     """
 
     @staticmethod
@@ -261,6 +358,87 @@ class SessionService(object):
             '/roto.v1.SessionService/OpenSession',
             roto__proto_dot_v1_dot_sessions__pb2.OpenSessionRequest.SerializeToString,
             roto__proto_dot_v1_dot_sessions__pb2.OpenSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSessions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/roto.v1.SessionService/ListSessions',
+            roto__proto_dot_v1_dot_sessions__pb2.ListSessionsRequest.SerializeToString,
+            roto__proto_dot_v1_dot_sessions__pb2.ListSessionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AttachSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/roto.v1.SessionService/AttachSession',
+            roto__proto_dot_v1_dot_sessions__pb2.AttachSessionRequest.SerializeToString,
+            roto__proto_dot_v1_dot_sessions__pb2.AttachSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/roto.v1.SessionService/WatchSession',
+            roto__proto_dot_v1_dot_sessions__pb2.WatchSessionRequest.SerializeToString,
+            roto__proto_dot_v1_dot_sessions__pb2.WatchSessionResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -504,6 +682,60 @@ class SessionService(object):
             '/roto.v1.SessionService/SetShapes',
             roto__proto_dot_v1_dot_sessions__pb2.SetShapesRequest.SerializeToString,
             roto__proto_dot_v1_dot_sessions__pb2.SetShapesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Undo(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/roto.v1.SessionService/Undo',
+            roto__proto_dot_v1_dot_sessions__pb2.UndoRequest.SerializeToString,
+            roto__proto_dot_v1_dot_sessions__pb2.UndoResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Redo(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/roto.v1.SessionService/Redo',
+            roto__proto_dot_v1_dot_sessions__pb2.RedoRequest.SerializeToString,
+            roto__proto_dot_v1_dot_sessions__pb2.RedoResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,7 +27,12 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class SessionServiceStub:
-    """Interactive work. A client that ends a streaming call cancels the work behind it; what was done by then stays."""
+    """Interactive work. A client that ends a streaming call cancels the work behind it; what was done by then stays.
+
+    What was answered is on the daemon's disk and outlives the daemon. A session has a revision that grows with each
+    change. A change may tell by `based_on` the revision at which the client last saw what it replaces: when somebody else
+    changed that since, the call is refused with ABORTED. 0 replaces whatever there is.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -35,6 +40,12 @@ class SessionServiceStub:
     def __new__(cls, channel: _aio.Channel) -> SessionServiceAsyncStub: ...
     OpenSession: _grpc.UnaryUnaryMultiCallable[_sessions_pb2.OpenSessionRequest, _sessions_pb2.OpenSessionResponse]
     """Starts a session on an open plate."""
+    ListSessions: _grpc.UnaryUnaryMultiCallable[_sessions_pb2.ListSessionsRequest, _sessions_pb2.ListSessionsResponse]
+    """Lists the sessions that the daemon keeps, those last used first."""
+    AttachSession: _grpc.UnaryStreamMultiCallable[_sessions_pb2.AttachSessionRequest, _sessions_pb2.AttachSessionResponse]
+    """Sends all that a client needs to go on with a session: its plate, and object by object what it owns."""
+    WatchSession: _grpc.UnaryStreamMultiCallable[_sessions_pb2.WatchSessionRequest, _sessions_pb2.WatchSessionResponse]
+    """Tells the revisions of a session's objects: now, and again whenever one changes, until the client ends the call."""
     CloseSession: _grpc.UnaryUnaryMultiCallable[_sessions_pb2.CloseSessionRequest, _sessions_pb2.CloseSessionResponse]
     """Ends a session and forgets what it holds."""
     AddObject: _grpc.UnaryUnaryMultiCallable[_sessions_pb2.AddObjectRequest, _sessions_pb2.AddObjectResponse]
@@ -55,16 +66,31 @@ class SessionServiceStub:
     """Sends the shapes of a session in paint order."""
     SetShapes: _grpc.UnaryUnaryMultiCallable[_sessions_pb2.SetShapesRequest, _sessions_pb2.SetShapesResponse]
     """Replaces the shapes of an object by the artist's."""
+    Undo: _grpc.UnaryUnaryMultiCallable[_sessions_pb2.UndoRequest, _sessions_pb2.UndoResponse]
+    """Takes back the last prompt or change of shapes. Mattes of other frames stay as they are."""
+    Redo: _grpc.UnaryUnaryMultiCallable[_sessions_pb2.RedoRequest, _sessions_pb2.RedoResponse]
+    """Does again what was undone last, as long as nothing else changed the object."""
     Export: _grpc.UnaryStreamMultiCallable[_sessions_pb2.ExportRequest, _sessions_pb2.ExportResponse]
     """Makes files of a session's results and sends their bytes."""
 
 @_typing.type_check_only
 class SessionServiceAsyncStub(SessionServiceStub):
-    """Interactive work. A client that ends a streaming call cancels the work behind it; what was done by then stays."""
+    """Interactive work. A client that ends a streaming call cancels the work behind it; what was done by then stays.
+
+    What was answered is on the daemon's disk and outlives the daemon. A session has a revision that grows with each
+    change. A change may tell by `based_on` the revision at which the client last saw what it replaces: when somebody else
+    changed that since, the call is refused with ABORTED. 0 replaces whatever there is.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     OpenSession: _aio.UnaryUnaryMultiCallable[_sessions_pb2.OpenSessionRequest, _sessions_pb2.OpenSessionResponse]  # type: ignore[assignment]
     """Starts a session on an open plate."""
+    ListSessions: _aio.UnaryUnaryMultiCallable[_sessions_pb2.ListSessionsRequest, _sessions_pb2.ListSessionsResponse]  # type: ignore[assignment]
+    """Lists the sessions that the daemon keeps, those last used first."""
+    AttachSession: _aio.UnaryStreamMultiCallable[_sessions_pb2.AttachSessionRequest, _sessions_pb2.AttachSessionResponse]  # type: ignore[assignment]
+    """Sends all that a client needs to go on with a session: its plate, and object by object what it owns."""
+    WatchSession: _aio.UnaryStreamMultiCallable[_sessions_pb2.WatchSessionRequest, _sessions_pb2.WatchSessionResponse]  # type: ignore[assignment]
+    """Tells the revisions of a session's objects: now, and again whenever one changes, until the client ends the call."""
     CloseSession: _aio.UnaryUnaryMultiCallable[_sessions_pb2.CloseSessionRequest, _sessions_pb2.CloseSessionResponse]  # type: ignore[assignment]
     """Ends a session and forgets what it holds."""
     AddObject: _aio.UnaryUnaryMultiCallable[_sessions_pb2.AddObjectRequest, _sessions_pb2.AddObjectResponse]  # type: ignore[assignment]
@@ -85,11 +111,20 @@ class SessionServiceAsyncStub(SessionServiceStub):
     """Sends the shapes of a session in paint order."""
     SetShapes: _aio.UnaryUnaryMultiCallable[_sessions_pb2.SetShapesRequest, _sessions_pb2.SetShapesResponse]  # type: ignore[assignment]
     """Replaces the shapes of an object by the artist's."""
+    Undo: _aio.UnaryUnaryMultiCallable[_sessions_pb2.UndoRequest, _sessions_pb2.UndoResponse]  # type: ignore[assignment]
+    """Takes back the last prompt or change of shapes. Mattes of other frames stay as they are."""
+    Redo: _aio.UnaryUnaryMultiCallable[_sessions_pb2.RedoRequest, _sessions_pb2.RedoResponse]  # type: ignore[assignment]
+    """Does again what was undone last, as long as nothing else changed the object."""
     Export: _aio.UnaryStreamMultiCallable[_sessions_pb2.ExportRequest, _sessions_pb2.ExportResponse]  # type: ignore[assignment]
     """Makes files of a session's results and sends their bytes."""
 
 class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Interactive work. A client that ends a streaming call cancels the work behind it; what was done by then stays."""
+    """Interactive work. A client that ends a streaming call cancels the work behind it; what was done by then stays.
+
+    What was answered is on the daemon's disk and outlives the daemon. A session has a revision that grows with each
+    change. A change may tell by `based_on` the revision at which the client last saw what it replaces: when somebody else
+    changed that since, the call is refused with ABORTED. 0 replaces whatever there is.
+    """
 
     @_abc_1.abstractmethod
     def OpenSession(
@@ -98,6 +133,30 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_sessions_pb2.OpenSessionResponse, _abc.Awaitable[_sessions_pb2.OpenSessionResponse]]:
         """Starts a session on an open plate."""
+
+    @_abc_1.abstractmethod
+    def ListSessions(
+        self,
+        request: _sessions_pb2.ListSessionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sessions_pb2.ListSessionsResponse, _abc.Awaitable[_sessions_pb2.ListSessionsResponse]]:
+        """Lists the sessions that the daemon keeps, those last used first."""
+
+    @_abc_1.abstractmethod
+    def AttachSession(
+        self,
+        request: _sessions_pb2.AttachSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_sessions_pb2.AttachSessionResponse], _abc.AsyncIterator[_sessions_pb2.AttachSessionResponse]]:
+        """Sends all that a client needs to go on with a session: its plate, and object by object what it owns."""
+
+    @_abc_1.abstractmethod
+    def WatchSession(
+        self,
+        request: _sessions_pb2.WatchSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_sessions_pb2.WatchSessionResponse], _abc.AsyncIterator[_sessions_pb2.WatchSessionResponse]]:
+        """Tells the revisions of a session's objects: now, and again whenever one changes, until the client ends the call."""
 
     @_abc_1.abstractmethod
     def CloseSession(
@@ -172,6 +231,22 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_sessions_pb2.SetShapesResponse, _abc.Awaitable[_sessions_pb2.SetShapesResponse]]:
         """Replaces the shapes of an object by the artist's."""
+
+    @_abc_1.abstractmethod
+    def Undo(
+        self,
+        request: _sessions_pb2.UndoRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sessions_pb2.UndoResponse, _abc.Awaitable[_sessions_pb2.UndoResponse]]:
+        """Takes back the last prompt or change of shapes. Mattes of other frames stay as they are."""
+
+    @_abc_1.abstractmethod
+    def Redo(
+        self,
+        request: _sessions_pb2.RedoRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sessions_pb2.RedoResponse, _abc.Awaitable[_sessions_pb2.RedoResponse]]:
+        """Does again what was undone last, as long as nothing else changed the object."""
 
     @_abc_1.abstractmethod
     def Export(
