@@ -83,7 +83,8 @@ def _daemon() -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "address"
         command = [_program("roto-daemon"), "serve", "--listen", "127.0.0.1:0", "--address-file", str(file)]
-        daemon = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603 - our own command
+        state = {**os.environ, "ROTO_STATE_FOLDER": str(Path(folder) / "state")}  # nothing stays behind
+        daemon = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=state)  # noqa: S603 - our own command
         try:
             deadline = time.monotonic() + _START_DEADLINE_S
             while not file.exists():

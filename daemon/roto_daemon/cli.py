@@ -31,7 +31,17 @@ _EXIT_CODES = """\
 Exit codes: 0 stopped as asked · 1 unexpected · 2 wrong options · 3 a setting or address cannot be used.
 """
 _BAD_SETTING = 3
-_LIBRARIES = ("grpcio", "protobuf", "numpy", "opencv-python-headless", "openimageio", "av", "scipy", "contourpy")
+_LIBRARIES = (
+    "grpcio",
+    "protobuf",
+    "numpy",
+    "opencv-python-headless",
+    "openimageio",
+    "av",
+    "scipy",
+    "contourpy",
+    "sqlalchemy",
+)
 
 app = typer.Typer(
     help="The Rotolink daemon: it owns the engines and serves the plugins and the `roto` command.",

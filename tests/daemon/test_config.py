@@ -42,7 +42,7 @@ def test_switches_take_true_and_false_in_words_and_digits(text: str, value: bool
         ("colour = 1", "there is no setting 'colour'"),
         ("max_sessions = 'many'", "max_sessions = 'many': give a whole number"),
         ("max_sessions = true", "give a whole number"),
-        ("session_idle_s = 'long'", "give a number"),
+        ("session_days = 'long'", "give a number"),
         ("reflection = 'perhaps'", "give true or false"),
         ("roots = [1]", "give a list"),
         ("state_folder = 1", "give text"),

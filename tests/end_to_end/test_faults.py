@@ -132,13 +132,15 @@ def test_previews_take_the_frames_that_the_engine_has_decoded(own_daemon: Daemon
     assert len(list(own_daemon.state.rglob("frames/*.npy"))) == len(files)
 
 
-def test_a_daemon_asked_to_stop_stops_and_leaves_nothing_behind(own_daemon: Daemon, plate: str) -> None:
+def test_a_daemon_asked_to_stop_stops_and_leaves_nothing_behind_but_its_sessions(
+    own_daemon: Daemon, plate: str
+) -> None:
     with connect(own_daemon.address) as far, clicked(far, plate) as (_, disc):
         frames_done(disc)
         workers = own_daemon.worker_pids
-        assert list(own_daemon.state.iterdir())
+        assert list((own_daemon.state / "run").iterdir())
         assert own_daemon.stop() == 0
-    assert list(own_daemon.state.iterdir()) == []
+    assert {each.name for each in own_daemon.state.iterdir()} == {"lock", "sessions", "sessions.db"}
     assert not any(psutil.pid_exists(pid) for pid in workers)
 
 
