@@ -64,6 +64,8 @@ class StandInDaemon(
         self.opened: list[plates_pb2.PathSource] = []
         self.sessions: dict[str, str] = {}
         self.prompts: dict[int, Prompt] = {}
+        self.undone: list[Prompt] = []
+        self.revision = 7
         self.engines: dict[str, tuple[str, str]] = {}
         self.objects: dict[tuple[str, str], int] = {}
         self.shapes: list[Shape] = []
@@ -209,6 +211,82 @@ class StandInDaemon(
         self._begin("CloseSession", context)
         del self.sessions[request.session_id]
         return sessions_pb2.CloseSessionResponse()
+
+    def ListSessions(
+        self, request: sessions_pb2.ListSessionsRequest, context: grpc.ServicerContext
+    ) -> sessions_pb2.ListSessionsResponse:
+        self._begin("ListSessions", context)
+        kept = [
+            sessions_pb2.SessionSummary(
+                session_id=session_id,
+                name="plate",
+                artist=request.artist,
+                plate=self.plate.name,
+                engine=self.engines[session_id][0],
+                objects=[name for of, name in self.objects if of == session_id],
+                touched_s=1e9,
+            )
+            for session_id in self.sessions
+        ]
+        return sessions_pb2.ListSessionsResponse(sessions=kept)
+
+    def AttachSession(
+        self, request: sessions_pb2.AttachSessionRequest, context: grpc.ServicerContext
+    ) -> Iterator[sessions_pb2.AttachSessionResponse]:
+        self._begin("AttachSession", context)
+        plate_id = self.sessions[request.session_id]
+        plate = values_pb2.Plate(**wire.plate_to_wire(self.plates[plate_id]))
+        engine, weights = self.engines[request.session_id]
+        yield sessions_pb2.AttachSessionResponse(
+            session=sessions_pb2.AttachedSession(
+                session_id=request.session_id, name="plate", plate_id=plate_id, plate=plate, engine=engine,
+                weights=weights, revision=self.revision,
+            )
+        )  # fmt: skip
+        for (session_id, name), object_id in self.objects.items():
+            if session_id != request.session_id:
+                continue
+            mattes = [sessions_pb2.FrameDone(frame=frame, confidence=0.9, area_px=113.0) for frame in self._mattes]
+            added = sessions_pb2.AttachedObject(object_id=object_id, name=name, mattes=mattes)
+            yield sessions_pb2.AttachSessionResponse(object=added)
+            for prompt in self.prompts.values():
+                message = values_pb2.Prompt(**wire.prompt_to_wire(prompt))
+                told = sessions_pb2.ObjectPrompt(object_id=object_id, prompt=message)
+                yield sessions_pb2.AttachSessionResponse(prompt=told)
+            if self.shapes:
+                shapes = sessions_pb2.ObjectShapes(object_id=object_id, shapes=list(map(shape_message, self.shapes)))
+                yield sessions_pb2.AttachSessionResponse(shapes=shapes)
+
+    def WatchSession(
+        self, request: sessions_pb2.WatchSessionRequest, context: grpc.ServicerContext
+    ) -> Iterator[sessions_pb2.WatchSessionResponse]:
+        self._begin("WatchSession", context)
+        objects = [
+            sessions_pb2.ObjectRevision(object_id=each, revision=self.revision, mattes_revision=1)
+            for each in self.objects.values()
+        ]
+        yield sessions_pb2.WatchSessionResponse(revision=self.revision, objects=objects)
+
+    def Undo(self, request: sessions_pb2.UndoRequest, context: grpc.ServicerContext) -> sessions_pb2.UndoResponse:
+        self._begin("Undo", context)
+        if not self.prompts:
+            return sessions_pb2.UndoResponse()
+        self.undone.append(self.prompts.popitem()[1])
+        cleared = values_pb2.Prompt(frame=self.undone[-1].frame)
+        return sessions_pb2.UndoResponse(
+            prompt=sessions_pb2.ObjectPrompt(object_id=request.object_id or 1, prompt=cleared), revision=self.revision
+        )
+
+    def Redo(self, request: sessions_pb2.RedoRequest, context: grpc.ServicerContext) -> sessions_pb2.RedoResponse:
+        self._begin("Redo", context)
+        if not self.undone:
+            return sessions_pb2.RedoResponse()
+        prompt = self.undone.pop()
+        self.prompts[prompt.frame] = prompt
+        again = values_pb2.Prompt(**wire.prompt_to_wire(prompt))
+        return sessions_pb2.RedoResponse(
+            prompt=sessions_pb2.ObjectPrompt(object_id=request.object_id or 1, prompt=again), revision=self.revision
+        )
 
     def AddObject(
         self, request: sessions_pb2.AddObjectRequest, context: grpc.ServicerContext
