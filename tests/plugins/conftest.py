@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import nuke_standin
+import pytest
+
+
+@pytest.fixture
+def nuke_program() -> Iterator[nuke_standin.Program]:
+    """A fresh Nuke with windows and an empty script; nothing may be left open in it."""
+    program = nuke_standin.start(gui=True)
+    yield program
+    assert program.tasks == [], "a progress bar still stands"
+    assert not program.undo_disabled, "undo is still disabled"

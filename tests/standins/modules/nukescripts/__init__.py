@@ -1,0 +1,1 @@
+"""The stand-in under Nuke's own name."""
