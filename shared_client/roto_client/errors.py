@@ -45,9 +45,8 @@ class DaemonUnreachableError(ClientError):
 
     def __init__(self, address: str, reason: str = "") -> None:
         because = f" ({reason})" if reason else ""
-        super().__init__(
-            f"No Rotolink daemon answers at {address}{because}. Start it with: roto-daemon serve --listen {address}"
-        )
+        listen = "" if "://" in address else f" --listen {address}"
+        super().__init__(f"No Rotolink daemon answers at {address}{because}. Start it with: roto-daemon serve{listen}")
         self.address = address
 
 

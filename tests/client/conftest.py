@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Callable
 
 import grpc
 import pytest
 from stand_in_daemon import StandInDaemon
+from stand_in_gateway import StandInGateway
 
 from roto_client.session import Daemon
 from roto_client.transport.by_grpc import GrpcTransport
+from roto_client.transport.by_http import HttpTransport
+from roto_client.transport.messages import MessageTransport
 from roto_proto.v1 import daemon_pb2_grpc, plates_pb2_grpc, sessions_pb2_grpc
 
 SILENCE_S = 0.6
@@ -32,15 +37,45 @@ def stand_in() -> Iterator[StandInDaemon]:
 
 
 @pytest.fixture
-def transport(stand_in: StandInDaemon) -> Iterator[GrpcTransport]:
-    """Connect to the stand-in with a short patience."""
-    reached = GrpcTransport(stand_in.address, timeout_s=5.0, silence_s=SILENCE_S)
-    yield reached
-    reached.close()
+def way() -> str:
+    """Say how daemons are reached; the suite over all transports overrides it."""
+    return "gRPC"
 
 
 @pytest.fixture
-def daemon(transport: GrpcTransport) -> Iterator[Daemon]:
+def gateway(stand_in: StandInDaemon) -> Iterator[StandInGateway]:
+    """Serve the stand-in by HTTP too."""
+    edge = StandInGateway(stand_in.address)
+    yield edge
+    edge.close()
+
+
+Reach = Callable[..., MessageTransport]
+
+
+@pytest.fixture
+def reach(way: str, request: pytest.FixtureRequest) -> Iterator[Reach]:
+    """Connect to an address, or to the stand-in, in the way that is tested."""
+    kind: type[MessageTransport] = {"gRPC": GrpcTransport, "HTTP": HttpTransport}[way]
+    with ExitStack() as stack:
+
+        def reached(address: str = "", **patience: float) -> MessageTransport:
+            there = request.getfixturevalue({"gRPC": "stand_in", "HTTP": "gateway"}[way])
+            transport = kind(address or there.address, **patience)  # type: ignore[arg-type]  # of each one's own
+            stack.callback(transport.close)
+            return transport
+
+        yield reached
+
+
+@pytest.fixture
+def transport(reach: Reach) -> MessageTransport:
+    """Connect to the stand-in with a short patience."""
+    return reach(timeout_s=5.0, silence_s=SILENCE_S)
+
+
+@pytest.fixture
+def daemon(transport: MessageTransport) -> Iterator[Daemon]:
     """Give the stand-in as a plugin sees it."""
     with Daemon(transport) as met:
         yield met

@@ -1,7 +1,8 @@
-"""gRPC to a daemon: values through every call, and every failure as an error for the user."""
+"""Every way to a daemon: values through every call, and every failure as an error for the user."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import threading
@@ -40,7 +41,7 @@ from roto_client.results import (
     UploadFrame,
 )
 from roto_client.transport import split_address
-from roto_client.transport.by_grpc import GrpcTransport
+from roto_client.transport.messages import MessageTransport
 from roto_proto import wire
 from roto_proto.ring import ring_folders
 from roto_shapes.fit_options import FitOptions
@@ -50,6 +51,14 @@ from roto_shapes.shot import FrameRange, Plate, PlatePath
 
 Code = grpc.StatusCode
 FRAMES = FrameRange(1001, 1004)
+
+
+Reach = Callable[..., MessageTransport]
+
+
+@pytest.fixture(params=["gRPC", "HTTP"])
+def way(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 def closed_port() -> int:
@@ -71,19 +80,19 @@ def wait_for(event: threading.Event) -> None:
 
 
 @pytest.fixture
-def session_id(transport: GrpcTransport) -> str:
+def session_id(transport: MessageTransport) -> str:
     opened = transport.open_path(PlatePath("plate.####.png"))
     return transport.open_session(opened.plate_id).session_id
 
 
-def test_a_daemon_says_who_it_is(transport: GrpcTransport, stand_in: StandInDaemon) -> None:
-    assert transport.address == stand_in.address
+def test_a_daemon_says_who_it_is(transport: MessageTransport, way: str) -> None:
+    assert transport.kind == way
     assert (transport.info.version, transport.info.api) == ("9.8.7", wire.API_VERSION)
     assert transport.info.limits.chunk_bytes == 1 << 20
     assert "ring" in transport.info.features
 
 
-def test_engines_come_with_the_reason_why_they_cannot_be_used(transport: GrpcTransport) -> None:
+def test_engines_come_with_the_reason_why_they_cannot_be_used(transport: MessageTransport) -> None:
     disc, big = transport.engines()
     assert (disc.name, disc.is_default, disc.unavailable) == ("disc", True, "")
     assert disc.prompts == {"points"}, "a kind of prompt from a newer daemon is passed over"
@@ -92,7 +101,7 @@ def test_engines_come_with_the_reason_why_they_cannot_be_used(transport: GrpcTra
     assert big.weights == "big.pt 0123456789ab (MIT)"
 
 
-def test_a_session_names_its_engine_with_its_weights_and_why_it_was_taken(transport: GrpcTransport) -> None:
+def test_a_session_names_its_engine_with_its_weights_and_why_it_was_taken(transport: MessageTransport) -> None:
     plate_id = transport.open_path(PlatePath("plate.####.png")).plate_id
     left_to_the_daemon, wanted = transport.open_session(plate_id), transport.open_session(plate_id, "big")
     assert (left_to_the_daemon.engine, left_to_the_daemon.why_default) == ("disc", "big cannot be used here")
@@ -100,13 +109,13 @@ def test_a_session_names_its_engine_with_its_weights_and_why_it_was_taken(transp
     assert transport.shapes(wanted.session_id).made_by == MadeBy("big", "big.pt 0123456789ab (MIT)")
 
 
-def test_a_plate_is_opened_by_path_with_the_frames_wanted(transport: GrpcTransport) -> None:
+def test_a_plate_is_opened_by_path_with_the_frames_wanted(transport: MessageTransport) -> None:
     opened = transport.open_path(PlatePath("p.####.png", FRAMES, first_frame=5, colour_space="ACEScg"))
     assert opened.plate.frames == FRAMES
     transport.close_plate(opened.plate_id)
 
 
-def test_a_prompt_gives_the_matte_of_its_frame(transport: GrpcTransport, session_id: str) -> None:
+def test_a_prompt_gives_the_matte_of_its_frame(transport: MessageTransport, session_id: str) -> None:
     object_id = transport.add_object(session_id, "ball")
     matte = transport.set_prompt(session_id, object_id, Prompt(1001, (PointPrompt(30.5, 20.5),)))
     assert matte is not None
@@ -118,11 +127,11 @@ def test_a_prompt_gives_the_matte_of_its_frame(transport: GrpcTransport, session
     assert set(coverage) == {0, 255}
 
 
-def test_a_prompt_that_clears_a_frame_gives_no_matte(transport: GrpcTransport, session_id: str) -> None:
+def test_a_prompt_that_clears_a_frame_gives_no_matte(transport: MessageTransport, session_id: str) -> None:
     assert transport.set_prompt(session_id, 1, Prompt(1001)) is None
 
 
-def test_a_run_tells_frames_progress_and_mattes(transport: GrpcTransport, session_id: str) -> None:
+def test_a_run_tells_frames_progress_and_mattes(transport: MessageTransport, session_id: str) -> None:
     events = list(transport.propagate(session_id, 1, FRAMES, Direction.BACKWARD, mattes=True))
     assert [event.frame for event in events if isinstance(event, FrameDone)] == [1004, 1003, 1002, 1001]
     assert [event.frame for event in events if isinstance(event, Matte)] == [1004, 1003, 1002, 1001]
@@ -131,14 +140,14 @@ def test_a_run_tells_frames_progress_and_mattes(transport: GrpcTransport, sessio
     assert low == {1003, 1004}
 
 
-def test_mattes_made_before_are_read_again(transport: GrpcTransport, session_id: str) -> None:
+def test_mattes_made_before_are_read_again(transport: MessageTransport, session_id: str) -> None:
     list(transport.propagate(session_id, 1, FrameRange(1002, 1003), Direction.FORWARD))
     mattes = list(transport.read_mattes(session_id, 1, FrameRange(1001, 1010)))
     assert [matte.frame for matte in mattes] == [1002, 1003]
     assert mattes[0].coverage8() == mattes[1].coverage8(), "8 and 16 bits hold the same disc"
 
 
-def test_a_fit_gives_shapes_and_how_well_they_fit(transport: GrpcTransport, session_id: str) -> None:
+def test_a_fit_gives_shapes_and_how_well_they_fit(transport: MessageTransport, session_id: str) -> None:
     order = FitOrder(FRAMES, FitOptions(2.5, 0.5, interpolation=Interpolation.SMOOTH))
     progress, fitted = transport.fit_shapes(session_id, 1, order)
     assert progress == Progress(1, 2, "fitting")
@@ -158,7 +167,7 @@ OPTIONS = FitOptions(
 
 @pytest.mark.parametrize("options", [OPTIONS, FitOptions(points=12), FitOptions(parts=None), FitOptions()])
 def test_a_fit_is_ordered_with_all_its_options(
-    transport: GrpcTransport, session_id: str, stand_in: StandInDaemon, options: FitOptions
+    transport: MessageTransport, session_id: str, stand_in: StandInDaemon, options: FitOptions
 ) -> None:
     list(transport.fit_shapes(session_id, 1, FitOrder(FRAMES, options, (1003,))))
     sent = stand_in.fits[-1]
@@ -166,24 +175,23 @@ def test_a_fit_is_ordered_with_all_its_options(
     assert (list(sent.edited), wire.frames_from_wire(sent.frames)) == ([1003], FRAMES)
 
 
-def test_a_daemon_too_old_for_an_option_is_not_asked(stand_in: StandInDaemon) -> None:
+def test_a_daemon_too_old_for_an_option_is_not_asked(reach: Reach, stand_in: StandInDaemon) -> None:
     stand_in.api = (1, 0)
-    old = GrpcTransport(stand_in.address)
+    old = reach()
     with pytest.raises(VersionMismatchError, match="too old to fit with layers"):
         list(old.fit_shapes("s", 1, FitOrder(options=FitOptions(layers=True))))
     assert not stand_in.fits
     list(old.fit_shapes("s", 1, FitOrder(options=FitOptions(2.0))))
-    old.close()
 
 
-def test_shapes_that_the_artist_changed_come_back(transport: GrpcTransport, session_id: str) -> None:
+def test_shapes_that_the_artist_changed_come_back(transport: MessageTransport, session_id: str) -> None:
     outline = (ControlPoint(1.5, 2.5, feather=(1.0, 0.0)), ControlPoint(3.0, 4.0, corner=True))
     shape = Shape("mine", (ShapeKeyframe(1001, outline, locked=True),), FRAMES, invert=True)
     transport.set_shapes(session_id, 1, [shape])
     assert transport.shapes(session_id).shapes == (shape,)
 
 
-def test_files_come_in_pieces_with_the_frame_they_belong_to(transport: GrpcTransport, session_id: str) -> None:
+def test_files_come_in_pieces_with_the_frame_they_belong_to(transport: MessageTransport, session_id: str) -> None:
     order = ExportOrder(ExportFormat.MATTE_PNG, 1, FrameRange(1001, 1002), "credit ")
     parts = [event for event in transport.export(session_id, order) if isinstance(event, FilePart)]
     assert [(part.frame, part.data, part.last) for part in parts] == [
@@ -197,7 +205,7 @@ def test_files_come_in_pieces_with_the_frame_they_belong_to(transport: GrpcTrans
 
 
 def test_a_session_and_an_object_can_be_closed(
-    transport: GrpcTransport, session_id: str, stand_in: StandInDaemon
+    transport: MessageTransport, session_id: str, stand_in: StandInDaemon
 ) -> None:
     transport.remove_object(session_id, transport.add_object(session_id, "ball"))
     transport.close_session(session_id)
@@ -241,7 +249,7 @@ def test_a_session_and_an_object_can_be_closed(
 )
 @pytest.mark.parametrize("method", ["OpenPlate", "FitShapes"])
 def test_a_refusal_becomes_the_error_that_the_daemon_named_or_its_status_means(
-    method: str, refusal: Refusal, expected: type[ClientError], transport: GrpcTransport, stand_in: StandInDaemon
+    method: str, refusal: Refusal, expected: type[ClientError], transport: MessageTransport, stand_in: StandInDaemon
 ) -> None:
     stand_in.refusals[method] = refusal
     with pytest.raises(ClientError) as caught:
@@ -254,20 +262,37 @@ def test_a_refusal_becomes_the_error_that_the_daemon_named_or_its_status_means(
         assert str(caught.value) == "This is why."
 
 
-def test_a_daemon_that_does_not_run_is_said_to_be_unreachable_at_once() -> None:
+def test_a_daemon_that_does_not_run_is_said_to_be_unreachable_at_once(reach: Reach, way: str) -> None:
     start = time.monotonic()
     port = closed_port()
-    with pytest.raises(DaemonUnreachableError, match=f"127.0.0.1:{port}.*roto-daemon serve --listen 127.0.0.1:{port}"):
-        GrpcTransport(f"127.0.0.1:{port}")
+    listen = {"gRPC": f" --listen 127.0.0.1:{port}", "HTTP": ""}[way]
+    with pytest.raises(DaemonUnreachableError, match=rf"127\.0\.0\.1:{port}.*roto-daemon serve{listen}$"):
+        reach(f"127.0.0.1:{port}")
     assert time.monotonic() - start < 4.0
 
 
-def test_a_port_that_never_answers_is_given_up() -> None:
+def test_a_port_that_never_answers_is_given_up(reach: Reach) -> None:
     with socket.socket() as mute:
         mute.bind(("127.0.0.1", 0))
         mute.listen()
         with pytest.raises(DaemonUnreachableError):
-            GrpcTransport(f"127.0.0.1:{mute.getsockname()[1]}", timeout_s=0.5)
+            reach(f"127.0.0.1:{mute.getsockname()[1]}", timeout_s=0.5)
+
+
+def test_something_else_that_answers_is_no_daemon(reach: Reach) -> None:
+    def answer() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                visitor, _ = other.accept()
+                with visitor:
+                    visitor.sendall(b"220 a mail server\r\n")
+                    visitor.recv(1 << 16)
+
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        threading.Thread(target=answer, daemon=True).start()
+        with pytest.raises(DaemonUnreachableError, match=r"127\.0\.0\.1"):
+            reach(f"127.0.0.1:{other.getsockname()[1]}", timeout_s=1.0)
+        other.shutdown(socket.SHUT_RDWR)
 
 
 @pytest.mark.parametrize(
@@ -281,22 +306,22 @@ def test_a_port_that_never_answers_is_given_up() -> None:
     ],
 )
 def test_a_greeting_that_fails_says_why(
-    refusal: Refusal, expected: type[ClientError], why: str, stand_in: StandInDaemon
+    refusal: Refusal, expected: type[ClientError], why: str, stand_in: StandInDaemon, reach: Reach
 ) -> None:
     stand_in.refusals["Hello"] = refusal
     with pytest.raises(expected, match=why):
-        GrpcTransport(stand_in.address)
+        reach()
 
 
-def test_a_daemon_of_another_major_version_is_refused_with_both_versions(stand_in: StandInDaemon) -> None:
+def test_a_daemon_of_another_major_version_is_refused_with_both_versions(stand_in: StandInDaemon, reach: Reach) -> None:
     stand_in.api = (2, 3)
     with pytest.raises(VersionMismatchError, match=r"9\.8\.7\) speaks protocol 2\.3 and this client .* 1\.2"):
-        GrpcTransport(stand_in.address)
+        reach()
 
 
-def test_a_daemon_of_a_newer_minor_version_is_welcome(stand_in: StandInDaemon) -> None:
+def test_a_daemon_of_a_newer_minor_version_is_welcome(stand_in: StandInDaemon, reach: Reach) -> None:
     stand_in.api = (1, 99)
-    transport = GrpcTransport(stand_in.address)
+    transport = reach()
     assert transport.info.api == (1, 99)
     transport.close()
     transport.close()
@@ -304,7 +329,7 @@ def test_a_daemon_of_a_newer_minor_version_is_welcome(stand_in: StandInDaemon) -
 
 @pytest.mark.parametrize("method", ["Propagate", "FitShapes", "Export"])
 def test_a_stream_that_falls_silent_is_cancelled_and_reported(
-    method: str, transport: GrpcTransport, session_id: str, stand_in: StandInDaemon
+    method: str, transport: MessageTransport, session_id: str, stand_in: StandInDaemon
 ) -> None:
     stand_in.stalls.add(method)
     calls: dict[str, Callable[[], Iterator[object]]] = {
@@ -317,7 +342,7 @@ def test_a_stream_that_falls_silent_is_cancelled_and_reported(
     wait_for(stand_in.released)
 
 
-def test_a_slow_reader_is_not_taken_for_a_silent_daemon(transport: GrpcTransport, session_id: str) -> None:
+def test_a_slow_reader_is_not_taken_for_a_silent_daemon(transport: MessageTransport, session_id: str) -> None:
     events = transport.propagate(session_id, 1, FRAMES, Direction.FORWARD)
     next(events)
     time.sleep(1.0)
@@ -325,7 +350,7 @@ def test_a_slow_reader_is_not_taken_for_a_silent_daemon(transport: GrpcTransport
 
 
 def test_closing_a_run_early_cancels_it_in_the_daemon(
-    transport: GrpcTransport, session_id: str, stand_in: StandInDaemon
+    transport: MessageTransport, session_id: str, stand_in: StandInDaemon
 ) -> None:
     stand_in.stalls.add("Propagate")
     events = transport.propagate(session_id, 1, FRAMES, Direction.FORWARD)
@@ -335,7 +360,7 @@ def test_closing_a_run_early_cancels_it_in_the_daemon(
 
 
 def test_a_daemon_that_talks_nonsense_is_found_out(
-    transport: GrpcTransport, session_id: str, stand_in: StandInDaemon
+    transport: MessageTransport, session_id: str, stand_in: StandInDaemon
 ) -> None:
     square = ShapeKeyframe(1, (ControlPoint(0, 0), ControlPoint(1, 1)))
     stand_in.shapes = [Shape("twin", (square,), FRAMES)] * 2
@@ -343,19 +368,20 @@ def test_a_daemon_that_talks_nonsense_is_found_out(
         transport.shapes(session_id)
 
 
-def test_a_prompt_too_large_to_send_is_refused_here(transport: GrpcTransport, session_id: str) -> None:
+def test_a_prompt_too_large_to_send_is_refused_here(transport: MessageTransport, session_id: str, way: str) -> None:
     noise = MaskPrompt(4096, 3000, os.urandom(4096 * 3000))
-    with pytest.raises(BadInputError, match="11 MiB and a daemon takes 8"):
+    limit = {"gRPC": 8, "HTTP": 2}[way]
+    with pytest.raises(BadInputError, match=f"11 MiB and a daemon takes {limit}"):
         transport.set_prompt(session_id, 1, Prompt(1001, mask=noise))
 
 
 @pytest.fixture
-def upload_id(transport: GrpcTransport) -> str:
+def upload_id(transport: MessageTransport) -> str:
     return transport.open_upload(Plate(64, 64, FrameRange(1, 9))).plate_id
 
 
 def test_pixels_go_through_shared_memory_on_one_machine(
-    transport: GrpcTransport, upload_id: str, stand_in: StandInDaemon
+    transport: MessageTransport, upload_id: str, stand_in: StandInDaemon
 ) -> None:
     before = rings()
     frames = [plain_frame(frame) for frame in range(1, 9)]
@@ -368,7 +394,7 @@ def test_pixels_go_through_shared_memory_on_one_machine(
 
 
 def test_a_larger_frame_than_before_gets_a_larger_ring(
-    transport: GrpcTransport, upload_id: str, stand_in: StandInDaemon
+    transport: MessageTransport, upload_id: str, stand_in: StandInDaemon
 ) -> None:
     for size in (64, 256):
         assert list(transport.upload_frames(upload_id, [plain_frame(1, size)])) == [1]
@@ -380,18 +406,18 @@ def test_pixels_travel_in_pieces_where_memory_cannot_be_shared(
     ring: Optional[bool],  # noqa: FBT001 - pytest passes by name
     stand_in: StandInDaemon,
     upload_id: str,
+    reach: Reach,
 ) -> None:
     if ring is None:
         stand_in.features = []
-    transport = GrpcTransport(stand_in.address)
+    transport = reach()
     frames = [PixelFrame(1, memoryview(os.urandom(3 << 20)), 1024, 1024, 3, SampleType.U8), plain_frame(2)]
     assert list(transport.upload_frames(upload_id, frames, ring=ring)) == [1, 2]
     assert stand_in.frames == {each.frame: ("pieces", bytes(each.pixels)) for each in frames}
-    transport.close()
 
 
 def test_a_daemon_that_cannot_open_the_ring_is_sent_pieces_from_then_on(
-    transport: GrpcTransport, upload_id: str, stand_in: StandInDaemon
+    transport: MessageTransport, upload_id: str, stand_in: StandInDaemon
 ) -> None:
     stand_in.refusals["ring"] = Refusal(Code.INVALID_ARGUMENT, name="ValueError")
     assert list(transport.upload_frames(upload_id, map(plain_frame, (1, 2, 3)))) == [1, 2, 3]
@@ -400,17 +426,17 @@ def test_a_daemon_that_cannot_open_the_ring_is_sent_pieces_from_then_on(
     assert stand_in.calls.count("ring") == 1
 
 
-def test_image_files_are_sent_as_they_are(transport: GrpcTransport, upload_id: str, stand_in: StandInDaemon) -> None:
+def test_image_files_are_sent_as_they_are(transport: MessageTransport, upload_id: str, stand_in: StandInDaemon) -> None:
     files = [FileFrame(1, "a.png", b"one"), FileFrame(2, "b.png", bytearray(b"two"))]
     assert list(transport.upload_frames(upload_id, files)) == [1, 2]
     assert stand_in.frames == {1: ("pieces", b"one"), 2: ("pieces", b"two")}
 
 
-def test_no_frames_are_no_work(transport: GrpcTransport, upload_id: str) -> None:
+def test_no_frames_are_no_work(transport: MessageTransport, upload_id: str) -> None:
     assert list(transport.upload_frames(upload_id, [])) == []
 
 
-def test_frames_are_made_on_the_thread_that_asked(transport: GrpcTransport, upload_id: str) -> None:
+def test_frames_are_made_on_the_thread_that_asked(transport: MessageTransport, upload_id: str) -> None:
     threads: set[int] = set()
 
     def rendered() -> Iterator[UploadFrame]:
@@ -422,7 +448,9 @@ def test_frames_are_made_on_the_thread_that_asked(transport: GrpcTransport, uplo
     assert threads == {threading.get_ident()}
 
 
-def test_a_host_that_renders_slowly_is_not_taken_for_a_silent_daemon(transport: GrpcTransport, upload_id: str) -> None:
+def test_a_host_that_renders_slowly_is_not_taken_for_a_silent_daemon(
+    transport: MessageTransport, upload_id: str
+) -> None:
     def slow() -> Iterator[UploadFrame]:
         yield plain_frame(1)
         time.sleep(1.0)
@@ -431,7 +459,7 @@ def test_a_host_that_renders_slowly_is_not_taken_for_a_silent_daemon(transport: 
     assert list(transport.upload_frames(upload_id, slow(), ring=False)) == [1, 2]
 
 
-def test_a_host_that_fails_ends_the_upload_with_its_own_error(transport: GrpcTransport, upload_id: str) -> None:
+def test_a_host_that_fails_ends_the_upload_with_its_own_error(transport: MessageTransport, upload_id: str) -> None:
     def failing() -> Iterator[UploadFrame]:
         yield plain_frame(1)
         raise RuntimeError("the host cannot render")
@@ -444,7 +472,7 @@ def test_a_host_that_fails_ends_the_upload_with_its_own_error(transport: GrpcTra
 @pytest.mark.parametrize("ring", [False, True])
 def test_an_upload_that_nobody_stores_is_given_up(
     ring: bool,  # noqa: FBT001 - pytest passes by name
-    transport: GrpcTransport,
+    transport: MessageTransport,
     upload_id: str,
     stand_in: StandInDaemon,
 ) -> None:
@@ -455,7 +483,9 @@ def test_an_upload_that_nobody_stores_is_given_up(
     wait_for(stand_in.released)
 
 
-def test_an_upload_that_is_refused_says_why(transport: GrpcTransport, upload_id: str, stand_in: StandInDaemon) -> None:
+def test_an_upload_that_is_refused_says_why(
+    transport: MessageTransport, upload_id: str, stand_in: StandInDaemon
+) -> None:
     stand_in.refusals["UploadFrames"] = Refusal(Code.RESOURCE_EXHAUSTED, name="LimitError")
     frames = (PixelFrame(frame, bytes(8 << 20), 2048, 4096, 1, SampleType.U8) for frame in range(1, 9))
     with pytest.raises(BusyError, match=r"This is why\."):
@@ -475,20 +505,22 @@ def test_a_buffer_that_is_not_the_picture_is_refused() -> None:
         ("[::1]:7", ("::1", 7)),
         ("[::1]", ("::1", 50750)),
         (" localhost:1 ", ("localhost", 1)),
+        ("http://gpu-box/", ("gpu-box", 50751)),
+        ("http://[::1]:7", ("::1", 7)),
     ],
 )
 def test_addresses_are_read(address: str, expected: tuple[str, int]) -> None:
     assert split_address(address) == expected
 
 
-@pytest.mark.parametrize("address", ["", ":", ":1", "a:", "a:b", "a:0", "a:65536", "http://a:1", "a b:1", "::1:7"])
+@pytest.mark.parametrize(
+    "address", ["", ":", ":1", "a:", "a:b", "a:0", "a:65536", "http://", "https://a:1", "a b:1", "::1:7"]
+)
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(BadInputError, match="write HOST:PORT"):
         split_address(address)
 
 
-def test_a_daemon_is_reached_by_name(stand_in: StandInDaemon) -> None:
-    port = split_address(stand_in.address)[1]
-    transport = GrpcTransport(f"localhost:{port}")
-    assert transport.info.daemon_id == "stand-in"
-    transport.close()
+def test_a_daemon_is_reached_by_name(reach: Reach, transport: MessageTransport) -> None:
+    port = split_address(transport.address)[1]
+    assert reach(f"localhost:{port}").info.daemon_id == "stand-in"

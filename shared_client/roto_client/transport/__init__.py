@@ -32,6 +32,9 @@ from roto_shapes.shot import FrameRange, Plate, PlatePath
 
 DEFAULT_PORT = 50750
 DEFAULT_ADDRESS = f"127.0.0.1:{DEFAULT_PORT}"
+DEFAULT_HTTP_PORT = 50751
+"""Where a daemon's edge for HTTP is unless its setting http_port says otherwise."""
+HTTP_SCHEME = "http://"
 _LARGEST_PORT = 65535
 _ADDRESS = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<host>[\w.-]+))(?::(?P<port>[0-9]+))?")
 
@@ -45,6 +48,10 @@ class Transport(Protocol):
     @property
     def address(self) -> str:
         """Return where the daemon is, for a person."""
+
+    @property
+    def kind(self) -> str:
+        """Return how the daemon is reached, for a person: "gRPC" or "HTTP"."""
 
     @property
     def info(self) -> DaemonInfo:
@@ -126,12 +133,18 @@ class Transport(Protocol):
 
 
 def split_address(address: str) -> tuple[str, int]:
-    """Return host and port of `HOST:PORT`, `[IPv6]:PORT` or a host alone.
+    """Return host and port of `HOST:PORT`, `[IPv6]:PORT` or a host alone, all of these with `http://` before.
 
     Raises BadInputError for anything else.
     """
-    found = _ADDRESS.fullmatch(address.strip())
-    port = int(found["port"] or DEFAULT_PORT) if found else 0
+    is_http = address.strip().startswith(HTTP_SCHEME)
+    found = _ADDRESS.fullmatch(address.strip()[len(HTTP_SCHEME) if is_http else 0 :].rstrip("/"))
+    port = int(found["port"] or (DEFAULT_HTTP_PORT if is_http else DEFAULT_PORT)) if found else 0
     if found is None or not 0 < port <= _LARGEST_PORT:
         raise BadInputError(f"'{address}' is not an address: write HOST:PORT, for example {DEFAULT_ADDRESS}.")
     return found["v6"] or found["host"], port
+
+
+def join_address(host: str, port: int) -> str:
+    """Return `HOST:PORT` or `[IPv6]:PORT`."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -10,7 +10,7 @@ import grpc
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from roto_client.transport import DEFAULT_ADDRESS, split_address
+from roto_client.transport import DEFAULT_ADDRESS, join_address, split_address
 from roto_client.transport.channel import Call, CallError, require_sendable
 from roto_client.transport.messages import SILENCE_S, UNARY_TIMEOUT_S, MessageTransport
 from roto_proto import wire
@@ -49,7 +49,7 @@ class _GrpcChannel:
 
     def __init__(self, address: str) -> None:
         self.host, port = split_address(address)
-        self.address = f"[{self.host}]:{port}" if ":" in self.host else f"{self.host}:{port}"
+        self.address = join_address(self.host, port)
         self._channel = grpc.insecure_channel(self.address, options=_CHANNEL_OPTIONS)
         self._requests: dict[str, type[Message]] = {}
         self._methods: dict[str, Callable[..., Any]] = {}

@@ -311,7 +311,7 @@ class StandInDaemon(
         prompt = wire.prompt_from_wire(request.prompt, (self.plate.width, self.plate.height))
         self.prompts[prompt.frame] = prompt
         if not prompt.is_empty:
-            for part in self._matte_parts(prompt.frame):
+            for part in self._matte_parts(prompt.frame, context):
                 yield sessions_pb2.SetPromptResponse(matte=part)
 
     def Propagate(
@@ -332,7 +332,7 @@ class StandInDaemon(
             done_frame = sessions_pb2.FrameDone(frame=frame, confidence=confidence, area_px=113.0)
             yield sessions_pb2.PropagateResponse(frame=done_frame)
             if request.send_mattes:
-                for part in self._matte_parts(frame):
+                for part in self._matte_parts(frame, context):
                     yield sessions_pb2.PropagateResponse(matte=part)
             progress = values_pb2.Progress(done=done, total=len(order), stage="tracking")
             yield sessions_pb2.PropagateResponse(progress=progress)
@@ -344,7 +344,7 @@ class StandInDaemon(
         self._begin("ReadMattes", context)
         for frame in wire.frames_from_wire(request.frames):
             if frame in self._mattes:
-                for part in self._matte_parts(frame):
+                for part in self._matte_parts(frame, context):
                     yield sessions_pb2.ReadMattesResponse(matte=part)
 
     def FitShapes(
@@ -445,7 +445,7 @@ class StandInDaemon(
                 return
             time.sleep(0.005)
 
-    def _matte_parts(self, frame: int) -> Iterator[values_pb2.MattePart]:
+    def _matte_parts(self, frame: int, context: grpc.ServicerContext) -> Iterator[values_pb2.MattePart]:
         """A disc of full coverage round the earliest click, in 16 bits on odd frames."""
         clicked = next((prompt.points[0] for _, prompt in sorted(self.prompts.items()) if prompt.points), None)
         x, y = (clicked.x, clicked.y) if clicked else (20.0, 20.0)
@@ -456,7 +456,9 @@ class StandInDaemon(
             for row in range(top, bottom)
             for column in range(left, right)
         )
-        data = wire.pack_samples(samples)
+        wants_zlib = ("matte-coding", "zlib") in {tuple(each) for each in context.invocation_metadata()}
+        codec = values_pb2.MATTE_CODEC_ZLIB if wants_zlib else values_pb2.MATTE_CODEC_ZSTD
+        data = wire.pack_samples(samples, codec)
         header = values_pb2.MatteHeader(
             frame=frame,
             object_id=1,
@@ -468,7 +470,7 @@ class StandInDaemon(
             right=right,
             bottom=bottom,
             bits=bits,
-            codec=values_pb2.MATTE_CODEC_ZSTD,
+            codec=codec,
             size=len(data),
         )
         return (values_pb2.MattePart(**part) for part in wire.matte_parts(header, data))
