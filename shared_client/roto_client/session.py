@@ -150,6 +150,15 @@ class Daemon(_Closing):
         """Return its version, limits and features."""
         return self._transport.info
 
+    def greet(self) -> DaemonInfo:
+        """Greet it again; another `daemon_id` than that of `info` means that it was restarted."""
+        return self._transport.greet()
+
+    def leave(self) -> None:
+        """Let go of the connection, and leave plates and sessions open at the daemon."""
+        self._inside.clear()
+        self.close()
+
     def round_trip_s(self) -> float:
         """Return how long the shortest call takes: the median of a few."""
         return statistics.median(self._timed_greeting() for _ in range(_ROUND_TRIPS))

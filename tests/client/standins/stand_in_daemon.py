@@ -55,6 +55,7 @@ class StandInDaemon(
         self.api = wire.API_VERSION
         self.features = ["ring"]
         self.plate = Plate(64, 48, FrameRange(1001, 1010), "plate.####.png")
+        self.sees_files = True
         self.refusals: dict[str, Refusal] = {}
         self.stalls: set[str] = set()
         self.released = threading.Event()
@@ -120,6 +121,8 @@ class StandInDaemon(
     ) -> plates_pb2.OpenPlateResponse:
         self._begin("OpenPlate", context)
         plate = self.plate
+        if request.WhichOneof("source") == "path" and not self.sees_files:
+            self._abort(context, Refusal(grpc.StatusCode.NOT_FOUND, "No files there.", "PlateError"))
         if request.WhichOneof("source") == "upload":
             plate = wire.plate_from_wire(request.upload)
         elif request.path.HasField("frames"):
