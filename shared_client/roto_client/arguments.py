@@ -21,6 +21,9 @@ from roto_shapes.formats import ENDINGS
 from roto_shapes.prompt import BoxPrompt, PointPrompt, Prompt
 from roto_shapes.shot import FrameRange
 
+PROJECT_ENDING = ".aep"
+"""Of projects of After Effects, which `roto_client.aep` writes and reads."""
+
 LARGEST_FRAME = 2**31 - 1
 _LARGEST_TOLERANCE_PX = 1000.0
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)"
@@ -136,6 +139,11 @@ def address(text: str) -> str:
 def shapes_file(path: str) -> str:
     """Return the path of a file of shapes to write."""
     return _with_ending(path, ENDINGS)
+
+
+def converted_file(path: str) -> str:
+    """Return the path of a file of shapes to write, a project of After Effects too."""
+    return _with_ending(path, (*ENDINGS, PROJECT_ENDING))
 
 
 def movie_file(path: str) -> str:

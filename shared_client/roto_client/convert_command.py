@@ -1,26 +1,32 @@
 # ruff: noqa: FA100 - on Python 3.9 typer reads annotations only where they are no strings
 """The command `roto convert`: shapes from any format that can be read into any that can be written."""
 
+import importlib
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Any, NamedTuple, Optional
 
 import typer
 
 from roto_client import arguments
-from roto_client.errors import BadInputError
+from roto_client.arguments import PROJECT_ENDING
+from roto_client.errors import BadInputError, ClientError
 from roto_client.options import RESULTS, JsonOption, print_files, print_json
 from roto_client.outputs import require_place, write_pieces
 from roto_shapes import files
 from roto_shapes.difference import Distance, distances
+from roto_shapes.files import AnyPath
 from roto_shapes.formats import FORMATS, PUT_ENDINGS, READ_ENDINGS, export, format_ending, put_into, read_shapes
-from roto_shapes.reading import MAX_BYTES, Given, size_named
+from roto_shapes.reading import MAX_BYTES, Given, Reading, size_named
 from roto_shapes.shape import Roto
 from roto_shapes.shot import FrameRange
 
+_READ = (*READ_ENDINGS, PROJECT_ENDING)
+
 HELP = f"""\
-Convert shapes: from any format that is read ({", ".join(READ_ENDINGS)}) into others. No daemon is needed.
+Convert shapes: from any format that is read ({", ".join(_READ)}) into others. No daemon is needed.
 
 What was written is read back and compared with the source, where the format can be read. What a format cannot hold is \
 said, and where a host moves points in another way, keyframes are added until it agrees.
@@ -39,7 +45,7 @@ def convert(  # noqa: PLR0913 - each is an option of the command
     source: Annotated[str, typer.Argument(metavar="IN", help="A file of shapes.")],
     targets: Annotated[
         list[str],
-        typer.Argument(metavar="OUT...", parser=arguments.shapes_file, help="Files to write, by their endings."),
+        typer.Argument(metavar="OUT...", parser=arguments.converted_file, help="Files to write, by their endings."),
     ],
     frames: Annotated[
         Optional[FrameRange],
@@ -95,7 +101,7 @@ def convert(  # noqa: PLR0913 - each is an option of the command
     facts = {target: each.report() for target, each in made.items()}
     document = {"format": REPORT_FORMAT, "version": 1, "source": source, "targets": facts}
     for target, each in made.items():
-        write_pieces(target, [each.text.encode()])
+        write_pieces(target, [each.data])
     if report:
         write_pieces(report, [json.dumps(document, indent=2).encode()])
     if as_json:
@@ -111,7 +117,7 @@ def convert(  # noqa: PLR0913 - each is an option of the command
 class Conversion(NamedTuple):
     """What a conversion makes, and what the artist should know of it."""
 
-    text: str
+    data: bytes
     source: Roto
     notes: tuple[str, ...]
     """Of reading and of writing, a sentence each."""
@@ -156,30 +162,70 @@ def converted(path: Path, target: str, given: Given) -> Conversion:
 
     With `given.frames`, shapes end and begin where these do. Raises BadInputError.
     """
-    text = read_text(path)
     try:
-        roto, read_notes = read_shapes(text, path, given)
+        roto, read_notes = read_file(path, given)
         source = cut_to(roto, given.frames) if given.frames is not None else roto
-        made = export(source, target)
-        found, keyframes = None, 0
-        if FORMATS[format_ending(target)].read is not None:
-            plate = source.plate
-            known = Given((plate.width, plate.height), plate.frames, plate.frame_rate, plate.pixel_aspect)
-            back = read_shapes(made.text, target, known).roto
-            found = distances(source, back)
-            keyframes = sum(len(shape.keyframes) for shape in back.shapes)
+        data, notes = _written(source, target)
+        plate = source.plate
+        known = Given((plate.width, plate.height), plate.frames, plate.frame_rate, plate.pixel_aspect)
+        back = _read_back(data, target, known)
     except ValueError as error:
         raise BadInputError(f"{path}: {error}.") from error
-    return Conversion(made.text, source, (*read_notes, *made.notes), found, keyframes)
+    found = None if back is None else distances(source, back)
+    keyframes = 0 if back is None else sum(len(shape.keyframes) for shape in back.shapes)
+    return Conversion(data, source, (*read_notes, *notes), found, keyframes)
+
+
+def read_file(path: Path, given: Given) -> Reading:
+    """Return the shapes of a file of any format that is read. Raises BadInputError, and ValueError as its reader."""
+    if _is_project(path):
+        try:
+            data = files.read_whole(path, MAX_BYTES)
+        except ValueError as error:
+            raise BadInputError(f"{error}.") from error
+        reading: Reading = _projects().decode(data, given)
+        return reading
+    return read_shapes(read_text(path), path, given)
+
+
+def _written(roto: Roto, target: str) -> tuple[bytes, tuple[str, ...]]:
+    if _is_project(target):
+        project: tuple[bytes, tuple[str, ...]] = _projects().encode(roto)
+        return project
+    text, notes = export(roto, target)
+    return text.encode(), notes
+
+
+def _read_back(data: bytes, target: str, known: Given) -> Optional[Roto]:
+    """Return what was written as it reads; None for a format that is not read."""
+    if _is_project(target):
+        reading: Reading = _projects().decode(data, known)
+        return reading.roto
+    return read_shapes(data.decode(), target, known).roto if FORMATS[format_ending(target)].read is not None else None
+
+
+def _is_project(path: AnyPath) -> bool:
+    return Path(path).name.lower().endswith(PROJECT_ENDING)
+
+
+def _projects() -> ModuleType:
+    """Return what reads and writes projects of After Effects: it needs a package of many megabytes, an extra."""
+    try:
+        return importlib.import_module("roto_client.aep")
+    except ImportError as error:
+        message = f"Projects of After Effects need the package py-aep: pip install 'rotolink[aep]' ({error})."
+        raise ClientError(message) from error
 
 
 def merged(script: str, made: Conversion, target: str, node: str) -> Conversion:
     """Return a conversion whose text is a script with the shapes in it, as `put_into`. Raises BadInputError."""
+    if _is_project(target):
+        raise BadInputError(f"'{target}' is no script: --into is for {', '.join(PUT_ENDINGS)}.")
     try:
-        text, notes = put_into(script, made.text, target, node)
+        text, notes = put_into(script, made.data.decode(), target, node)
     except ValueError as error:
         raise BadInputError(f"The shapes cannot be put into the script: {error}.") from error
-    return made._replace(text=text, notes=(*made.notes, *notes))
+    return made._replace(data=text.encode(), notes=(*made.notes, *notes))
 
 
 def read_text(path: Path) -> str:

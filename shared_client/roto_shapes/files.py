@@ -35,13 +35,19 @@ def frame_file(pattern: str, frame: int) -> Path:
 def read_text(path: AnyPath, most_bytes: int) -> str:
     """Return a text file in UTF-8, without its byte order mark. Raises ValueError with a sentence for the user."""
     try:
-        if Path(path).stat().st_size > most_bytes:
-            message = f"'{os.fspath(path)}' is larger than {most_bytes // 1_000_000} MB: give a file with fewer shapes"
-            raise ValueError(message)
-        return Path(path).read_bytes().decode("utf-8-sig")
+        return read_whole(path, most_bytes).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         message = f"'{os.fspath(path)}' is no text in UTF-8 (byte {error.start}): save it again as one"
         raise ValueError(message) from error
+
+
+def read_whole(path: AnyPath, most_bytes: int) -> bytes:
+    """Return a file's bytes. Raises ValueError with a sentence for the user."""
+    try:
+        if Path(path).stat().st_size > most_bytes:
+            message = f"'{os.fspath(path)}' is larger than {most_bytes // 1_000_000} MB: give a file with fewer shapes"
+            raise ValueError(message)
+        return Path(path).read_bytes()
     except OSError as error:
         message = f"'{os.fspath(path)}' cannot be read: {error.strerror}"
         raise ValueError(message) from error

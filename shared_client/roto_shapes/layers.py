@@ -45,6 +45,17 @@ class Placement(NamedTuple):
         w = self.wx * x + self.wy * y + self.w0
         return (self.xx * x + self.xy * y + self.x0) / w, (self.yx * x + self.yy * y + self.y0) / w
 
+    def after(self, inner: Placement) -> Placement:
+        """Return what takes `inner` first and this map then; neither may have perspective."""
+        return Placement(
+            self.xx * inner.xx + self.xy * inner.yx,
+            self.xx * inner.xy + self.xy * inner.yy,
+            self.xx * inner.x0 + self.xy * inner.y0 + self.x0,
+            self.yx * inner.xx + self.yy * inner.yx,
+            self.yx * inner.xy + self.yy * inner.yy,
+            self.yx * inner.x0 + self.yy * inner.y0 + self.y0,
+        )
+
     def stretches(self, x: float, y: float) -> tuple[float, float]:
         """Return by how much lengths round a position grow in the direction in which they grow most, and least."""
         w = self.wx * x + self.wy * y + self.w0

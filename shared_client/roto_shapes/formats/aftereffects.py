@@ -79,6 +79,11 @@ class JsxSink(StraightSink):
         self._notes += notes
         self._masks.append(self._mask(made))
 
+    @property
+    def masks(self) -> tuple[dict[str, Any], ...]:
+        """Return the data of each mask, as the script has them: frames count from the plate's first."""
+        return tuple(self._masks)
+
     def text(self) -> str:
         """Return the script: ASCII, an outline a line, the same for the same shapes."""
         routine = files("roto_shapes.formats").joinpath("apply_roto.js").read_text(encoding="ascii")

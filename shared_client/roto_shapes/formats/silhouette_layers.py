@@ -141,15 +141,7 @@ def on_plate(motions: Sequence[Motion], plate: Plate, time: float) -> Placement:
     """Return what layers in each other do at a time, the outermost first."""
     whole = Placement(1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
     for motion in motions:
-        inner = motion.placement(plate, time)
-        whole = Placement(
-            whole.xx * inner.xx + whole.xy * inner.yx,
-            whole.xx * inner.xy + whole.xy * inner.yy,
-            whole.xx * inner.x0 + whole.xy * inner.y0 + whole.x0,
-            whole.yx * inner.xx + whole.yy * inner.yx,
-            whole.yx * inner.xy + whole.yy * inner.yy,
-            whole.yx * inner.x0 + whole.yy * inner.y0 + whole.y0,
-        )
+        whole = whole.after(motion.placement(plate, time))
     return whole
 
 
