@@ -19,7 +19,7 @@ import typer.core
 import typer.main
 from rich.console import Console
 
-from roto_client import arguments, convert_command, find_command, plug_ins, plugins_command, shots_command
+from roto_client import arguments, convert_command, find_command, interrupts, plug_ins, plugins_command, shots_command
 from roto_client.errors import BadInputError, ClientError, FramesUnreadableError
 from roto_client.options import (
     OBJECT,
@@ -59,7 +59,6 @@ _EXIT_CODES = (
     "version · 6 a file cannot be written · 7 the work failed in the daemon · 8 engine cannot be used · 9 daemon busy "
     "· 10 done but for unreadable frames · 130 interrupted. docs/reference/cli.md tells more."
 )
-_INTERRUPTED = 130
 _TRACK_HELP = """\
 Follow an object through a plate and write its shapes.
 
@@ -112,9 +111,10 @@ def _sentences(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def run(*args: Any, **options: Any) -> None:  # noqa: ANN401 - whatever the command takes
         try:
-            command(*args, **options)
+            with interrupts.raised():
+                command(*args, **options)
         except KeyboardInterrupt:
-            _end("interrupted; files that were written are whole.", _INTERRUPTED)
+            _end("interrupted; files that were written are whole.", interrupts.CODE)
         except ClientError as error:
             _show_trace(error)
             _end(str(error), error.exit_code)
@@ -560,9 +560,6 @@ def main() -> None:
     """Run the command line; ends the process."""
     try:
         app()
-    except KeyboardInterrupt:
-        typer.echo("roto: interrupted.", err=True)
-        sys.exit(_INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - the outermost border: a person gets a sentence, ROTO_DEBUG the trace
         _show_trace(error)
         typer.echo(

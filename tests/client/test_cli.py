@@ -460,8 +460,8 @@ def test_ctrl_c_cancels_the_work_and_leaves_nothing_half_written(
     stand_in.stalls.add(stalled)
     files = ["--out", str(tmp_path / "a.nk"), "--sheet", str(tmp_path / "s.png")]
     process = program("track", "p", *CLICK, *files, "--daemon", stand_in.address)
-    deadline = time.monotonic() + 30
-    while stalled not in stand_in.calls and time.monotonic() < deadline:
+    while stalled not in stand_in.calls:
+        assert process.poll() is None, ended(process)
         time.sleep(0.02)
     time.sleep(0.2)
     process.send_signal(signal.SIGINT)
@@ -471,3 +471,18 @@ def test_ctrl_c_cancels_the_work_and_leaves_nothing_half_written(
     assert stand_in.released.wait(5), "the daemon was not told"
     assert not stand_in.plates
     assert sorted(file.name for file in tmp_path.iterdir()) == ([] if stalled == "Propagate" else ["a.nk"])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends Ctrl-C by a POSIX signal")
+def test_ctrl_c_ends_a_command_that_is_still_being_imported_with_one_line(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    folders = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = subprocess.run(
+        [sys.executable, "-m", "roto_client", "doctor"],
+        env={**os.environ, "PYTHONPATH": folders},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "roto: interrupted.\n")
