@@ -28,6 +28,10 @@ OLDEST_PYTHON ?= $(shell for python in python3.9 "$${PYENV_ROOT:-$$HOME/.pyenv}"
 # What needs neither the daemon's libraries nor the generator of the protocol's code.
 OLDEST_TESTS := tests/shapes tests/client tests/plugins tests/contracts/test_shape_sinks.py tests/contracts/test_hosts.py
 
+# So many processes share the tests out; each then has one thread for numbers, or they take each other's time.
+JOBS ?= 2
+PYTEST = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(1)/bin/python -m pytest -q -n $(JOBS) --dist worksteal
+
 # Folders and files that hold Python of ours.
 SOURCES := daemon proto shared_client plugins tests demo
 # The newest release below HEAD: the protocol that the world may already speak. Nothing is promised before the first.
@@ -55,7 +59,7 @@ test: test-newest test-oldest ## Run every test, the client's under the oldest P
 
 .PHONY: test-newest
 test-newest: $(VENV)/.dev javascript
-	$(BIN)/python -m pytest --cov
+	$(call PYTEST,$(VENV)) --cov
 
 # What tests/js needs, by its own lock. tests/standins/javascript.py skips those tests, or fails them in CI, without it.
 .PHONY: javascript
@@ -75,7 +79,7 @@ test-oldest:
 
 .PHONY: run-oldest
 run-oldest: $(OLDEST_VENV)/.dev
-	$(OLDEST_VENV)/bin/python -m pytest $(OLDEST_TESTS)
+	$(call PYTEST,$(OLDEST_VENV)) $(OLDEST_TESTS)
 
 .PHONY: check
 check: form types layers protocol dependencies spelling ## Run the static gates

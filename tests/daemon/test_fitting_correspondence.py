@@ -71,7 +71,7 @@ def slip_px(samples: Matched, outlines: Callable[[int], Points]) -> float:
     return float(np.sqrt((wander**2).mean()))
 
 
-@pytest.mark.parametrize(("reach", "degrees"), [(lobed, 8.0), (nearly_round, 3.0), (drop, 8.0), (drop, 3.0)], ids=str)
+@pytest.mark.parametrize(("reach", "degrees"), [(lobed, 8.0), (nearly_round, 3.0), (drop, 8.0), (drop, 3.0)])
 def test_samples_keep_to_their_spot_of_an_object_that_turns(reach: Callable[[Points], Points], degrees: float) -> None:
     def outlines(frame: int) -> Points:
         return MIDDLE + turned(polar(reach), degrees * frame)
