@@ -92,7 +92,7 @@ def _read(path: Path, frames: str, format_size: str) -> tuple[Roto, tuple[str, .
     except ValueError as error:
         raise FitError(f"{error}.") from error
     try:
-        roto, notes = read_shapes(text, path, given)
+        roto, notes, _ = read_shapes(text, path, given)
     except ValueError as error:
         raise FitError(f"{path}: {error}.") from error
     if roto.plate.width * roto.plate.height > _MOST_PIXELS:

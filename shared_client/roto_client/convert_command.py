@@ -163,7 +163,7 @@ def converted(path: Path, target: str, given: Given) -> Conversion:
     With `given.frames`, shapes end and begin where these do. Raises BadInputError.
     """
     try:
-        roto, read_notes = read_file(path, given)
+        roto, read_notes, _ = read_file(path, given)
         source = cut_to(roto, given.frames) if given.frames is not None else roto
         data, notes = _written(source, target)
         plate = source.plate

@@ -41,3 +41,6 @@ class Reading(NamedTuple):
 
     roto: Roto
     notes: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+    """What would be gone or other than it was if the shapes were written back in place of what was read; only readers
+    for a host's own nodes tell."""

@@ -91,12 +91,18 @@ class NukeSink(RecordingSink):
         self._node_name = node_name
         self._elements: list[_Element] = []
         self._names: set[str] = set()
+        self._called: list[tuple[str, str]] = []
         self._notes: list[str] = []
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Return what the artist should know about shapes that Nuke holds in another form, a sentence each."""
         return (*self._notes, *(note for block in self._blocks() for note in block.notes))
+
+    @property
+    def called(self) -> tuple[tuple[str, str], ...]:
+        """Return what each element is called in Nuke, and the shape's own name, from the lowest."""
+        return tuple(self._called)
 
     def end_shape(self) -> None:
         """Finish the shape that was begun."""
@@ -122,13 +128,23 @@ class NukeSink(RecordingSink):
         for span in spans or [shape.lifetime]:
             element = replace(smooth, name=_unique(shape.name, self._names), lifetime=span)
             self._elements.append(_Element(element, _element_text(element, self._plate, visible=bool(spans))))
+            self._called.append((element.name, shape.name))
 
-    def text(self) -> str:
-        """Return the text, ASCII: what the clipboard holds after a copy in Nuke, and what a script file may hold."""
+    def layer(self, name: str) -> str:
+        """Return the shapes as the text of one layer, which may stand among others in the `curves` of a node."""
+        return (
+            f"    {{layer {_legal(name)}\n     {{f {SHAPE_FLAGS}}}\n     {{t {self._centre}}}\n"
+            f"     {{a}}{self._tree()}}}"
+        )
+
+    def text(self, layer: str = "") -> str:
+        """Return the text, ASCII: what the clipboard holds after a copy in Nuke, and what a script file may hold.
+
+        With the name of a layer all shapes lie in it; without one they lie in the root layer.
+        """
         width, height, aspect = self._plate.width, self._plate.height, f"{self._plate.pixel_aspect:.9g}"
         format_name = f"rotolink_{width}x{height}" + ("" if aspect == "1" else f"_{_legal(aspect)}")
-        elements = "".join(f"\n{block.text}" for block in reversed(self._blocks()))
-        centre = f"{_number(width / 2)} {_number(height / 2)}"
+        elements = f"\n{self.layer(layer)}" if layer else self._tree()
         # Shown below the node's name and saved with it. Of an engine without weights there is nothing to answer for.
         label = (
             f' label "{_LABEL_MARKUP.sub("_", str(self._made_by))}"\n'
@@ -149,7 +165,7 @@ class NukeSink(RecordingSink):
             "  {n\n"
             "   {layer Root\n"
             f"    {{f {TREE_FLAGS}}}\n"
-            f"    {{t {centre}}}\n"
+            f"    {{t {self._centre}}}\n"
             f"    {{a}}{elements}}}}}}}}}\n"
             f"{NODE_TAIL}\n"
             f" name {_legal(self._node_name)}\n"
@@ -159,6 +175,13 @@ class NukeSink(RecordingSink):
             " ypos 0\n"
             "}\n"
         )
+
+    @property
+    def _centre(self) -> str:
+        return f"{_number(self._plate.width / 2)} {_number(self._plate.height / 2)}"
+
+    def _tree(self) -> str:
+        return "".join(f"\n{block.text}" for block in reversed(self._blocks()))
 
     def _blocks(self) -> list[_Block]:
         """Return the elements from the lowest, those that stand next to each other on one layer together inside it."""

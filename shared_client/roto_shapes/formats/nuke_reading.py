@@ -76,7 +76,7 @@ def read_nuke(text: str, given: Given = NOTHING_GIVEN) -> Reading:
     named = tuple(replace(shape, name=name) for shape, name in zip(shapes, names))
     notes = tuple(dict.fromkeys(reader.notes))
     try:
-        return Reading(Roto(plate, layers_apart(named), _made_by(rotos)), notes)
+        return Reading(Roto(plate, layers_apart(named), _made_by(rotos)), notes, tuple(dict.fromkeys(reader.lost)))
     except ValueError as error:
         script.refuse(rotos[0].at, str(error))
 
@@ -155,15 +155,19 @@ class _Reader:
     script: Script
     plate: Plate
     notes: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
 
     def shapes(self, element: Element) -> list[Shape]:
         """Return what becomes of an element: a shape for each stretch of frames on which it shows."""
         name = element.name
-        if element.kind == "stroke" or not self._is_whole(element):
+        if element.kind == "stroke":
+            self.lost.append(f"'{name}' is a stroke of a brush, no shape.")
+            return []
+        if not self._is_whole(element):
             return []
         moving = [transform for transform in element.transforms if not transform.is_still]
         if any(not transform.is_known for transform in moving):
-            self._note(
+            self._lose(
                 f"Shape '{name}' moves by a transform with skew, tilt or a matrix beside other numbers: left out."
             )
             return []
@@ -183,7 +187,7 @@ class _Reader:
         if element.feather and len(element.feather) != len(element.main):
             self._refuse(element, "its feather has another number of points than its outline")
         if count < _FEWEST_POINTS:
-            self._note(f"Shape '{element.name}' has fewer than two points and is left out.")
+            self._lose(f"Shape '{element.name}' has fewer than two points and is left out.")
             return False
         return True
 
@@ -263,20 +267,20 @@ class _Reader:
         """Note what shapes do not have."""
         name = element.name
         if element.expressions:
-            self._note(f"Shape '{name}' is driven by expressions: what they last gave is taken.")
+            self._lose(f"Shape '{name}' is driven by expressions: what they last gave is taken.")
         if not element.closed:
-            self._note(f"Shape '{name}' is an open spline, which Nuke draws as a line: it is read as an open outline.")
+            self._lose(f"Shape '{name}' is an open spline, which Nuke draws as a line: it is read as an open outline.")
         if element.kind == "bspline":
             self._note(f"Shape '{name}' is a B-spline: it is read as a Bezier of the same outline.")
         for key, usual in _USUAL.items():
             curve = element.value(key, usual)
             if not curve.still or curve.values[0] != usual:
-                self._note(f"The attribute {key} of shape '{name}' is not read: shapes do not have it.")
+                self._lose(f"The attribute {key} of shape '{name}' is not read: shapes do not have it.")
         mode = round(element.value("bm", 0).values[0])
         if mode not in CUTTING_MODES | {0, 1, 5, 7}:
-            self._note(f"Shape '{name}' is blended by mode {mode}, which shapes do not know: it adds.")
+            self._lose(f"Shape '{name}' is blended by mode {mode}, which shapes do not know: it adds.")
         if self._has_own_tangents(element):
-            self._note(f"The feather of shape '{name}' has tangents of its own; it is read with those of the outline.")
+            self._lose(f"The feather of shape '{name}' has tangents of its own; it is read with those of the outline.")
 
     @staticmethod
     def _has_own_tangents(element: Element) -> bool:
@@ -314,11 +318,15 @@ class _Reader:
         )
 
     def _hidden(self, element: Element) -> list[FrameRange]:
-        self._note(f"Shape '{element.name}' is hidden on all its frames and is left out.")
+        self._lose(f"Shape '{element.name}' is hidden on all its frames and is left out.")
         return []
 
     def _note(self, sentence: str) -> None:
         self.notes.append(sentence)
+
+    def _lose(self, sentence: str) -> None:
+        self.notes.append(sentence)
+        self.lost.append(sentence)
 
     def _refuse(self, element: Element, why: str) -> NoReturn:
         self.script.refuse(element.at, f"shape '{element.name}': {why}")

@@ -25,13 +25,14 @@ _FLOAT32 = struct.Struct(">f")
 
 
 class Group(list["Item"]):
-    """A list in braces, and where it begins in its text."""
+    """A list in braces, where it begins in its text and where the text behind it begins."""
 
-    __slots__ = ("at",)
+    __slots__ = ("at", "end")
 
-    def __init__(self, at: int) -> None:
+    def __init__(self, at: int, end: int = 0) -> None:
         super().__init__()
         self.at = at
+        self.end = end
 
 
 Item = Union[str, Group]
@@ -89,7 +90,7 @@ class Script:
         for found in _LIST_WORD.finditer(self.text, start, end):
             word = found[0]
             if len(word) > 1 and word[0] == "{":
-                flat = Group(found.start())
+                flat = Group(found.start(), found.end())
                 flat.extend(word[1:-1].split())
                 stack[-1].append(flat)
             elif word == "{":
@@ -100,6 +101,7 @@ class Script:
                 if len(stack) == 1:
                     self.refuse(found.start(), "a brace closes that was not opened")
                 closed = stack.pop()
+                closed.end = found.end()
                 stack[-1].append(closed)
             else:
                 stack[-1].append(_unescaped(word))

@@ -131,6 +131,9 @@ class Node(Strict):
     def maxInputs(self) -> int:
         return self._INPUTS
 
+    def minInputs(self) -> int:
+        return min(self._INPUTS, 1)
+
     def setInput(self, i: int, node: Optional[Node]) -> bool:
         program().touch(self)
         if i >= self._INPUTS:
@@ -425,6 +428,9 @@ class Group(Node):
 
     def nodes(self) -> list[Node]:
         return list(self._children)
+
+    def minInputs(self) -> int:
+        return sum(isinstance(child, Input) for child in self._children)
 
     def node(self, s: str) -> Optional[Node]:
         return found(self, s)

@@ -56,6 +56,8 @@ class Program:
         """The message of a render that fails."""
         self.executed: list[tuple[str, int, int, tuple[str, ...], bool]] = []
         """Node, first, last, views, whether proxy mode was on: of each render."""
+        self.changes_left: Optional[int] = None
+        """After so many changes to the script the next one is refused once."""
         self.formats: list[Format] = []
         self.steps: list[Step] = []
         self.undone: list[Step] = []
@@ -94,6 +96,11 @@ class Program:
             if at._locked:
                 raise RuntimeError(f"{at._name_knob()} is locked")
             at = at._parent
+        if self.changes_left is not None:
+            self.changes_left -= 1
+            if self.changes_left < 0:
+                self.changes_left = None
+                raise RuntimeError("the script refuses this change")
         if self._disabled:
             return
         if self._open is not None:
