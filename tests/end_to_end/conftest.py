@@ -7,13 +7,27 @@ from pathlib import Path
 
 import cv2
 import pytest
-from serving import FIRST, LAST, Daemon, Roto, picture, program, serving
+from serving import FIRST, LAST, SOCKETS, Daemon, Roto, picture, program, serving
 
 
 @pytest.fixture(scope="session")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """One daemon for the tests that leave it healthy."""
     with serving(tmp_path_factory.mktemp("daemon")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """A daemon with a panel, that pages of three places may ask, takes `SOCKETS` sockets and waits for none long."""
+    folder = tmp_path_factory.mktemp("guarded")
+    panel = folder / "panel"
+    panel.mkdir()
+    (panel / "index.html").write_text("<!doctype html><title>Panel</title>")
+    origins = "https://tools.studio.example,null,http://roto-box:50751"
+    with serving(
+        folder, http_origins=origins, panel_folder=str(panel), http_sockets=str(SOCKETS), http_silence_s="2"
+    ) as running:
         yield running
 
 

@@ -24,6 +24,8 @@ _DISCS = "disc_engine:DiscEngine,disc_engine:CoarseDiscEngine,disc_engine:Weighe
 ENGINES = f"{_DISCS},faulty_engine:FaultyEngine,faulty_engine:UnavailableEngine"
 FIRST, LAST = 1001, 1012
 WIDTH, HEIGHT, RADIUS = 160, 90, 20.0
+SOCKETS = 50
+"""So many WebSockets must be open at a time at the least."""
 
 
 def program(name: str) -> str:

@@ -22,8 +22,8 @@ FORWARDED = ("authorization", "matte-coding")
 
 _FILES = (daemon_pb2, plates_pb2, sessions_pb2)
 _REASON_KEY = "roto-error"
-_AHEAD_BYTES = 1 << 20
-"""So much of a stream may come before it is read: what a reader costs that never reads. One piece of a matte."""
+_AHEAD_BYTES = 1 << 18
+"""So much of a stream may come before it is read: what a deaf reader costs beside the message that is on its way."""
 _HEALTH_DEADLINE_S = 5.0
 
 Metadata = Sequence[tuple[str, str]]

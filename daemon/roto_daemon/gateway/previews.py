@@ -13,7 +13,9 @@ from roto_daemon.gateway.messages import member
 
 _PROGRESS, _MATTE = "roto.v1.Progress", "roto.v1.MattePart"
 _MOST_WAITING = 4096
-"""So many answers that may not be lost wait for a reader before the call is slowed down: frames of a long shot."""
+_MOST_WAITING_BYTES = 8 << 20
+"""So much that may not be lost waits for a reader before the call is slowed down: the frames of a long shot, or one
+message of the largest size."""
 
 
 @dataclass
@@ -25,12 +27,19 @@ class _Unit:
     messages: list[Message] = field(default_factory=list)
     missing_bytes: int = 0
 
+    @property
+    def size_bytes(self) -> int:
+        """Return what it takes on the wire."""
+        return sum(message.ByteSize() for message in self.messages)
+
 
 class _Waiting:
     """Answers that nobody has taken yet."""
 
     def __init__(self) -> None:
         self._units: deque[_Unit] = deque()
+        self._kept_bytes = 0
+        """The size of those that may not be lost."""
         self._open: _Unit | None = None
         self._changed = asyncio.Condition()
         self._end: BaseException | None = None
@@ -47,7 +56,8 @@ class _Waiting:
             if unit.preview:
                 self._units = deque(each for each in self._units if each.preview != unit.preview)
             else:
-                await self._changed.wait_for(lambda: len(self._units) < _MOST_WAITING)
+                await self._changed.wait_for(self._has_room)
+                self._kept_bytes += unit.size_bytes
             self._units.append(unit)
             self._changed.notify_all()
 
@@ -63,11 +73,15 @@ class _Waiting:
             await self._changed.wait_for(lambda: self._units or self._ended)
             if self._units:
                 unit = self._units.popleft()
+                self._kept_bytes -= 0 if unit.preview else unit.size_bytes
                 self._changed.notify_all()
                 return unit.messages
             if self._end:
                 raise self._end
             return []
+
+    def _has_room(self) -> bool:
+        return len(self._units) < _MOST_WAITING and self._kept_bytes < _MOST_WAITING_BYTES
 
     def _unit(self, message: Message) -> _Unit:
         name, kind = member(message)

@@ -24,8 +24,9 @@ MESSAGE_LIMIT_BYTES = 2 << 20
 BESIDE_BYTES = 64 << 10
 """From this size on a message is converted in a thread, so that the loop goes on meanwhile: some milliseconds."""
 
-_CALLS = 16
-"""So many calls may be under way on one socket: a panel has a handful, and each may hold a piece of a matte."""
+_CALLS = 8
+"""So many calls may be under way on one socket. A panel has a handful, and each that nobody reads costs some 8 MiB: the
+copies of a piece of 1 MiB on its way through the daemon, measured with mattes that cannot be packed."""
 _AHEAD = 4
 """Messages of a client stream that wait for the daemon, as in roto_client."""
 _KEYS = frozenset({"id", "op", "args", "metadata", "latest", "send", "end", "cancel"})
@@ -106,13 +107,17 @@ class Socket:
             event = await self._websocket.receive()
             if event["type"] == "websocket.disconnect":
                 return
-            yield event.get("bytes") or b""  # text is no msgpack: an empty message is refused as such
+            if event.get("bytes") is None:
+                await self._refuse(None, misread(ValueError("The message is text: send msgpack, in binary messages.")))
+            else:
+                yield event["bytes"]
 
     async def _take(self, data: bytes, tasks: asyncio.TaskGroup) -> None:
         number: int | None = None
         try:
             content = await beside(len(data), lambda: MSGPACK.read(data))
             number = _number(content)
+            _require_known(content)
             if "op" in content:
                 await self._begin(number, content, len(data), tasks)
             elif number in self._running:  # what comes for a call that has just ended is nobody's fault
@@ -194,16 +199,18 @@ class Socket:
         return {}
 
     async def _event(self, number: int, message: Message) -> None:
-        size = message.ByteSize()
-        data = await beside(size, lambda: MSGPACK.write({"id": number, "event": to_map(message, text=False)}))
-        await self._write(data)
+        def written() -> bytes:
+            return MSGPACK.write({"id": number, "event": to_map(message, text=False)})
+
+        await self._write(message.ByteSize(), written)
 
     async def _send(self, content: dict[str, Any]) -> None:
-        await self._write(MSGPACK.write(content))
+        await self._write(0, lambda: MSGPACK.write(content))
 
-    async def _write(self, data: bytes) -> None:
-        """Send a message once those before it are with the system; raises StalledError."""
+    async def _write(self, size: int, written: Callable[[], bytes]) -> None:
+        """Send a message once those before it are with the system, and write it no sooner; raises StalledError."""
         async with self._writing:
+            data = await beside(size, written)
             try:
                 async with asyncio.timeout(self._silence_s):
                     await self._websocket.send_bytes(data)
@@ -214,13 +221,17 @@ class Socket:
 def _number(content: object) -> int:
     if not isinstance(content, Mapping):
         raise ValueError("A message is a map with an id: see docs/reference/gateway.md.")  # noqa: TRY004 - told to a client
-    unknown = [str(key) for key in content if key not in _KEYS]
-    if unknown:
-        raise ValueError(f"A message has no key '{unknown[0][:40]}'; it has: {', '.join(sorted(_KEYS))}.")
     number = content.get("id")
     if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= _LARGEST_ID:
         raise ValueError(f"A message needs an id, a whole number from 0 to {_LARGEST_ID}, that its call alone has.")
     return number
+
+
+def _require_known(content: Mapping[str, Any]) -> None:
+    unknown = content.keys() - _KEYS
+    if unknown:
+        shown = str(unknown.pop())[:40]
+        raise ValueError(f"A message has no key '{shown}'; it may have: {', '.join(sorted(_KEYS))}.")
 
 
 def _metadata(given: object) -> Metadata:
