@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import itertools
 import json
 import urllib.error
 import urllib.request
@@ -44,7 +45,7 @@ class Outcome:
 
 
 class GrpcEdge:
-    """The edge that everything is compared with."""
+    """The edge that everything is compared with. `most` answers of a stream are taken, then it is cancelled."""
 
     def __init__(self, address: str) -> None:
         self._channel = grpc.insecure_channel(address)
@@ -52,7 +53,7 @@ class GrpcEdge:
     def close(self) -> None:
         self._channel.close()
 
-    def call(self, op: str, requests: Sequence[Mapping[str, Any]]) -> Outcome:
+    def call(self, op: str, requests: Sequence[Mapping[str, Any]], most: int | None = None) -> Outcome:
         method = METHODS[op]
         request, response = _kinds(op)
         stub: Any = self._channel.stream_stream if method.client_streaming else self._channel.unary_stream
@@ -64,7 +65,9 @@ class GrpcEdge:
         try:
             call = stub(path, request.SerializeToString, response.FromString)
             given = call(iter(messages) if method.client_streaming else messages[0], timeout=WAIT_S)
-            answers.extend(given if method.server_streaming else [given])
+            answers.extend(itertools.islice(given, most) if method.server_streaming else [given])
+            if most is not None:
+                given.cancel()
         except grpc.RpcError as error:
             reasons = [str(each.value) for each in error.trailing_metadata() if each.key == "roto-error"]
             return Outcome(answers, error.code().name, error.details() or "", reasons[0] if reasons else "")
@@ -81,7 +84,7 @@ class PostEdge:
     def close(self) -> None:
         pass
 
-    def call(self, op: str, requests: Sequence[Mapping[str, Any]]) -> Outcome:
+    def call(self, op: str, requests: Sequence[Mapping[str, Any]], most: int | None = None) -> Outcome:
         (request,) = requests
         kind = "msgpack" if self._packed else "json"
         body = msgpack.packb(request) if self._packed else json.dumps(_with_base64(request)).encode()
@@ -105,7 +108,7 @@ class SocketEdge:
     def close(self) -> None:
         self._opened.close()
 
-    def call(self, op: str, requests: Sequence[Mapping[str, Any]]) -> Outcome:
+    def call(self, op: str, requests: Sequence[Mapping[str, Any]], most: int | None = None) -> Outcome:
         self._calls += 1
         number = self._calls
         if METHODS[op].client_streaming:
@@ -122,8 +125,12 @@ class SocketEdge:
             ((kind, content),) = answer.items()
             if kind == "event":
                 answers.append(_parsed(op, content))
+                if len(answers) == most:
+                    self.send({"id": number, "cancel": True})
             elif kind == "ok":
                 return Outcome(answers if METHODS[op].server_streaming else [_parsed(op, content)])
+            elif most is not None and len(answers) >= most:
+                return Outcome(answers[:most])
             else:
                 return Outcome(answers, **content)
 
