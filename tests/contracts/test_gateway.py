@@ -179,8 +179,9 @@ class World:
         return self._names.get(template, template) if isinstance(template, str) else template
 
     def told(self, outcome: Outcome) -> tuple[list[str], str, str, str]:
-        """Return an outcome without what is another one each time: ids and durations."""
-        texts = [*map(str, outcome.answers), outcome.detail]
+        """Return an outcome without what is another one each time: ids, durations, signs of life."""
+        answers = [str(each) for each in outcome.answers if not str(each).startswith("progress {")]
+        texts = [*answers, outcome.detail]
         for key in ("$plate", "$upload", "$session", "$artist"):
             texts = [text.replace(self._names[key], key) for text in texts]
         other_each_time = re.compile(r'(_id: |(?:elapsed|touched)_s: )("[0-9a-f]{16}"|[0-9.e+-]+$)', re.MULTILINE)
