@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Callable
 
 import pytest
+from fusion_rig import FusionRig
 from host_rig import GivenPlate, Rig
 from nuke_rig import NukeRig
 from plain_host import PlainRig
@@ -18,7 +19,7 @@ from roto_shapes.layers import evaluate_on_plate
 from roto_shapes.shape import ControlPoint, Interpolation, Layer, LayerKeyframe, Roto, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate
 
-RIGS: dict[str, Callable[[], Rig]] = {"plain": PlainRig, "nuke": NukeRig}
+RIGS: dict[str, Callable[[], Rig]] = {"fusion": FusionRig, "nuke": NukeRig, "plain": PlainRig}
 
 # Non-square, off-centre, 1001-based: what a wrong conversion cannot hide behind.
 PLATE = Plate(320, 134, FrameRange(1001, 1012), pixel_aspect=2.0)

@@ -8,6 +8,7 @@ been seen in a licensed Fusion; each such thing is one constant here.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
 from enum import Enum
 from typing import Optional
 
@@ -57,14 +58,23 @@ class FusionSink(StraightSink):
             raise ValueError(message)
         return True
 
-    def text(self) -> str:
-        """Return the file, the same for the same shapes."""
+    def tool_names(self, taken: Collection[str] = ()) -> list[str]:
+        """Return what the masks are called, in paint order, where tools of other names are there already."""
+        names = set(taken)
+        return [_unique(shape.name, names) for shape in self._shapes]
+
+    def text(self, taken: Collection[str] = (), more: Optional[Mapping[str, str]] = None) -> str:
+        """Return the file, the same for the same shapes.
+
+        No tool has a name that is `taken`; `more` stands beside what we keep in each mask as its own data.
+        """
         tools = Table("ordered()")
-        names: set[str] = set()
         before = ""
-        for at, shape in enumerate(self._shapes):
-            name = _unique(shape.name, names)
+        for at, (shape, name) in enumerate(zip(self._shapes, self.tool_names(taken))):
             for tool_name, tool in self._tools(shape, name, before, at):
+                own = tool.table("CustomData").table(OWN_DATA)
+                for key, value in (more or {}).items():
+                    own.put(key, value)
                 tools.put(tool_name, tool)
             before = name
         root = Table()
