@@ -6,6 +6,7 @@
     ├── BadInputError            a plate, prompt, range or option that the daemon refused
     ├── EngineUnavailableError   the engine exists and cannot be used now
     ├── BusyError                a bound of the daemon is reached, or another run is under way
+    ├── ChangedElsewhereError    somebody else changed meanwhile what would be replaced
     ├── WorkFailedError          the daemon's worker died or ran out of time; it has been restarted
     ├── OutputFileError          a file cannot be written here
     ├── HostError                the host program cannot do what is asked
@@ -82,6 +83,12 @@ class BusyError(ClientError):
 
 class HostError(ClientError):
     """The host program cannot do what is asked; nothing of its script was changed. Raised inside hosts alone."""
+
+
+class ChangedElsewhereError(ClientError):
+    """Somebody else changed meanwhile what would be replaced; `Session.refresh` takes their change in."""
+
+    exit_code = 11
 
 
 class FramesUnreadableError(ClientError):

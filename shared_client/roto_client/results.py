@@ -8,8 +8,8 @@ from typing import NamedTuple, Optional, Union
 
 from roto_shapes import coverage
 from roto_shapes.fit_options import FitOptions
-from roto_shapes.prompt import BoxPrompt
-from roto_shapes.shape import Shape
+from roto_shapes.prompt import BoxPrompt, Prompt
+from roto_shapes.shape import Roto, Shape
 from roto_shapes.shot import FrameRange, Plate
 
 Buffer = Union[bytes, bytearray, memoryview]
@@ -91,7 +91,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class DaemonInfo:
-    """Who a daemon is. Another `daemon_id` than before means that it was restarted and sessions are gone."""
+    """Who a daemon is. Another `daemon_id` than before means that it was restarted."""
 
     version: str
     api: tuple[int, int]
@@ -138,6 +138,46 @@ class OpenedPlate:
     """Why the plate's colour space was taken, in words."""
     ocio_config: str = ""
     """The OCIO configuration that names it."""
+
+
+@dataclass(frozen=True)
+class SessionSummary:
+    """A session that a daemon keeps."""
+
+    session_id: str
+    name: str
+    """What a person calls it."""
+    artist: str
+    """Who opened it."""
+    plate: str
+    engine: str
+    objects: tuple[str, ...]
+    touched_s: float
+    """When it was used last, in seconds since 1970."""
+
+
+class AddedObject(NamedTuple):
+    """An object as the daemon knows it; `existed` when it was there before."""
+
+    object_id: int
+    revision: int
+    existed: bool
+
+
+@dataclass(frozen=True)
+class ObjectRevisions:
+    """When an object changed last: its prompts or shapes, and its mattes."""
+
+    revision: int
+    mattes_revision: int
+
+
+@dataclass(frozen=True)
+class SessionRevisions:
+    """The revision of a session and of each of its objects, by id."""
+
+    revision: int
+    objects: dict[int, ObjectRevisions]
 
 
 @dataclass(frozen=True)
@@ -235,6 +275,54 @@ class Matte:
         return coverage.place(part, self.width, self.height, self.box)
 
 
+class Prompted(NamedTuple):
+    """What a prompt came to: the matte, None where nothing is known; and the session's revision since, 0 if unknown."""
+
+    matte: Optional[Matte]
+    revision: int
+
+
+@dataclass(frozen=True)
+class AttachedObject:
+    """An object of a session as the daemon keeps it."""
+
+    object_id: int
+    name: str
+    prompts: tuple[Prompt, ...]
+    mattes: tuple[FrameDone, ...]
+    """The frames that have a matte, rising."""
+    shapes: tuple[Shape, ...]
+
+
+@dataclass(frozen=True)
+class AttachedSession:
+    """A session as the daemon keeps it."""
+
+    opened: OpenedSession
+    name: str
+    artist: str
+    plate: OpenedPlate
+    revision: int
+    objects: tuple[AttachedObject, ...]
+
+
+@dataclass(frozen=True)
+class StepTurned:
+    """What an undo or redo left behind: what is pointed at on a frame now, or the shapes that an object has now."""
+
+    object_id: int
+    prompt: Optional[Prompt]
+    shapes: Optional[tuple[Shape, ...]]
+    revision: int
+
+
+class SessionShapes(NamedTuple):
+    """The shapes of a session and its revision."""
+
+    roto: Roto
+    revision: int
+
+
 @dataclass(frozen=True)
 class FrameError:
     """How far shapes lie from the matte's edge on a frame, in plate pixels."""
@@ -278,6 +366,8 @@ class FitReport:
     look_first: tuple[LookFirst, ...]
     """The gravest first."""
     elapsed_s: float
+    revision: int = 0
+    """The session's since the shapes were replaced; 0 if unknown."""
 
     @property
     def worst(self) -> Optional[FrameError]:
@@ -307,6 +397,8 @@ class FitOrder:
     """Frames of keyframes that the artist edited: they stay, as locked ones do."""
     in_front: tuple[int, ...] = ()
     """Objects of the session that stand in front of this one."""
+    based_on: int = 0
+    """The revision at which the object's shapes were seen last; 0 to replace whatever there is."""
 
 
 @dataclass(frozen=True)

@@ -14,41 +14,40 @@ Every call waits for the daemon: hosts call from a thread of their own, one thre
 from __future__ import annotations
 
 import contextlib
+import getpass
 import statistics
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Callable, Optional, TypeVar, Union, final
+from typing import Optional, Union, final
 
-from roto_client.errors import BadInputError, ClientError, WorkFailedError
+from roto_client.errors import BadInputError, ClientError, DaemonUnreachableError, WorkFailedError
+from roto_client.lasting import PATIENCE_S, Lasting
 from roto_client.outputs import frame_file, object_patterns, require_ending, write_pieces
 from roto_client.results import (
+    AddedObject,
+    AttachedSession,
     DaemonInfo,
-    Direction,
     EngineInfo,
     ExportEvent,
     ExportFormat,
     ExportOrder,
     FilePart,
-    FitOrder,
-    Fitted,
     FoundObject,
-    Matte,
     MatteKind,
     MatteOrder,
     OpenedPlate,
     OpenedSession,
-    Progress,
-    TrackEvent,
+    SessionRevisions,
+    SessionSummary,
+    StepTurned,
     UploadFrame,
 )
+from roto_client.tracked import OnProgress, TrackedObject, told
 from roto_client.transport import DEFAULT_ADDRESS, Transport
-from roto_shapes.fit_options import FitOptions
-from roto_shapes.prompt import BoxPrompt, MaskPrompt, PointPrompt, Prompt
-from roto_shapes.shape import ControlPoint, Roto, Shape
-from roto_shapes.shot import FrameRange, Plate, PlatePath
+from roto_shapes.shape import Roto
+from roto_shapes.shot import Plate, PlatePath
 
 _ROUND_TRIPS = 5
 _MATTE_FORMATS = {
@@ -68,19 +67,30 @@ MATTE_ENDINGS = tuple(_MATTE_FORMATS)
 PACKED_ENDING = ".exr"
 """Of layers and of Cryptomatte."""
 
-OnProgress = Callable[[Progress], None]
-Result = TypeVar("Result")
+__all__ = [
+    "MATTE_ENDINGS",
+    "PACKED_ENDING",
+    "Daemon",
+    "OnProgress",
+    "OpenPlate",
+    "Session",
+    "TrackedObject",
+    "connect",
+    "matte_format",
+    "require_matte_form",
+]
 
 
-def connect(address: Optional[str] = None) -> Daemon:
+def connect(address: Optional[str] = None, patience_s: float = PATIENCE_S) -> Daemon:
     """Return the daemon at `HOST:PORT`, by default the one of this machine.
 
-    Raises DaemonUnreachableError when nobody answers and VersionMismatchError when it speaks another protocol.
+    A daemon that goes away later is waited for as long as `patience_s`, and sessions go on once it is back. Raises
+    DaemonUnreachableError when nobody answers and VersionMismatchError when it speaks another protocol.
     """
     # The import of grpc takes up to a second: it is paid by the thread that connects, not by whoever shows a menu.
     from roto_client.transport.by_grpc import GrpcTransport  # noqa: PLC0415 - as said
 
-    return Daemon(GrpcTransport(address or DEFAULT_ADDRESS))
+    return Daemon(GrpcTransport(address or DEFAULT_ADDRESS), patience_s)
 
 
 def matte_format(pattern: str, kind: MatteKind) -> ExportFormat:
@@ -133,9 +143,10 @@ class _Closing:
 class Daemon(_Closing):
     """A daemon that was greeted."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, patience_s: float = 0.0) -> None:
         super().__init__()
         self._transport = transport
+        self._lasting = Lasting(transport, patience_s)
 
     def __enter__(self) -> Daemon:
         return self
@@ -169,13 +180,31 @@ class Daemon(_Closing):
 
     def open_plate(self, source: Union[str, PlatePath]) -> OpenPlate:
         """Open a plate on storage that the daemon reads; a bare path stands for all of its frames, read as they say."""
-        opened = self._transport.open_path(PlatePath(source) if isinstance(source, str) else source)
-        return self._keep(OpenPlate(self._transport, opened))
+        path = PlatePath(source) if isinstance(source, str) else source
+        return self._keep(OpenPlate(self._lasting, self._lasting.ask(lambda: self._transport.open_path(path))))
 
     def open_upload(self, plate: Plate) -> OpenPlate:
         """Open a plate whose frames this client sends by `OpenPlate.upload`."""
-        opened = self._transport.open_upload(plate)
-        return self._keep(OpenPlate(self._transport, opened))
+        return self._keep(OpenPlate(self._lasting, self._lasting.ask(lambda: self._transport.open_upload(plate))))
+
+    def sessions(self, artist: Optional[str] = None) -> tuple[SessionSummary, ...]:
+        """Return the sessions that the daemon keeps for this user, or for another artist, those last used first.
+
+        An empty name means everybody's.
+        """
+        whose = _user() if artist is None else artist
+        return self._lasting.ask(lambda: self._transport.sessions(whose))
+
+    def attach(self, session_id: str) -> Session:
+        """Go on with a session that the daemon keeps, with all that was pointed at and drawn.
+
+        Closing it, or the daemon, leaves it with the daemon; `Session.discard` ends it.
+        """
+        kept = self._lasting.ask(lambda: self._transport.attach_session(session_id))
+        session = Session(OpenPlate(self._lasting, kept.plate), kept.opened, keep=True)
+        session.take(kept)
+        self._inside.append(session)
+        return session
 
     def _timed_greeting(self) -> float:
         start = time.perf_counter()
@@ -194,9 +223,10 @@ class Daemon(_Closing):
 class OpenPlate(_Closing):
     """A plate that the daemon has open."""
 
-    def __init__(self, transport: Transport, opened: OpenedPlate) -> None:
+    def __init__(self, lasting: Lasting, opened: OpenedPlate) -> None:
         super().__init__()
-        self._transport = transport
+        self.lasting = lasting
+        self._transport = lasting.transport
         self.plate_id = opened.plate_id
         self.plate = opened.plate
         """The facts as the daemon found them."""
@@ -220,7 +250,7 @@ class OpenPlate(_Closing):
 
         Raises BadInputError when the words find nothing, EngineUnavailableError where nothing can look for them.
         """
-        return self._transport.find_objects(self.plate_id, frame, phrase)
+        return self.lasting.ask(lambda: self._transport.find_objects(self.plate_id, frame, phrase))
 
     def picture(self, frame: int, longest_px: int) -> bytes:
         """Return a frame to look at: a JPEG file in sRGB of the whole plate.
@@ -229,13 +259,22 @@ class OpenPlate(_Closing):
         """
         return self._transport.read_picture(self.plate_id, frame, longest_px)
 
-    def open_session(self, engine: str = "", *, native_edges: bool = False) -> Session:
+    def open_session(
+        self, engine: str = "", *, native_edges: bool = False, name: str = "", keep: bool = False
+    ) -> Session:
         """Start a session with an engine, by default the daemon's choice.
 
         With `native_edges` edges are found again at the plate's resolution where the engine's masks are smaller.
+        Closing ends the session; with `keep` it stays with the daemon until `Session.discard`, to be found by its name
+        (by default the plate's) in `Daemon.sessions`.
         """
-        opened = self._transport.open_session(self.plate_id, engine, native_edges=native_edges)
-        session = Session(self._transport, opened, self.plate)
+        artist = _user()
+        opened = self.lasting.ask(
+            lambda: self._transport.open_session(
+                self.plate_id, engine, native_edges=native_edges, name=name, artist=artist
+            )
+        )
+        session = Session(self, opened, keep=keep)
         self._inside.append(session)
         return session
 
@@ -245,31 +284,84 @@ class OpenPlate(_Closing):
 
 @final
 class Session(_Closing):
-    """One artist's work on a plate."""
+    """One artist's work on a plate. The daemon keeps it: nothing of it is lost when the daemon is restarted."""
 
-    def __init__(self, transport: Transport, opened: OpenedSession, plate: Plate) -> None:
+    def __init__(self, open_plate: OpenPlate, opened: OpenedSession, *, keep: bool = False) -> None:
         super().__init__()
-        self._transport = transport
+        self.open_plate = open_plate
+        self._lasting = open_plate.lasting
+        self._transport = self._lasting.transport
+        self._keep = keep
         self.session_id = opened.session_id
         self.engine = opened.engine
         self.weights = opened.weights
         self.why_default = opened.why_default
-        self.plate = plate
-        self._objects: list[TrackedObject] = []
+        self.plate = open_plate.plate
+        self._objects: dict[int, TrackedObject] = {}
 
     def __enter__(self) -> Session:
         return self
 
+    @property
+    def objects(self) -> tuple[TrackedObject, ...]:
+        """Return the objects that there are, in paint order of their shapes."""
+        return tuple(each for each in self._objects.values() if not each.removed)
+
     def add_object(self, name: str) -> TrackedObject:
-        """Add an object to follow; shapes are named after it."""
-        object_id = self._transport.add_object(self.session_id, name)
-        added = TrackedObject(self._transport, self.session_id, object_id, name, self.plate.frames)
-        self._objects = [each for each in self._objects if each.object_id != object_id] + [added]
-        return added
+        """Add an object to follow; shapes are named after it. One of that name that is there comes as it is."""
+        known = self._lasting.ask(lambda: self._transport.add_object(self.session_id, name))
+        if known.object_id not in self._objects:
+            frames = self.plate.frames
+            self._objects[known.object_id] = TrackedObject(self._lasting, self.session_id, known, name, frames)
+        if known.existed:
+            self.refresh()
+        return self._objects[known.object_id]
+
+    def refresh(self) -> None:
+        """Take in what the daemon has of the session, with what others changed."""
+        self.take(self._lasting.ask(lambda: self._transport.attach_session(self.session_id)))
+
+    def take(self, kept: AttachedSession) -> None:
+        """Take a session's present state in; objects that are there stay the same Python objects."""
+        for each in kept.objects:
+            if each.object_id not in self._objects:
+                known = AddedObject(each.object_id, kept.revision, existed=True)
+                frames = self.plate.frames
+                self._objects[each.object_id] = TrackedObject(self._lasting, self.session_id, known, each.name, frames)
+            self._objects[each.object_id].take(each, kept.revision)
+        for gone in self._objects.keys() - {each.object_id for each in kept.objects}:
+            self._objects[gone].removed = True
+
+    def watch(self) -> Generator[SessionRevisions, None, None]:
+        """Yield the session's revisions now, whenever anybody changes something, and now and then in between.
+
+        `refresh` takes the changes in. Waits for the daemon: read it on a thread of its own.
+        """
+        return self._lasting.stream(lambda: self._transport.watch_session(self.session_id))
+
+    def undo(self, target: Optional[TrackedObject] = None) -> Optional[StepTurned]:
+        """Take back the last prompt or change of shapes, of one object or any; None when there is nothing.
+
+        The mattes of other frames stay as they are. What the object holds here follows.
+        """
+        return self._turn(target, redo=False)
+
+    def redo(self, target: Optional[TrackedObject] = None) -> Optional[StepTurned]:
+        """Do again what was undone last, as long as nothing else changed the object; None when there is nothing."""
+        return self._turn(target, redo=True)
+
+    def discard(self) -> None:
+        """End the session: the daemon forgets all of it, and its plate unless another session works on that."""
+        self._keep = False
+        self.close()
+        self.open_plate.close()
 
     def shapes(self) -> Roto:
         """Return the plate and the shapes of all objects, in paint order."""
-        return self._transport.shapes(self.session_id)
+        roto, revision = self._lasting.ask(lambda: self._transport.shapes(self.session_id))
+        for each in self._objects.values():
+            each.saw_shapes(revision)
+        return roto
 
     def export(self, order: ExportOrder) -> Generator[ExportEvent, None, None]:
         """Make files and yield their pieces, one file after the other."""
@@ -281,14 +373,18 @@ class Session(_Closing):
         `target` is a file, or for mattes a pattern with `####` or `%04d` where the frame goes. Every file appears
         whole or not at all. Raises OutputFileError when one cannot be written.
         """
-        written: list[Path] = []
-        with contextlib.closing(self.export(order)) as events:
-            parts = _told(events, on_progress)
-            for part in parts:
-                path = Path(target) if part.frame is None else frame_file(target, part.frame)
-                write_pieces(path, _one_file(part, parts))
-                written.append(path)
-        return written
+
+        def write() -> list[Path]:
+            written: list[Path] = []
+            with contextlib.closing(self.export(order)) as events:
+                parts = told(events, on_progress)
+                for part in parts:
+                    path = Path(target) if part.frame is None else frame_file(target, part.frame)
+                    write_pieces(path, _one_file(part, parts))
+                    written.append(path)
+            return written
+
+        return self._lasting.ask(write)
 
     def write_mattes(
         self, pattern: str, order: Optional[MatteOrder] = None, on_progress: Optional[OnProgress] = None
@@ -302,7 +398,7 @@ class Session(_Closing):
         order = order or MatteOrder()
         require_matte_form(pattern, order)
         kind = matte_format(pattern, order.kind)
-        there = [each for each in self._objects if not each.removed]
+        there = self.objects
         patterns = object_patterns(pattern, [each.name for each in there])
         objects = [0] if patterns == [pattern] else [each.object_id for each in there]
         written: list[Path] = []
@@ -311,149 +407,32 @@ class Session(_Closing):
             written += self.export_to(target, wanted, on_progress)
         return written
 
+    def _turn(self, target: Optional[TrackedObject], *, redo: bool) -> Optional[StepTurned]:
+        object_id = target.object_id if target else 0
+        try:
+            step = self._transport.undo(self.session_id, object_id, redo=redo)
+        except DaemonUnreachableError as gone:
+            self._lasting.wait(gone)
+            self.refresh()
+            raise WorkFailedError(
+                "The daemon was restarted while a step was taken back or done again. Look whether it was done, and ask "
+                "again if not; nothing else changed."
+            ) from gone
+        if step and step.object_id in self._objects:
+            self._objects[step.object_id].turned(step)
+        return step
+
     def _let_go(self) -> None:
-        self._transport.close_session(self.session_id)
+        if not self._keep:
+            self._transport.close_session(self.session_id)
 
 
-@final
-class TrackedObject:
-    """An object that is followed through the plate, and all that the artist pointed at for it."""
-
-    def __init__(self, transport: Transport, session_id: str, object_id: int, name: str, frames: FrameRange) -> None:
-        self._transport = transport
-        self._session_id = session_id
-        self._plate_frames = frames
-        self._prompts: dict[int, Prompt] = {}
-        self.object_id = object_id
-        self.name = name
-        self.removed = False
-
-    @property
-    def prompts(self) -> tuple[Prompt, ...]:
-        """Return what is pointed at, by rising frame."""
-        return tuple(prompt for _, prompt in sorted(self._prompts.items()))
-
-    def click(self, frame: int, x: float, y: float, *, foreground: bool = True) -> Optional[Matte]:
-        """Add a click on the object, or with `foreground` False on what is not the object; return the matte there."""
-        return self.point_at(self._with_point(frame, PointPrompt(x, y, foreground)))
-
-    def box(self, frame: int, left: float, top: float, right: float, bottom: float) -> Optional[Matte]:
-        """Put a box round the object in place of the one before."""
-        return self.point_at(replace(self._prompt(frame), box=BoxPrompt(left, top, right, bottom)))
-
-    def mask(self, frame: int, mask: MaskPrompt) -> Optional[Matte]:
-        """State the whole object by a mask; clicks on the frame go on to correct it."""
-        return self.point_at(replace(self._prompt(frame), mask=mask, outline=()))
-
-    def outline(self, frame: int, points: Sequence[ControlPoint]) -> Optional[Matte]:
-        """State the whole object by a closed outline, for example an edited shape; clicks go on to correct it."""
-        return self.point_at(replace(self._prompt(frame), mask=None, outline=tuple(points)))
-
-    def clear(self, frame: int) -> None:
-        """Take back all that was pointed at on a frame."""
-        self.point_at(Prompt(frame))
-
-    def point_at(self, prompt: Prompt) -> Optional[Matte]:
-        """Replace all that is pointed at on a frame; return the matte there, None for an empty prompt.
-
-        A prompt that the daemon refuses changes nothing.
-        """
-        matte = self._transport.set_prompt(self._session_id, self.object_id, prompt)
-        if prompt.is_empty:
-            self._prompts.pop(prompt.frame, None)
-        else:
-            self._prompts[prompt.frame] = prompt
-        return matte
-
-    def track(
-        self, frames: Optional[FrameRange] = None, direction: Optional[Direction] = None, *, mattes: bool = False
-    ) -> Generator[TrackEvent, None, None]:
-        """Follow the object through frames, by default all of the plate; yield what happens.
-
-        Without a direction it goes forward from the earliest prompted frame and then backward from it. With `mattes`,
-        each frame's matte comes after its FrameDone. A frame of the plate that cannot be read has none: it comes as
-        FrameUnreadable, and the object is followed on. Closing the iterator cancels the run; frames done stay.
-        """
-        runs = self._runs(frames or self._plate_frames, direction)
-        total, before = sum(len(each) for each, _ in runs), 0
-        for run, way in runs:
-            events = self._transport.propagate(self._session_id, self.object_id, run, way, mattes=mattes)
-            with contextlib.closing(events):
-                for event in events:
-                    yield (
-                        replace(event, done=before + event.done, total=total) if isinstance(event, Progress) else event
-                    )
-            before += len(run)
-
-    def mattes(self, frames: Optional[FrameRange] = None) -> Generator[Matte, None, None]:
-        """Yield the mattes made so far in rising frame order."""
-        return self._transport.read_mattes(self._session_id, self.object_id, frames or self._plate_frames)
-
-    def fit(
-        self,
-        options: Optional[FitOptions] = None,
-        frames: Optional[FrameRange] = None,
-        *,
-        edited: Iterable[int] = (),
-        in_front: Iterable[TrackedObject] = (),
-        on_progress: Optional[OnProgress] = None,
-    ) -> Fitted:
-        """Turn the mattes into shapes, which replace those that the object had; return them and how well they fit.
-
-        Without options the daemon's own hold, without frames all that have a matte count. Shapes are named after the
-        object, whatever the options say. Where the mattes of other objects, those `in_front`, hide this one, its shapes
-        go on behind them.
-
-        Shapes with locked keyframes are kept and fitted anew round these. `edited` are frames whose keyframes were
-        moved by hand and given back by `set_shapes`: they stay too, and only what lies between the next locked
-        keyframes round them changes. `set_shapes([])` makes room for new shapes.
-        """
-        order = FitOrder(frames, options, tuple(edited), tuple(each.object_id for each in in_front))
-        events = self._transport.fit_shapes(self._session_id, self.object_id, order)
-        with contextlib.closing(events):
-            results = list(_told(events, on_progress))
-        if not results:
-            raise WorkFailedError("The daemon ended the fit without a result. Its log may tell why.")
-        return results[-1]
-
-    def set_shapes(self, shapes: Sequence[Shape]) -> None:
-        """Replace the object's shapes by the artist's."""
-        self._transport.set_shapes(self._session_id, self.object_id, shapes)
-
-    def remove(self) -> None:
-        """Forget the object, its mattes and its shapes."""
-        self._transport.remove_object(self._session_id, self.object_id)
-        self.removed = True
-        self._prompts.clear()
-
-    def _prompt(self, frame: int) -> Prompt:
-        return self._prompts.get(frame, Prompt(frame))
-
-    def _with_point(self, frame: int, point: PointPrompt) -> Prompt:
-        prompt = self._prompt(frame)
-        return replace(prompt, points=(*prompt.points, point))
-
-    def _runs(self, frames: FrameRange, direction: Optional[Direction]) -> list[tuple[FrameRange, Direction]]:
-        if direction is not None:
-            return [(frames, direction)]
-        if not self._prompts:
-            raise BadInputError(f"Point at '{self.name}' on some frame first: there is nothing to follow yet.")
-        start = max(min(self._prompts), frames.first)
-        runs = []
-        if start <= frames.last:
-            runs.append((FrameRange(start, frames.last), Direction.FORWARD))
-        if frames.first < start:
-            runs.append((FrameRange(frames.first, min(start - 1, frames.last)), Direction.BACKWARD))
-        return runs
-
-
-def _told(events: Iterable[Union[Progress, Result]], on_progress: Optional[OnProgress]) -> Iterator[Result]:
-    """Yield what is no progress, and tell the progress as it comes by."""
-    for event in events:
-        if not isinstance(event, Progress):
-            yield event
-        elif on_progress is not None:
-            on_progress(event)
+def _user() -> str:
+    """Return who works here, for lists of sessions."""
+    try:
+        return getpass.getuser()
+    except (ImportError, KeyError, OSError):  # a container whose user has no name
+        return ""
 
 
 def _one_file(first: FilePart, rest: Iterator[FilePart]) -> Iterator[bytes]:

@@ -106,7 +106,7 @@ def test_a_session_names_its_engine_with_its_weights_and_why_it_was_taken(transp
     left_to_the_daemon, wanted = transport.open_session(plate_id), transport.open_session(plate_id, "big")
     assert (left_to_the_daemon.engine, left_to_the_daemon.why_default) == ("disc", "big cannot be used here")
     assert (wanted.engine, wanted.weights, wanted.why_default) == ("big", "big.pt 0123456789ab (MIT)", "")
-    assert transport.shapes(wanted.session_id).made_by == MadeBy("big", "big.pt 0123456789ab (MIT)")
+    assert transport.shapes(wanted.session_id).roto.made_by == MadeBy("big", "big.pt 0123456789ab (MIT)")
 
 
 def test_a_plate_is_opened_by_path_with_the_frames_wanted(transport: MessageTransport) -> None:
@@ -116,8 +116,8 @@ def test_a_plate_is_opened_by_path_with_the_frames_wanted(transport: MessageTran
 
 
 def test_a_prompt_gives_the_matte_of_its_frame(transport: MessageTransport, session_id: str) -> None:
-    object_id = transport.add_object(session_id, "ball")
-    matte = transport.set_prompt(session_id, object_id, Prompt(1001, (PointPrompt(30.5, 20.5),)))
+    object_id = transport.add_object(session_id, "ball").object_id
+    matte, _ = transport.set_prompt(session_id, object_id, Prompt(1001, (PointPrompt(30.5, 20.5),)))
     assert matte is not None
     assert (matte.frame, matte.object_id, matte.bits, matte.confidence) == (1001, 1, 16, 0.75)
     coverage = matte.coverage8()
@@ -128,7 +128,7 @@ def test_a_prompt_gives_the_matte_of_its_frame(transport: MessageTransport, sess
 
 
 def test_a_prompt_that_clears_a_frame_gives_no_matte(transport: MessageTransport, session_id: str) -> None:
-    assert transport.set_prompt(session_id, 1, Prompt(1001)) is None
+    assert transport.set_prompt(session_id, 1, Prompt(1001)).matte is None
 
 
 def test_a_run_tells_frames_progress_and_mattes(transport: MessageTransport, session_id: str) -> None:
@@ -188,7 +188,7 @@ def test_shapes_that_the_artist_changed_come_back(transport: MessageTransport, s
     outline = (ControlPoint(1.5, 2.5, feather=(1.0, 0.0)), ControlPoint(3.0, 4.0, corner=True))
     shape = Shape("mine", (ShapeKeyframe(1001, outline, locked=True),), FRAMES, invert=True)
     transport.set_shapes(session_id, 1, [shape])
-    assert transport.shapes(session_id).shapes == (shape,)
+    assert transport.shapes(session_id).roto.shapes == (shape,)
 
 
 def test_files_come_in_pieces_with_the_frame_they_belong_to(transport: MessageTransport, session_id: str) -> None:
@@ -207,7 +207,7 @@ def test_files_come_in_pieces_with_the_frame_they_belong_to(transport: MessageTr
 def test_a_session_and_an_object_can_be_closed(
     transport: MessageTransport, session_id: str, stand_in: StandInDaemon
 ) -> None:
-    transport.remove_object(session_id, transport.add_object(session_id, "ball"))
+    transport.remove_object(session_id, transport.add_object(session_id, "ball").object_id)
     transport.close_session(session_id)
     assert not stand_in.sessions
 

@@ -47,6 +47,7 @@ def serving(folder: Path) -> Iterator[Daemon]:
         "PYTHONPATH": os.pathsep.join([str(STANDINS), *filter(None, [os.environ.get("PYTHONPATH")])]),
         "ROTO_MODELS_DIR": str(folder / "models"),
         "ROTO_EXTRA_ENGINES": "disc_engine:DiscEngine",
+        "ROTO_STATE_FOLDER": str(folder / "state"),
     }
     command = [sys.executable, "-m", "roto_daemon", "serve", "--listen", "127.0.0.1:0", "--address-file", str(address)]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)

@@ -116,8 +116,8 @@ class SessionServicer(sessions_pb2_grpc.SessionServiceServicer):
     @answered
     async def AddObject(self, request: pb.AddObjectRequest, context: Context) -> pb.AddObjectResponse:
         """Add an object."""
-        object_id, revision = await self._sessions.add_object(request.session_id, request.name)
-        return pb.AddObjectResponse(object_id=object_id, revision=revision)
+        added = await self._sessions.add_object(request.session_id, request.name)
+        return pb.AddObjectResponse(**vars(added))
 
     @answered
     async def RemoveObject(self, request: pb.RemoveObjectRequest, context: Context) -> pb.RemoveObjectResponse:

@@ -64,8 +64,19 @@ _ROUND_S = 60.0
 _RESIDENT_S = 600.0
 """A session untouched for so long leaves memory; the next call for it reads it again, in milliseconds."""
 _DAY_S = 86400.0
+_SIGN_OF_LIFE_S = 30.0
+"""How long a watched session may be silent; clients give up a stream after more than twice that."""
 
 _log = logging.getLogger("roto_daemon.sessions")
+
+
+@dataclass(frozen=True)
+class Added:
+    """An object that a client asked for by its name."""
+
+    object_id: int
+    revision: int
+    existed: bool
 
 
 @dataclass(frozen=True)
@@ -205,15 +216,20 @@ class Sessions:
         return sorted(told, key=lambda each: -each["touched_s"])
 
     async def watch(self, session_id: str) -> AsyncGenerator[Session, None]:
-        """Yield a session now and whenever it has changed; raises UnknownError when it is closed."""
+        """Yield a session now, whenever it has changed, and again while nothing does, so that a silence is a fault.
+
+        Raises UnknownError when it is closed.
+        """
         session = await self.session(session_id)
         session.watchers += 1
         seen = -1
         try:
             while not session.closed:
                 if session.revision == seen:
-                    await session.change()
-                else:
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(_SIGN_OF_LIFE_S):
+                            await session.change()
+                if not session.closed:
                     seen = session.revision
                     yield session
         finally:
@@ -237,15 +253,15 @@ class Sessions:
             await self._engine.ask("close_session", {"session_id": session_id})
         await _remove(session.folder)
 
-    async def add_object(self, session_id: str, name: str) -> tuple[int, int]:
-        """Return the id of the object of that name, adding it when it is new, and the session's revision."""
+    async def add_object(self, session_id: str, name: str) -> Added:
+        """Add the object of that name, unless it is there."""
         session = await self.session(session_id)
         if not name.strip():
             raise PromptError("An object needs a name: shapes are named after it.")
         async with self._adding:
             for each in session.objects.values():
                 if each.name == name:
-                    return each.object_id, session.revision
+                    return Added(each.object_id, session.revision, existed=True)
             self._require_object_room(session)
             added = TrackedObject(session.next_object, name, revision=session.revision + 1)
 
@@ -259,7 +275,7 @@ class Sessions:
                 session.objects[added.object_id] = added
 
             await self._changes.change(session, write_object, keep)
-        return added.object_id, session.revision
+        return Added(added.object_id, session.revision, existed=False)
 
     async def remove_object(self, session_id: str, object_id: int) -> None:
         """Forget an object with all it owns."""

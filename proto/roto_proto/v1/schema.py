@@ -356,6 +356,7 @@ MESSAGES: dict[str, dict[str, tuple[str, str]]] = {
     'AddObjectResponse': {
         'object_id': ('uint32', ''),
         'revision': ('uint64', ''),
+        'existed': ('bool', ''),
     },
     'RemoveObjectRequest': {
         'session_id': ('string', ''),

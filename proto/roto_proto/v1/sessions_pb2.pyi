@@ -651,19 +651,23 @@ class AddObjectResponse(_message.Message):
 
     OBJECT_ID_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    EXISTED_FIELD_NUMBER: _builtins.int
     object_id: _builtins.int
     """How later calls name it."""
     revision: _builtins.int
     """The session's revision now."""
+    existed: _builtins.bool
+    """Whether it was there before: AttachSession tells what it has."""
     def __init__(
         self,
         *,
         object_id: _builtins.int = ...,
         revision: _builtins.int = ...,
+        existed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["object_id", b"object_id", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["existed", b"existed", "object_id", b"object_id", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

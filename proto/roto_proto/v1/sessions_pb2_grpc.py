@@ -151,7 +151,8 @@ class SessionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def WatchSession(self, request, context):
-        """Tells the revisions of a session's objects: now, and again whenever one changes, until the client ends the call.
+        """Tells the revisions of a session's objects: now, whenever one changes, and every half minute, until the client ends
+        the call.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

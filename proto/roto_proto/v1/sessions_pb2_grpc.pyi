@@ -45,7 +45,9 @@ class SessionServiceStub:
     AttachSession: _grpc.UnaryStreamMultiCallable[_sessions_pb2.AttachSessionRequest, _sessions_pb2.AttachSessionResponse]
     """Sends all that a client needs to go on with a session: its plate, and object by object what it owns."""
     WatchSession: _grpc.UnaryStreamMultiCallable[_sessions_pb2.WatchSessionRequest, _sessions_pb2.WatchSessionResponse]
-    """Tells the revisions of a session's objects: now, and again whenever one changes, until the client ends the call."""
+    """Tells the revisions of a session's objects: now, whenever one changes, and every half minute, until the client ends
+    the call.
+    """
     CloseSession: _grpc.UnaryUnaryMultiCallable[_sessions_pb2.CloseSessionRequest, _sessions_pb2.CloseSessionResponse]
     """Ends a session and forgets what it holds."""
     AddObject: _grpc.UnaryUnaryMultiCallable[_sessions_pb2.AddObjectRequest, _sessions_pb2.AddObjectResponse]
@@ -90,7 +92,9 @@ class SessionServiceAsyncStub(SessionServiceStub):
     AttachSession: _aio.UnaryStreamMultiCallable[_sessions_pb2.AttachSessionRequest, _sessions_pb2.AttachSessionResponse]  # type: ignore[assignment]
     """Sends all that a client needs to go on with a session: its plate, and object by object what it owns."""
     WatchSession: _aio.UnaryStreamMultiCallable[_sessions_pb2.WatchSessionRequest, _sessions_pb2.WatchSessionResponse]  # type: ignore[assignment]
-    """Tells the revisions of a session's objects: now, and again whenever one changes, until the client ends the call."""
+    """Tells the revisions of a session's objects: now, whenever one changes, and every half minute, until the client ends
+    the call.
+    """
     CloseSession: _aio.UnaryUnaryMultiCallable[_sessions_pb2.CloseSessionRequest, _sessions_pb2.CloseSessionResponse]  # type: ignore[assignment]
     """Ends a session and forgets what it holds."""
     AddObject: _aio.UnaryUnaryMultiCallable[_sessions_pb2.AddObjectRequest, _sessions_pb2.AddObjectResponse]  # type: ignore[assignment]
@@ -156,7 +160,9 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _sessions_pb2.WatchSessionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_sessions_pb2.WatchSessionResponse], _abc.AsyncIterator[_sessions_pb2.WatchSessionResponse]]:
-        """Tells the revisions of a session's objects: now, and again whenever one changes, until the client ends the call."""
+        """Tells the revisions of a session's objects: now, whenever one changes, and every half minute, until the client ends
+        the call.
+        """
 
     @_abc_1.abstractmethod
     def CloseSession(

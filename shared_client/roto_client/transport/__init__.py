@@ -12,6 +12,8 @@ from typing import Optional, Protocol
 
 from roto_client.errors import BadInputError
 from roto_client.results import (
+    AddedObject,
+    AttachedSession,
     DaemonInfo,
     Direction,
     EngineInfo,
@@ -23,11 +25,16 @@ from roto_client.results import (
     Matte,
     OpenedPlate,
     OpenedSession,
+    Prompted,
+    SessionRevisions,
+    SessionShapes,
+    SessionSummary,
+    StepTurned,
     TrackEvent,
     UploadFrame,
 )
 from roto_shapes.prompt import Prompt
-from roto_shapes.shape import Roto, Shape
+from roto_shapes.shape import Shape
 from roto_shapes.shot import FrameRange, Plate, PlatePath
 
 DEFAULT_PORT = 50750
@@ -87,23 +94,37 @@ class Transport(Protocol):
     def close_plate(self, plate_id: str) -> None:
         """Forget a plate."""
 
-    def open_session(self, plate_id: str, engine: str = "", *, native_edges: bool = False) -> OpenedSession:
+    def open_session(
+        self, plate_id: str, engine: str = "", *, native_edges: bool = False, name: str = "", artist: str = ""
+    ) -> OpenedSession:
         """Start a session; return it with the engine that will work.
 
         With `native_edges` edges are found again at the plate's resolution where the engine's masks are smaller.
         """
 
+    def sessions(self, artist: str = "") -> tuple[SessionSummary, ...]:
+        """Return the sessions that the daemon keeps, or an artist's, those last used first."""
+
+    def attach_session(self, session_id: str) -> AttachedSession:
+        """Return a session with all that it has but the mattes."""
+
+    def watch_session(self, session_id: str) -> Generator[SessionRevisions, None, None]:
+        """Yield the session's revisions now and whenever something changes."""
+
     def close_session(self, session_id: str) -> None:
         """End a session."""
 
-    def add_object(self, session_id: str, name: str) -> int:
-        """Add an object to follow; return its id."""
+    def add_object(self, session_id: str, name: str) -> AddedObject:
+        """Add an object to follow, unless one of that name is there."""
 
     def remove_object(self, session_id: str, object_id: int) -> None:
         """Forget an object and all that was made for it."""
 
-    def set_prompt(self, session_id: str, object_id: int, prompt: Prompt) -> Optional[Matte]:
-        """Replace all that is pointed at on a frame; return the matte there, None when the prompt clears it."""
+    def set_prompt(self, session_id: str, object_id: int, prompt: Prompt, based_on: int = 0) -> Prompted:
+        """Replace all that is pointed at on a frame; return the matte there.
+
+        Raises ChangedElsewhereError when the frame's prompt changed after the revision `based_on`, unless that is 0.
+        """
 
     def propagate(
         self, session_id: str, object_id: int, frames: FrameRange, direction: Direction, *, mattes: bool = False
@@ -119,11 +140,17 @@ class Transport(Protocol):
     def fit_shapes(self, session_id: str, object_id: int, order: FitOrder) -> Generator[FitEvent, None, None]:
         """Turn an object's mattes into shapes, which replace those it had; the result comes last."""
 
-    def shapes(self, session_id: str) -> Roto:
+    def shapes(self, session_id: str) -> SessionShapes:
         """Return the shapes of a session in paint order."""
 
-    def set_shapes(self, session_id: str, object_id: int, shapes: Sequence[Shape]) -> None:
-        """Replace the shapes of an object by the artist's."""
+    def set_shapes(self, session_id: str, object_id: int, shapes: Sequence[Shape], based_on: int = 0) -> int:
+        """Replace the shapes of an object by the artist's; return the session's revision since.
+
+        Raises ChangedElsewhereError when the shapes changed after the revision `based_on`, unless that is 0.
+        """
+
+    def undo(self, session_id: str, object_id: int, *, redo: bool = False) -> Optional[StepTurned]:
+        """Take back the last step of an object, of any when that is 0, or do it again; None when there is none."""
 
     def export(self, session_id: str, order: ExportOrder) -> Generator[ExportEvent, None, None]:
         """Make files and yield their pieces, one file after the other."""

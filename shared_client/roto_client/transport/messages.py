@@ -8,10 +8,13 @@ import importlib.metadata
 import ipaddress
 import itertools
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Optional
 
 from roto_client.errors import BadInputError, VersionMismatchError, WorkFailedError
 from roto_client.results import (
+    AddedObject,
+    AttachedSession,
     DaemonInfo,
     Direction,
     EngineInfo,
@@ -30,12 +33,19 @@ from roto_client.results import (
     Limits,
     LookFirst,
     Matte,
+    ObjectRevisions,
     OpenedPlate,
     OpenedSession,
     Progress,
+    Prompted,
+    SessionRevisions,
+    SessionShapes,
+    SessionSummary,
+    StepTurned,
     TrackEvent,
     UploadFrame,
 )
+from roto_client.transport.attaching import attached, turned
 from roto_client.transport.channel import CallError, Channel
 from roto_client.transport.status import translated, translated_greeting
 from roto_client.transport.streams import SilentError, receive
@@ -211,34 +221,66 @@ class MessageTransport:
         """Forget a plate."""
         self._ask("PlateService/ClosePlate", {"plate_id": plate_id})
 
-    def open_session(self, plate_id: str, engine: str = "", *, native_edges: bool = False) -> OpenedSession:
+    def open_session(
+        self, plate_id: str, engine: str = "", *, native_edges: bool = False, name: str = "", artist: str = ""
+    ) -> OpenedSession:
         """Start a session; return it with the engine that will work."""
-        request = {"plate_id": plate_id, "engine": engine, "native_edges": native_edges}
+        request = {
+            "plate_id": plate_id, "engine": engine, "native_edges": native_edges, "name": name, "artist": artist
+        }  # fmt: skip
         answer: sessions_pb2.OpenSessionResponse = self._ask("SessionService/OpenSession", request)
         return OpenedSession(answer.session_id, answer.engine, answer.weights, answer.why_default)
+
+    def sessions(self, artist: str = "") -> tuple[SessionSummary, ...]:
+        """Return the sessions that the daemon keeps, or an artist's, those last used first."""
+        answer: sessions_pb2.ListSessionsResponse = self._ask("SessionService/ListSessions", {"artist": artist})
+        return tuple(
+            SessionSummary(
+                each.session_id, each.name, each.artist, each.plate, each.engine, tuple(each.objects), each.touched_s
+            )
+            for each in answer.sessions
+        )
+
+    def attach_session(self, session_id: str) -> AttachedSession:
+        """Return a session with all that it has but the mattes."""
+        stream = self._stream("SessionService/AttachSession", {"session_id": session_id})
+        with _readable(), contextlib.closing(stream) as answers:
+            return attached(answers)
+
+    def watch_session(self, session_id: str) -> Generator[SessionRevisions, None, None]:
+        """Yield the session's revisions now and whenever something changes."""
+        stream = self._stream("SessionService/WatchSession", {"session_id": session_id})
+        with contextlib.closing(stream) as answers:
+            answer: sessions_pb2.WatchSessionResponse
+            for answer in answers:
+                objects = {
+                    each.object_id: ObjectRevisions(each.revision, each.mattes_revision) for each in answer.objects
+                }
+                yield SessionRevisions(answer.revision, objects)
 
     def close_session(self, session_id: str) -> None:
         """End a session."""
         self._ask("SessionService/CloseSession", {"session_id": session_id})
 
-    def add_object(self, session_id: str, name: str) -> int:
-        """Add an object to follow; return its id."""
+    def add_object(self, session_id: str, name: str) -> AddedObject:
+        """Add an object to follow, unless one of that name is there."""
         request = {"session_id": session_id, "name": name}
         answer: sessions_pb2.AddObjectResponse = self._ask("SessionService/AddObject", request)
-        return answer.object_id
+        return AddedObject(answer.object_id, answer.revision, answer.existed)
 
     def remove_object(self, session_id: str, object_id: int) -> None:
         """Forget an object and all that was made for it."""
         self._ask("SessionService/RemoveObject", {"session_id": session_id, "object_id": object_id})
 
-    def set_prompt(self, session_id: str, object_id: int, prompt: Prompt) -> Optional[Matte]:
-        """Replace all that is pointed at on a frame; return the matte there, None when the prompt clears it."""
+    def set_prompt(self, session_id: str, object_id: int, prompt: Prompt, based_on: int = 0) -> Prompted:
+        """Replace all that is pointed at on a frame; return the matte there."""
         message = wire.prompt_to_wire(prompt, self._channel.matte_codec)
-        request = {"session_id": session_id, "object_id": object_id, "prompt": message}
-        answers = self._stream("SessionService/SetPrompt", request)
-        with _readable(), contextlib.closing(answers):
+        request = {"session_id": session_id, "object_id": object_id, "prompt": message, "based_on": based_on}
+        with contextlib.closing(self._stream("SessionService/SetPrompt", request)) as stream:
+            answers: list[sessions_pb2.SetPromptResponse] = list(stream)
+        with _readable():
             mattes = [_matte(*each) for each in wire.join_matte_parts(answer.matte for answer in answers)]
-        return mattes[-1] if mattes else None
+        return Prompted(mattes[-1] if mattes else None, answers[-1].revision if answers else 0)
 
     def propagate(
         self, session_id: str, object_id: int, frames: FrameRange, direction: Direction, *, mattes: bool = False
@@ -283,6 +325,7 @@ class MessageTransport:
             "edited": order.edited,
             "in_front": order.in_front,
             "frames": None if order.frames is None else wire.frames_to_wire(order.frames),
+            "based_on": order.based_on,
         }
         self._require_known(request)
         with _readable(), contextlib.closing(self._stream("SessionService/FitShapes", request)) as answers:
@@ -293,20 +336,34 @@ class MessageTransport:
                     yield _progress(answer.progress)
                 elif kind == "result":
                     shapes = tuple(map(wire.shape_from_wire, answer.result.shapes))
-                    yield Fitted(shapes, _report(answer.result.report))
+                    yield Fitted(shapes, replace(_report(answer.result.report), revision=answer.result.revision))
 
-    def shapes(self, session_id: str) -> Roto:
+    def shapes(self, session_id: str) -> SessionShapes:
         """Return the shapes of a session in paint order."""
         answer: sessions_pb2.GetShapesResponse
         answer = self._ask("SessionService/GetShapes", {"session_id": session_id, "layers": True})
         with _readable():
             made_by = MadeBy(answer.engine, answer.weights) if answer.engine else None
-            return Roto(wire.plate_from_wire(answer.plate), tuple(map(wire.shape_from_wire, answer.shapes)), made_by)
+            shapes = tuple(map(wire.shape_from_wire, answer.shapes))
+            return SessionShapes(Roto(wire.plate_from_wire(answer.plate), shapes, made_by), answer.revision)
 
-    def set_shapes(self, session_id: str, object_id: int, shapes: Sequence[Shape]) -> None:
-        """Replace the shapes of an object by the artist's."""
-        request = {"session_id": session_id, "object_id": object_id, "shapes": list(map(wire.shape_to_wire, shapes))}
-        self._ask("SessionService/SetShapes", request)
+    def set_shapes(self, session_id: str, object_id: int, shapes: Sequence[Shape], based_on: int = 0) -> int:
+        """Replace the shapes of an object by the artist's; return the session's revision since."""
+        request = {
+            "session_id": session_id,
+            "object_id": object_id,
+            "shapes": list(map(wire.shape_to_wire, shapes)),
+            "based_on": based_on,
+        }
+        answer: sessions_pb2.SetShapesResponse = self._ask("SessionService/SetShapes", request)
+        return answer.revision
+
+    def undo(self, session_id: str, object_id: int, *, redo: bool = False) -> Optional[StepTurned]:
+        """Take back the last step of an object, of any when that is 0, or do it again; None when there is none."""
+        request = {"session_id": session_id, "object_id": object_id}
+        answer = self._ask(f"SessionService/{'Redo' if redo else 'Undo'}", request, self._silence_s)
+        with _readable():
+            return turned(answer)
 
     def export(self, session_id: str, order: ExportOrder) -> Generator[ExportEvent, None, None]:
         """Make files and yield their pieces, one file after the other."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from roto_client.errors import (
     BadInputError,
     BusyError,
+    ChangedElsewhereError,
     ClientError,
     DaemonUnreachableError,
     EngineUnavailableError,
@@ -25,6 +26,7 @@ _ERRORS_BY_NAME: dict[str, type[ClientError]] = {
     "UnavailableError": EngineUnavailableError,
     "WeightsError": EngineUnavailableError,
     "ConflictError": BusyError,
+    "StaleError": ChangedElsewhereError,
     "LimitError": BusyError,
     "OutputError": OutputFileError,
     "WorkerError": WorkFailedError,
