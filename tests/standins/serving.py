@@ -43,6 +43,8 @@ class Daemon:
     state: Path
     http: str
     """Where it answers HTTP, as a URL; empty where it does not."""
+    log: Path
+    environment: dict[str, str]
 
     @property
     def worker_pids(self) -> list[int]:
@@ -52,12 +54,22 @@ class Daemon:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(20)
 
+    def kill(self) -> None:
+        """Kill it, and wait until its workers have noticed."""
+        workers = psutil.Process(self.process.pid).children()
+        self.process.kill()
+        self.process.wait()
+        psutil.wait_procs(workers, timeout=20)
+
+    def start_again(self) -> None:
+        """Start it at the same address on what it left behind."""
+        self.process, _, self.http = _started(self.log, self.environment, self.address)
+
 
 @contextlib.contextmanager
 def serving(folder: Path, **settings: str) -> Iterator[Daemon]:
     """Run `roto-daemon serve` on a free port for the time of the context."""
-    address_file, fault, state = folder / "address", folder / "fault", folder / "state"
-    http_file = folder / "http-address"
+    fault, state = folder / "fault", folder / "state"
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(STANDINS), *filter(None, [os.environ.get("PYTHONPATH")])]),
@@ -67,22 +79,37 @@ def serving(folder: Path, **settings: str) -> Iterator[Daemon]:
         "DISC_FAULT_FILE": str(fault),
         **{f"ROTO_{name.upper()}": value for name, value in settings.items()},
     }
-    log = (folder / "daemon.log").open("wb")
-    command = [program("roto-daemon"), "serve", "--listen", "127.0.0.1:0", "--address-file", str(address_file)]
-    command += ["--http-address-file", str(http_file)]
-    process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    log = folder / "daemon.log"
+    log.touch()
+    process, address, http = _started(log, environment, "127.0.0.1:0")
+    daemon = Daemon(process, address, fault, state, http, log, environment)
     try:
-        deadline = time.monotonic() + 60
+        yield daemon
+    finally:
+        if daemon.process.poll() is None:
+            daemon.process.terminate()
+            daemon.process.wait(20)
+
+
+def _started(log: Path, environment: dict[str, str], listen: str) -> tuple[subprocess.Popen[bytes], str, str]:
+    """Start a daemon; return it with its addresses of gRPC and HTTP once it answers."""
+    address_file, http_file = log.with_name("address"), log.with_name("http-address")
+    address_file.unlink(missing_ok=True)
+    command = [program("roto-daemon"), "serve", "--listen", listen, "--address-file", str(address_file)]
+    command += ["--http-address-file", str(http_file)]
+    with log.open("ab") as stream:
+        process = subprocess.Popen(command, env=environment, stdout=stream, stderr=stream)
+    deadline = time.monotonic() + 60
+    try:
         while not address_file.exists():
-            assert process.poll() is None, (folder / "daemon.log").read_text()
+            assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, "the daemon did not start"
             time.sleep(0.05)
-        yield Daemon(process, address_file.read_text(), fault, state, http_file.read_text())
-    finally:
-        if process.poll() is None:
-            process.terminate()
-            process.wait(20)
-        log.close()
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    return process, address_file.read_text(), http_file.read_text()
 
 
 def centre(frame: int) -> tuple[float, float]:

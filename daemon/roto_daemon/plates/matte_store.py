@@ -11,6 +11,7 @@ import contextlib
 import os
 import shutil
 import struct
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,8 @@ from roto_daemon.plates.codec import EncodedMatte, decode_matte, encode_matte
 
 _HEADER = struct.Struct("<4sdd7I")
 _MAGIC = b"RMT1"
-_HELD = "before"
+_HELD, _TRACKED = "before", "tracked"
+"""What files are that hold a matte in whose place another one came."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +78,7 @@ class MatteStore:
             content = self._file(object_id, frame).read_bytes()
         except FileNotFoundError:
             raise KeyError((object_id, frame)) from None
-        if len(content) < _HEADER.size or not content.startswith(_MAGIC):
-            raise PlateError(f"The stored matte of frame {frame} is damaged: track the frame again.")
-        _, confidence, area_px, width, height, x0, y0, x1, y1, bits = _HEADER.unpack_from(content)
-        encoded = EncodedMatte(width, height, (x0, y0, x1, y1), bits, content[_HEADER.size :])
-        return StoredMatte(encoded, confidence, area_px)
+        return _stored(content, frame)
 
     def facts(self, object_id: int) -> list[tuple[int, float, float]]:
         """Return frame, confidence and area of each matte by rising frame; damaged ones are left out."""
@@ -100,15 +98,18 @@ class MatteStore:
         except FileNotFoundError:
             return 0
 
-    def hold(self, object_id: int, frame: int, revision: int) -> None:
-        """Hold what a frame has before a change that begins at an object's revision; OutputError as `put`."""
+    def hold(self, object_id: int, frame: int, revision: int, *, prompted: bool) -> None:
+        """Hold what a frame has before its prompt changes, from an object's revision on; OutputError as `put`.
+
+        What was there before the first prompt (`prompted` False) was tracked: it stays beside the prompt's matte, for
+        engines correct what was tracked.
+        """
         file = self._file(object_id, frame)
-        held = self._held(file, revision)
         part = file.with_suffix(f".part-{os.getpid()}")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             _write_through(part, file.read_bytes() if file.exists() else b"")
-            part.replace(held)
+            part.replace(file.with_suffix(f".{_HELD if prompted else _TRACKED}-{revision}"))
             _keep_names(file.parent)
         except OSError as error:
             with contextlib.suppress(OSError):
@@ -118,27 +119,47 @@ class MatteStore:
                 "state (state_folder)."
             ) from error
 
-    def release(self, object_id: int, frame: int, revision: int, *, restore: bool) -> None:
-        """End a change: let go of what was held before it, or with `restore` put it back."""
+    def release(self, object_id: int, frame: int, revision: int, *, prompted: bool) -> None:
+        """End a change that was done: let go of what was held, unless it was tracked and the frame has a prompt now."""
         file = self._file(object_id, frame)
-        held = self._held(file, revision)
-        with contextlib.suppress(OSError):  # what cannot be put back now is put back by `recover`
-            if not restore:
-                held.unlink(missing_ok=True)
-            elif held.stat().st_size:
-                held.replace(file)
-            else:
-                file.unlink(missing_ok=True)
-                held.unlink()
+        with contextlib.suppress(OSError):  # what cannot go now goes by `recover`
+            file.with_suffix(f".{_HELD}-{revision}").unlink(missing_ok=True)
+            for tracked in self._tracked(file):
+                if not prompted or not tracked.stat().st_size:
+                    tracked.unlink()
 
-    def recover(self, object_id: int, revision: int) -> None:
+    def restore(self, object_id: int, frame: int, revision: int) -> None:
+        """End a change that was refused: put back what was held."""
+        file = self._file(object_id, frame)
+        for kind in (_HELD, _TRACKED):
+            held = file.with_suffix(f".{kind}-{revision}")
+            with contextlib.suppress(OSError):  # there is one of the two; what cannot be put back now is by `recover`
+                if held.stat().st_size:
+                    held.replace(file)
+                else:
+                    file.unlink(missing_ok=True)
+                    held.unlink()
+
+    def recover(self, object_id: int, revision: int, prompted: AbstractSet[int]) -> None:
         """Take back, after a death, what was under way for an object whose last change made it this revision."""
         for file in self._folder_of(object_id).glob("*.*"):
             kind, _, began = file.suffix.lstrip(".").partition("-")
             if kind == "part":
                 file.unlink(missing_ok=True)
-            elif kind == _HELD:
-                self.release(object_id, int(file.stem), int(began), restore=int(began) == revision)
+            elif kind in {_HELD, _TRACKED}:
+                frame = int(file.stem)
+                if int(began) == revision:
+                    self.restore(object_id, frame, revision)
+                else:
+                    self.release(object_id, frame, int(began), prompted=frame in prompted)
+
+    def tracked(self, object_id: int, frame: int) -> StoredMatte | None:
+        """Return what was tracked on a frame before its prompts; None when nothing was, or nothing was found there."""
+        for file in self._tracked(self._file(object_id, frame)):
+            if file.stat().st_size:
+                stored = _stored(file.read_bytes(), frame)
+                return stored if stored.confidence or stored.encoded.data else None
+        return None
 
     def frames(self, object_id: int) -> list[int]:
         """Return the frames that have a matte, rising."""
@@ -154,8 +175,16 @@ class MatteStore:
     def _file(self, object_id: int, frame: int) -> Path:
         return self._folder_of(object_id) / f"{frame}.matte"
 
-    def _held(self, file: Path, revision: int) -> Path:
-        return file.with_suffix(f".{_HELD}-{revision}")
+    def _tracked(self, file: Path) -> list[Path]:
+        return list(file.parent.glob(f"{file.stem}.{_TRACKED}-*"))
+
+
+def _stored(content: bytes, frame: int) -> StoredMatte:
+    if len(content) < _HEADER.size or not content.startswith(_MAGIC):
+        raise PlateError(f"The stored matte of frame {frame} is damaged: track the frame again.")
+    _, confidence, area_px, width, height, x0, y0, x1, y1, bits = _HEADER.unpack_from(content)
+    encoded = EncodedMatte(width, height, (x0, y0, x1, y1), bits, content[_HEADER.size :])
+    return StoredMatte(encoded, confidence, area_px)
 
 
 def _write_through(file: Path, content: bytes) -> None:

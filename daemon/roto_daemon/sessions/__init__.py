@@ -566,7 +566,7 @@ def _recover(session: Session) -> None:
     """Take back in a session's folder what a death cut short, and write the masks that workers read."""
     order = session.order()
     for each in session.objects.values():
-        session.store.recover(each.object_id, each.revision)
+        session.store.recover(each.object_id, each.revision, each.prompts.keys())
         for prompt in each.prompts.values():
             if prompt.mask:
                 order.mask_file(each.object_id, prompt.frame).write_bytes(prompt.mask.coverage)

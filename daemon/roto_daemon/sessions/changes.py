@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Callable
 
-from roto_daemon.errors import OutputError
+from roto_daemon.errors import OutputError, WorkerError
 from roto_daemon.sessions import record
 from roto_daemon.sessions.record import Record
 from roto_daemon.sessions.state import Drawing, Session, TrackedObject
@@ -27,7 +28,8 @@ class Changes:
     ) -> None:
         """Have a prompt followed and written down; when that fails nothing has changed."""
         before, began, frame = target.prompts, target.revision, prompt.frame
-        await asyncio.to_thread(session.store.hold, target.object_id, frame, began)
+        held = functools.partial(session.store.hold, prompted=frame in before)
+        await asyncio.to_thread(held, target.object_id, frame, began)
         # What was set last comes last: engines follow prompts in this order.
         target.prompts = {key: each for key, each in before.items() if key != frame}
         if not prompt.is_empty:
@@ -35,7 +37,7 @@ class Changes:
 
         def take_back() -> None:
             target.prompts = before
-            session.store.release(target.object_id, frame, began, restore=True)
+            session.store.restore(target.object_id, frame, began)
 
         def write_prompt(write: Writing, revision: int) -> None:
             record.put_prompt(write, session, target, prompt, revision)
@@ -47,7 +49,7 @@ class Changes:
             target.prompt_revisions.pop(frame, None)
             if not prompt.is_empty:
                 target.prompt_revisions[frame] = revision
-            session.store.release(target.object_id, frame, began, restore=False)
+            session.store.release(target.object_id, frame, began, prompted=not prompt.is_empty)
 
         try:
             order = session.order()
@@ -58,7 +60,12 @@ class Changes:
         except BaseException:
             take_back()
             raise
-        await self.change(session, write_prompt, keep, take_back)
+        try:
+            await self.change(session, write_prompt, keep, take_back)
+        except OutputError:
+            with contextlib.suppress(WorkerError):  # the worker has followed what is no more: it begins anew
+                await self._engine.ask("close_session", {"session_id": session.session_id})
+            raise
 
     async def draw_anew(self, session: Session, target: TrackedObject, drawing: Drawing) -> None:
         """Put shapes in place of an object's, as a step that can be taken back."""

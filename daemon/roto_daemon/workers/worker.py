@@ -189,10 +189,14 @@ class Worker:
         side_px = engine.info.mask_side_px if order.native_edges else 0
         live = _Live(reader, bridged, engine.open(bridged), MatteStore(order.folder), side_px)
         for each in order.objects:
+            prompted = {prompt.frame for prompt in each.prompts}
             for frame in live.store.frames(each.object_id):
-                stored = live.store.read(each.object_id, frame)
-                tracked = TrackedFrame(frame, stored.matte(), stored.confidence)
-                live.engine_session.recall(each.object_id, tracked)
+                # Of a prompted frame the prompt makes the matte again, on top of what was tracked there before.
+                find_matte = live.store.tracked if frame in prompted else live.store.read
+                stored = find_matte(each.object_id, frame)
+                if stored is not None:
+                    tracked = TrackedFrame(frame, stored.matte(), stored.confidence)
+                    live.engine_session.recall(each.object_id, tracked)
         return live
 
 
