@@ -106,7 +106,7 @@ def test_an_object_does_one_thing_at_a_time_and_others_go_on(own_daemon: Daemon,
 
 
 def test_a_daemon_that_dies_is_named_as_gone_and_leaves_no_worker(own_daemon: Daemon, plate: str) -> None:
-    with connect(own_daemon.address) as far:
+    with connect(own_daemon.address, patience_s=0) as far:
         with clicked(far, plate) as (_, disc):
             workers = own_daemon.worker_pids
             own_daemon.process.kill()
