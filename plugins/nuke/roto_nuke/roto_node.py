@@ -48,8 +48,8 @@ def new_node(roto: Roto, group: str, beside: Optional[nuke.Node]) -> nuke.Node:
     layer = _legal(group)
     parent = (beside.parent() if beside is not None else None) or nuke.root()
     _require_open(parent)
-    chosen = nuke.selectedNodes()
     with parent, tempfile.TemporaryDirectory(prefix="rotolink-") as folder:
+        chosen = nuke.selectedNodes()
         for each in chosen:
             each.setSelected(False)
         file = Path(folder) / "shapes.nk"

@@ -68,6 +68,12 @@ class Desk:
         """Say whether nothing runs or waits."""
         return self._worker.is_idle
 
+    @property
+    def opened(self) -> str:
+        """Return the key of the host's plate that is open; empty before one is."""
+        given = self._handover.given
+        return given.key if given is not None else ""
+
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Call this on the main thread after `state`, a picture or a matte has changed; return what ends it."""
         return self._board.watch(changed)
@@ -239,6 +245,22 @@ class Desk:
             self._board.say("The brush wiped all of it: paint the object, or clear the frame.")
             return
         self._point(thing, Prompt(prompt.frame, mask=canvas.mask()), "brush" if add else "wiping")
+
+    def point_in_host(self) -> None:
+        """Point at what the artist points at in the host's own viewer, on the frame that the host shows."""
+        self.follow_host()
+        given = self._handover.given
+        try:
+            prompt = self.host.prompt(given, self.state.frame) if given is not None else None
+        except HostError as error:
+            self._board.say_error(error)
+            return
+        if given is not None and prompt is None:
+            self._board.say(f"Nothing is pointed at in {self.host.name}: switch a point or the box on.", is_error=True)
+            return
+        thing = self._pointed(0.0, 0.0, anywhere=True)
+        if thing is not None and prompt is not None:
+            self._point(thing, prompt, "pointing")
 
     def clear(self) -> None:
         """Take back all that was pointed at for the object on the current frame."""

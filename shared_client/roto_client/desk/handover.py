@@ -42,6 +42,11 @@ class Handover:
         """The shapes of each object as they were written last, and under which name."""
         self._groups: dict[int, str] = {}
 
+    @property
+    def given(self) -> Optional[HostPlate]:
+        """Return the plate that shapes belong to; None before one was opened."""
+        return self._given
+
     def opened(self, given: HostPlate) -> None:
         """Take note of the plate that shapes belong to from now on."""
         self._given, self._note = given, ""

@@ -197,6 +197,14 @@ class Node(Strict):
         above = self._inputs[0] if self._inputs else None
         return above.lastFrame() if above else program().root.lastFrame()
 
+    def sample(self, channel: str, x: float, y: float, dx: float = 1, dy: float = 1) -> float:
+        """Return a pixel of the present frame; outside the box Nuke raises, as measured."""
+        picture = self._picture(program().frame)
+        left, bottom, right, top = picture.box
+        if not (left <= x < right and bottom <= y < top):
+            raise RuntimeError("outside the bounding box")
+        return picture.channels[channel][int(y)][int(x)]
+
     def hasError(self) -> bool:
         return False
 
@@ -339,7 +347,7 @@ class Read(Node):
             return float(frame) - self._number("first")
         if mode == "offset":
             return -float(frame)
-        raise RuntimeError("the stand-in evaluates no expressions")
+        return 0.0
 
     def firstFrame(self) -> int:
         return int(self._number("first") + self._shift)
@@ -355,6 +363,8 @@ class Read(Node):
         return False
 
     def _picture(self, frame: float) -> Picture:
+        if self._text_of("frame_mode") == "expression" and self._text_of("frame"):
+            raise RuntimeError("the stand-in evaluates no expressions")
         number = min(max(round(frame - self._shift), self._number("first")), self._number("last"))
         pattern = self._text_of("file").replace("%V", program().view).replace("%v", program().view[0])
         name = re.sub(r"#+", lambda found: str(int(number)).zfill(len(found[0])), pattern)

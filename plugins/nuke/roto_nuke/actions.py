@@ -1,0 +1,114 @@
+"""What Rotolink's menu and buttons do. On Nuke's main thread; all returns at once, and the desk goes on by itself."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+from typing import Callable
+
+import nuke
+
+from roto_client.desk import Desk
+from roto_client.desk.state import Link
+from roto_client.errors import HostError
+from roto_nuke import menus, prompts
+from roto_nuke.host import NukeHost
+from roto_nuke.plates import ROTOLINK_GROUP
+
+
+@functools.cache
+def desk() -> Desk:
+    """Return the one desk of this Nuke."""
+    made = Desk(NukeHost())
+    atexit.register(made.close)
+    return made
+
+
+def open_panel() -> None:
+    """Show the panel."""
+    menus.open_panel()
+
+
+def add_group() -> None:
+    """Make a Rotolink group behind the selected node, to point in the Viewer."""
+    host = desk().host
+    try:
+        with host.undo_step("Rotolink group"):
+            prompts.create_group().showControlPanel()
+    except HostError as error:
+        host.message(str(error))
+
+
+def point() -> None:
+    """Point at what the group's points and box say on the Viewer's frame."""
+    _on_plate(desk().point_in_host)
+
+
+def track() -> None:
+    """Follow the object, pointed at by the group where nothing was pointed at yet, to both ends of the plate."""
+
+    def follow() -> None:
+        thing = desk().state.selected
+        if thing is None or not thing.prompts:
+            desk().point_in_host()
+        desk().track()
+
+    _on_plate(follow)
+
+
+def stop() -> None:
+    """Stop what is under way; frames done stay."""
+    desk().stop()
+
+
+def to_roto() -> None:
+    """Write the shapes into a Roto node."""
+    desk().write()
+
+
+def refine() -> None:
+    """Take the artist's edits back, follow the object anew round them and write again."""
+    desk().follow_host()
+    desk().refine()
+
+
+def check() -> None:
+    """Try in this Nuke what is known of others alone, and say what was found."""
+    from roto_nuke import first_run  # noqa: PLC0415 - it is needed once in a Nuke's life
+
+    desk().host.message(first_run.report(first_run.run()))
+
+
+def _on_plate(then: Callable[[], None]) -> None:
+    """Do something once the plate of the node that was pressed, or is selected, is open."""
+    here = nuke.thisNode()
+    if here is not None and here.knob(ROTOLINK_GROUP) is not None and not here.isSelected():
+        for node in nuke.selectedNodes():
+            node.setSelected(False)
+        here.setSelected(True)
+    if desk().state.link in {Link.NONE, Link.LOST}:
+        desk().connect()
+    try:
+        wanted = desk().host.plate().key
+    except HostError as error:
+        desk().host.message(str(error))
+        return
+    _when_open(wanted, then)
+
+
+def _when_open(wanted: str, then: Callable[[], None]) -> None:
+    """Open the selected node's plate, and go on when it is the one at hand; an error ends the waiting."""
+    here = desk()
+    if here.opened == wanted:
+        then()
+        return
+
+    def changed() -> None:
+        if here.opened == wanted:
+            end()
+            then()
+        elif here.state.is_error and here.is_idle:
+            end()
+
+    end = here.watch(changed)
+    here.open_plate()
