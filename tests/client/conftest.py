@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Callable
 
-import grpc
 import pytest
-from stand_in_daemon import StandInDaemon
+from stand_in_daemon import StandInDaemon, served
 from stand_in_gateway import StandInGateway
 
 from roto_client.session import Daemon
 from roto_client.transport.by_grpc import GrpcTransport
 from roto_client.transport.by_http import HttpTransport
 from roto_client.transport.messages import MessageTransport
-from roto_proto.v1 import daemon_pb2_grpc, plates_pb2_grpc, sessions_pb2_grpc
 
 SILENCE_S = 0.6
 
@@ -24,16 +21,8 @@ SILENCE_S = 0.6
 @pytest.fixture
 def stand_in() -> Iterator[StandInDaemon]:
     """Serve a stand-in on a free loopback port."""
-    daemon = StandInDaemon()
-    server = grpc.server(ThreadPoolExecutor(8), options=(("grpc.so_reuseport", 0),))
-    daemon_pb2_grpc.add_DaemonServiceServicer_to_server(daemon, server)
-    plates_pb2_grpc.add_PlateServiceServicer_to_server(daemon, server)
-    sessions_pb2_grpc.add_SessionServiceServicer_to_server(daemon, server)
-    daemon.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
-    server.start()
-    yield daemon
-    daemon.stalls.clear()
-    server.stop(None).wait()
+    with served() as daemon:
+        yield daemon
 
 
 @pytest.fixture

@@ -4,6 +4,14 @@ from collections.abc import Iterator
 
 import nuke_standin
 import pytest
+from stand_in_daemon import StandInDaemon, served
+
+
+@pytest.fixture
+def stand_in() -> Iterator[StandInDaemon]:
+    """Serve a stand-in of the daemon on a free loopback port."""
+    with served() as daemon:
+        yield daemon
 
 
 @pytest.fixture

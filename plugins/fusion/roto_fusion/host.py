@@ -28,6 +28,8 @@ ON, OFF, BOX = "Rotolink_on", "Rotolink_off", "Rotolink_box"
 RENDERED = ".exr"
 """What frames are rendered to: light as the flow has it."""
 
+_CLICK_SIZE, _BOX_SIZE = 0.01, 0.2
+"""Shares of the picture's width: small enough to see what lies under it, large enough to take hold of."""
 _NOTE = "RotolinkNote_"
 _NUMBERED = re.compile(r"(?P<stem>.*?)(?P<number>\d+)(?P<ending>\.\w+)")
 _MOVIES = frozenset({".mov", ".mp4", ".mxf", ".avi", ".mkv", ".webm", ".braw", ".r3d"})
@@ -176,6 +178,30 @@ class FusionHost:
                 box = BoxPrompt(x - across, y - down, x + across, y + down)
         found = Prompt(frame, tuple(points), box)
         return None if found.is_empty else found
+
+    def place_prompt(self, kind: str) -> None:
+        """Put a prompt mask in the middle of the picture, for the artist to drag: `ON`, `OFF` or `BOX`."""
+        self._require_free()
+        with self.undo_step("Rotolink: prompt"):
+            self._changed = True
+            taken = {tool.Name for tool in tools(self._comp)}
+            mask = self._comp.AddTool("RectangleMask" if kind == BOX else "EllipseMask")
+            if mask is None:
+                raise HostError("Fusion gave no mask to point with: look into its console.")
+            mask.SetAttrs(
+                {"TOOLS_Name": next(f"{kind}{n}" for n in range(1, len(taken) + 2) if f"{kind}{n}" not in taken)}
+            )
+            size = _BOX_SIZE if kind == BOX else _CLICK_SIZE
+            for name, value in (("Width", size), ("Height", size), ("Center", {1: 0.5, 2: 0.5})):
+                mask.SetInput(name, value)
+
+    def remove_prompts(self) -> None:
+        """Take the prompt masks out of the flow."""
+        prompts = [tool for tool in tools(self._comp) if tool.Name.startswith((ON, OFF, BOX))]
+        with self.undo_step("Rotolink: prompts used"):
+            self._changed = bool(prompts)
+            for tool in prompts:
+                tool.Delete()
 
     def read_note(self, plate: HostPlate) -> str:
         """Return what was kept with the composition for a tool."""

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Optional
 
 import grpc
@@ -477,3 +479,20 @@ class StandInDaemon(
             size=len(data),
         )
         return (values_pb2.MattePart(**part) for part in wire.matte_parts(header, data))
+
+
+@contextlib.contextmanager
+def served() -> Iterator[StandInDaemon]:
+    """Serve a stand-in on a free loopback port."""
+    daemon = StandInDaemon()
+    server = grpc.server(ThreadPoolExecutor(8), options=(("grpc.so_reuseport", 0),))
+    daemon_pb2_grpc.add_DaemonServiceServicer_to_server(daemon, server)
+    plates_pb2_grpc.add_PlateServiceServicer_to_server(daemon, server)
+    sessions_pb2_grpc.add_SessionServiceServicer_to_server(daemon, server)
+    daemon.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    server.start()
+    try:
+        yield daemon
+    finally:
+        daemon.stalls.clear()
+        server.stop(None).wait()
