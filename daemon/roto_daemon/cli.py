@@ -22,6 +22,7 @@ from roto_daemon.checkpoints import ModelsFolder
 from roto_daemon.errors import ConfigError, RotoError
 from roto_daemon.gateway.server import running_gateway
 from roto_daemon.models_command import models
+from roto_daemon.service.presence import present
 from roto_daemon.service.server import running_daemon
 from roto_daemon.workers.memory import reuse_memory
 from roto_daemon.workers.process import WorkerProcess
@@ -124,7 +125,11 @@ async def _serve(config: settings.Config, address_file: Path | None, http_addres
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C arrives as KeyboardInterrupt
             loop.add_signal_handler(number, stop.set)
-    async with running_daemon(config) as daemon, running_gateway(config, daemon.address) as http:
+    async with (
+        running_daemon(config) as daemon,
+        running_gateway(config, daemon.address) as http,
+        present(config, daemon, http),
+    ):
         addresses = f"{daemon.address} and {http}" if http else daemon.address
         typer.echo(f"Rotolink {importlib.metadata.version('rotolink')} listens on {addresses}. Ctrl-C stops it.")
         if http_address_file:

@@ -37,6 +37,9 @@ class Config:
     allow_remote: bool = _setting(
         default=False, meaning="Listen beyond loopback, without encryption or tokens: only on a network you trust."
     )
+    announce: bool = _setting(
+        default=True, meaning="Tell the network by DNS service discovery where the daemon listens, if beyond loopback."
+    )
     http: bool = _setting(default=True, meaning="Answer HTTP and WebSockets too; `false` for gRPC alone.")
     http_port: int = _setting(
         50751, "Port of HTTP, at the host of `listen`; 0 takes a free one, as does 0 in `listen`."

@@ -19,7 +19,17 @@ import typer.core
 import typer.main
 from rich.console import Console
 
-from roto_client import arguments, convert_command, find_command, interrupts, plug_ins, plugins_command, shots_command
+from roto_client import (
+    arguments,
+    convert_command,
+    daemons_command,
+    find_command,
+    interrupts,
+    plug_ins,
+    plugins_command,
+    shots_command,
+)
+from roto_client.discovery import find_daemon
 from roto_client.errors import BadInputError, ClientError, FramesUnreadableError
 from roto_client.options import (
     OBJECT,
@@ -37,7 +47,6 @@ from roto_client.options import (
     NativeEdgesOption,
     print_files,
     print_json,
-    where,
 )
 from roto_client.prompts_file import read_objects
 from roto_client.report import (
@@ -480,7 +489,7 @@ def track(  # noqa: PLR0913 - each is an option of the command
         credit=credit,
     )
     require_outputs(order)
-    with connect(where(daemon).address) as met, ProgressBars(Console(stderr=True)) as bars:
+    with connect(find_daemon(daemon).address) as met, ProgressBars(Console(stderr=True)) as bars:
         result = run_track(met, order, bars)
     if as_json:
         print_json(track_facts(result))
@@ -497,6 +506,7 @@ app.command("shots", epilog=_EXIT_CODES, help=shots_command.HELP)(_sentences(sho
 
 
 app.command("find", epilog=_EXIT_CODES, help=find_command.HELP)(_sentences(find_command.find))
+app.command("daemons", epilog=_EXIT_CODES, help=daemons_command.HELP)(_sentences(daemons_command.daemons))
 
 
 app.command("convert", epilog=_EXIT_CODES, help=convert_command.HELP)(_sentences(convert_command.convert))
@@ -516,7 +526,7 @@ _plugins.command("doctor", epilog=_EXIT_CODES, help=plugins_command.DOCTOR_HELP)
 @_sentences
 def doctor(*, daemon: DaemonOption = None, as_json: JsonOption = False) -> None:
     """Say what is installed, which daemon answers, and what it can do."""
-    daemon_place = where(daemon)
+    daemon_place = find_daemon(daemon)
     report: dict[str, Any] = {
         "rotolink": importlib.metadata.version("rotolink"),
         "python": platform.python_version(),
@@ -534,6 +544,7 @@ def doctor(*, daemon: DaemonOption = None, as_json: JsonOption = False) -> None:
         with connect(daemon_place.address) as met:
             engines = met.engines()
             report["daemon"] = {
+                "reached_by": met.reached_by,
                 "version": met.info.version,
                 "protocol": "{}.{}".format(*met.info.api),
                 "features": sorted(met.info.features),
@@ -551,7 +562,7 @@ def doctor(*, daemon: DaemonOption = None, as_json: JsonOption = False) -> None:
     facts = report["daemon"]
     console.print(
         f"It answers: Rotolink {facts['version']}, protocol {facts['protocol']}, "
-        f"{facts['round_trip_ms']} ms there and back"
+        f"{facts['round_trip_ms']} ms there and back, by {facts['reached_by']}"
     )
     console.print(engines_table(engines))
 

@@ -2,6 +2,7 @@
 
     ClientError
     ├── DaemonUnreachableError   nobody answers at the address, or the connection broke
+    ├── DaemonNotStartedError    a daemon cannot be started on this machine
     ├── VersionMismatchError     the daemon speaks another protocol version
     ├── BadInputError            a plate, prompt, range or option that the daemon refused
     ├── EngineUnavailableError   the engine exists and cannot be used now
@@ -49,6 +50,12 @@ class DaemonUnreachableError(ClientError):
         listen = "" if "://" in address else f" --listen {address}"
         super().__init__(f"No Rotolink daemon answers at {address}{because}. Start it with: roto-daemon serve{listen}")
         self.address = address
+
+
+class DaemonNotStartedError(ClientError):
+    """A daemon cannot be started on this machine: no program, no port, or it ended at its start."""
+
+    exit_code = 4
 
 
 class VersionMismatchError(ClientError):

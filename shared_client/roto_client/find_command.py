@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from roto_client import arguments
+from roto_client.discovery import find_daemon
 from roto_client.options import (
     RESULTS,
     ColourSpaceOption,
@@ -16,7 +17,6 @@ from roto_client.options import (
     FirstFrameOption,
     LayerOption,
     print_json,
-    where,
 )
 from roto_client.results import FoundObject
 from roto_client.session import connect
@@ -51,7 +51,7 @@ def find(  # noqa: PLR0913 - each is an option of the command
 ) -> None:
     """List what words may mean on a frame."""
     source = PlatePath(str(Path(plate).absolute()), first_frame=first_frame, colour_space=colour_space, layer=layer)
-    with connect(where(daemon).address) as met, met.open_plate(source) as opened:
+    with connect(find_daemon(daemon).address) as met, met.open_plate(source) as opened:
         at = opened.plate.frames.first if frame is None else frame
         found = opened.find_objects(at, phrase)
     if as_json:

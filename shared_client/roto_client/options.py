@@ -1,15 +1,12 @@
-# ruff: noqa: FA100 - on Python 3.9 typer reads annotations only where they are no strings
 """Options that several commands of `roto` have, and how all of them print."""
 
 import json
-import os
 from collections.abc import Sequence
-from typing import Annotated, NamedTuple, Optional
+from typing import Annotated, Optional
 
 import typer
 
 from roto_client import arguments
-from roto_client.transport import DEFAULT_ADDRESS
 
 OBJECT, RESULTS, SETTINGS = "The object", "Results", "Settings"
 """Headings of the help."""
@@ -21,7 +18,7 @@ DaemonOption = Annotated[
         metavar="HOST:PORT",
         parser=arguments.address,
         rich_help_panel=SETTINGS,
-        help=f"Where the daemon is (default: the variable ROTO_DAEMON, else {DEFAULT_ADDRESS}).",
+        help="Where the daemon is, or http://HOST:PORT (default: as roto daemons --help says).",
     ),
 ]
 EngineOption = Annotated[
@@ -94,21 +91,6 @@ JsonOption = Annotated[
     bool,
     typer.Option("--json", rich_help_panel=RESULTS, help="Print the result as JSON, and nothing else, for scripts."),
 ]
-
-
-class Where(NamedTuple):
-    """A daemon's address, and what said so."""
-
-    address: str
-    source: str
-
-
-def where(option: Optional[str]) -> Where:
-    """Return where the daemon is, by the option of a command."""
-    if option:
-        return Where(option, "--daemon")
-    variable = os.environ.get("ROTO_DAEMON")
-    return Where(variable, "ROTO_DAEMON") if variable else Where(DEFAULT_ADDRESS, "default")
 
 
 def print_json(facts: object) -> None:

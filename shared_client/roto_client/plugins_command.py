@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from roto_client import plugin_install
+from roto_client.discovery import find_daemon
 from roto_client.errors import BadInputError, ClientError
-from roto_client.options import DaemonOption, JsonOption, print_json, where
+from roto_client.options import DaemonOption, JsonOption, print_json
 from roto_client.plugin_install import HOSTS, HostKind, Installed
 from roto_client.session import connect
 
@@ -111,7 +112,7 @@ def doctor(
     wrong = [line for each in found for line in _wrong(each)]
     for each in found:
         typer.echo(f"{HOSTS[each.host].title}: Rotolink {each.version} in {each.folder}")
-    place = where(daemon)
+    place = find_daemon(daemon)
     try:
         with connect(place.address) as met:
             typer.echo(f"Daemon: Rotolink {met.info.version} answers at {place.address}")

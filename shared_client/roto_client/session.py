@@ -22,6 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Optional, Union, final
 
+from roto_client.discovery import find_daemon
 from roto_client.errors import BadInputError, ClientError, DaemonUnreachableError, WorkFailedError
 from roto_client.lasting import PATIENCE_S, Lasting
 from roto_client.outputs import frame_file, object_patterns, require_ending, write_pieces
@@ -45,7 +46,8 @@ from roto_client.results import (
     UploadFrame,
 )
 from roto_client.tracked import OnProgress, TrackedObject, told
-from roto_client.transport import DEFAULT_ADDRESS, Transport
+from roto_client.transport import Transport
+from roto_client.transport.choice import open_transport
 from roto_shapes.shape import Roto
 from roto_shapes.shot import Plate, PlatePath
 
@@ -81,16 +83,14 @@ __all__ = [
 ]
 
 
-def connect(address: Optional[str] = None, patience_s: float = PATIENCE_S) -> Daemon:
-    """Return the daemon at `HOST:PORT`, by default the one of this machine.
+def connect(address: Optional[str] = None, prefer: str = "", patience_s: float = PATIENCE_S) -> Daemon:
+    """Return the daemon at `HOST:PORT` or `http://HOST:PORT`, by default the one that `find_daemon` finds.
 
-    A daemon that goes away later is waited for as long as `patience_s`, and sessions go on once it is back. Raises
-    DaemonUnreachableError when nobody answers and VersionMismatchError when it speaks another protocol.
+    `prefer` is "gRPC" or "HTTP"; without it the way is chosen, see `open_transport`. A daemon that goes away later is
+    waited for as long as `patience_s`, and sessions go on once it is back. Raises DaemonUnreachableError when nobody
+    answers and VersionMismatchError when it speaks another protocol.
     """
-    # The import of grpc takes up to a second: it is paid by the thread that connects, not by whoever shows a menu.
-    from roto_client.transport.by_grpc import GrpcTransport  # noqa: PLC0415 - as said
-
-    return Daemon(GrpcTransport(address or DEFAULT_ADDRESS), patience_s)
+    return Daemon(open_transport(address or find_daemon().address, prefer), patience_s)
 
 
 def matte_format(pattern: str, kind: MatteKind) -> ExportFormat:
@@ -155,6 +155,12 @@ class Daemon(_Closing):
     def address(self) -> str:
         """Return where it is."""
         return self._transport.address
+
+    @property
+    def reached_by(self) -> str:
+        """Return how it is reached, for a person: by gRPC, or by HTTP and why."""
+        kind, why = self._transport.kind, self._transport.why
+        return f"{kind}, because {why}" if why else kind
 
     @property
     def info(self) -> DaemonInfo:

@@ -12,8 +12,9 @@ from typing import Annotated, Optional
 import typer
 from rich.console import Console
 
+from roto_client.discovery import find_daemon
 from roto_client.errors import ClientError
-from roto_client.options import OBJECT, RESULTS, DaemonOption, EngineOption, JsonOption, print_files, print_json, where
+from roto_client.options import OBJECT, RESULTS, DaemonOption, EngineOption, JsonOption, print_files, print_json
 from roto_client.prompts_file import read_shot_prompts
 from roto_client.report import ProgressBars
 from roto_client.session import connect
@@ -104,7 +105,7 @@ def _track(orders: Mapping[str, TrackOrder], folder: Path, daemon: Optional[str]
     from roto_client import shot_tracks, shots_report  # noqa: PLC0415 - as said above
 
     results = []
-    with connect(where(daemon).address) as met, ProgressBars(Console(stderr=True)) as bars:
+    with connect(find_daemon(daemon).address) as met, ProgressBars(Console(stderr=True)) as bars:
         for result in shot_tracks.track_shots(met, orders, folder, bars):
             results.append(result)
             if result.error is not None:

@@ -45,6 +45,7 @@ class RunningDaemon:
     """A daemon that answers."""
 
     address: str
+    daemon_id: str
     engine_worker: WorkerProcess
     fit_worker: WorkerProcess
 
@@ -64,7 +65,8 @@ async def running_daemon(config: Config) -> AsyncIterator[RunningDaemon]:
         engine = WorkerProcess("engine", config)
         fitter = WorkerProcess("fit", config)
         sessions = Sessions(config, state, engine, fitter)
-        await _add_services(server, config, sessions)
+        daemon_id = secrets.token_hex(8)
+        await _add_services(server, config, sessions, daemon_id)
         house = None
         try:
             await sessions.load()
@@ -72,7 +74,7 @@ async def running_daemon(config: Config) -> AsyncIterator[RunningDaemon]:
             house = asyncio.create_task(sessions.keep_house())
             await server.start()
             _log.info("listening on %s", address)
-            yield RunningDaemon(address, engine, fitter)
+            yield RunningDaemon(address, daemon_id, engine, fitter)
         finally:
             sessions.let_go()
             await server.stop(_GRACE_S)
@@ -96,10 +98,8 @@ def _server(config: Config) -> aio.Server:
     )
 
 
-async def _add_services(server: aio.Server, config: Config, sessions: Sessions) -> None:
-    daemon_pb2_grpc.add_DaemonServiceServicer_to_server(
-        DaemonServicer(sessions, config, secrets.token_hex(8), _FEATURES), server
-    )
+async def _add_services(server: aio.Server, config: Config, sessions: Sessions, daemon_id: str) -> None:
+    daemon_pb2_grpc.add_DaemonServiceServicer_to_server(DaemonServicer(sessions, config, daemon_id, _FEATURES), server)
     plates_pb2_grpc.add_PlateServiceServicer_to_server(PlateServicer(sessions.plates), server)
     sessions_pb2_grpc.add_SessionServiceServicer_to_server(SessionServicer(sessions), server)
     names = [

@@ -6,6 +6,7 @@ first import of `by_grpc` takes a noticeable part of a second.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Generator, Iterable, Sequence
 from typing import Optional, Protocol
@@ -59,6 +60,10 @@ class Transport(Protocol):
     @property
     def kind(self) -> str:
         """Return how the daemon is reached, for a person: "gRPC" or "HTTP"."""
+
+    @property
+    def why(self) -> str:
+        """Return why it is reached so and not by gRPC, for a person; empty where there is nothing to explain."""
 
     @property
     def info(self) -> DaemonInfo:
@@ -157,6 +162,14 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """Let go of the connection; a second call does nothing."""
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a host is this machine by its name alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def split_address(address: str) -> tuple[str, int]:

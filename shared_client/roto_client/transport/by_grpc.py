@@ -45,6 +45,7 @@ class GrpcTransport(MessageTransport):
 
 class _GrpcChannel:
     kind = "gRPC"
+    why = ""
     matte_codec = schema.MATTE_CODEC_ZSTD
 
     def __init__(self, address: str) -> None:

@@ -48,22 +48,27 @@ _TOO_LARGE = 1009
 
 @final
 class HttpTransport(MessageTransport):
-    """A daemon reached by HTTP, see MessageTransport; `address` is that of its HTTP edge, `http://` before or not."""
+    """A daemon reached by HTTP, see MessageTransport; `address` is that of its HTTP edge, `http://` before or not.
+
+    `why` tells a person why it is not reached by gRPC.
+    """
 
     def __init__(
         self,
         address: str = join_address("127.0.0.1", DEFAULT_HTTP_PORT),
         timeout_s: float = UNARY_TIMEOUT_S,
         silence_s: float = SILENCE_S,
+        why: str = "",
     ) -> None:
-        super().__init__(_HttpChannel(address), timeout_s, silence_s)
+        super().__init__(_HttpChannel(address, why), timeout_s, silence_s)
 
 
 class _HttpChannel:
     kind = "HTTP"
     matte_codec = schema.MATTE_CODEC_ZLIB
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, why: str) -> None:
+        self.why = why
         self.host, self._port = split_address(HTTP_SCHEME + address.strip().replace(HTTP_SCHEME, "", 1))
         self.address = HTTP_SCHEME + join_address(self.host, self._port)
 

@@ -36,6 +36,8 @@ class Channel(Protocol):
 
     kind: str
     """What the way is, for a person."""
+    why: str
+    """Why it is this one and not gRPC; empty where there is nothing to explain."""
     address: str
     host: str
     matte_codec: int

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib.metadata
-import ipaddress
 import itertools
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -45,6 +44,7 @@ from roto_client.results import (
     TrackEvent,
     UploadFrame,
 )
+from roto_client.transport import is_loopback
 from roto_client.transport.attaching import attached, turned
 from roto_client.transport.channel import CallError, Channel
 from roto_client.transport.status import translated, translated_greeting
@@ -115,13 +115,18 @@ class MessageTransport:
         except BaseException:
             self.close()
             raise
-        self._ring_may_work = "ring" in self._info.features and _is_loopback(channel.host)
+        self._ring_may_work = "ring" in self._info.features and is_loopback(channel.host)
         self._ring_works = False
 
     @property
     def kind(self) -> str:
         """Return how the daemon is reached, for a person."""
         return self._channel.kind
+
+    @property
+    def why(self) -> str:
+        """Return why it is reached so and not by gRPC, for a person."""
+        return self._channel.why
 
     @property
     def address(self) -> str:
@@ -431,13 +436,6 @@ class MessageTransport:
     def _upload(self, plate_id: str, frames: Iterable[UploadFrame], *, by_ring: bool) -> Generator[int, None, None]:
         with self._translated():
             yield from self._uploads.run(plate_id, frames, by_ring=by_ring)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _own_version() -> str:

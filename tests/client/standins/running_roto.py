@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from inspect import signature
 from typing import Any
@@ -14,7 +15,7 @@ from roto_client.cli import app
 def roto(*arguments: str, **environment: str) -> Any:  # noqa: ANN401 - the result class moved between typer's versions
     # click before 8.2 mixes both streams unless told otherwise, and later ones cannot be told.
     separate: dict[str, Any] = {"mix_stderr": False} if "mix_stderr" in signature(CliRunner).parameters else {}
-    settings = {"ROTO_DAEMON": None, "COLUMNS": "200", **environment}
+    settings = {"ROTO_DAEMON": None, "XDG_RUNTIME_DIR": os.devnull, "COLUMNS": "200", **environment}
     return CliRunner(**separate).invoke(app, list(arguments), env=settings)
 
 
