@@ -52,7 +52,7 @@ def opened(transport: Transport, plate: str) -> Iterator[tuple[str, int]]:
     """Open a session with one object."""
     plate_id = transport.open_path(PlatePath(plate)).plate_id
     session_id = transport.open_session(plate_id, "disc").session_id
-    yield session_id, transport.add_object(session_id, "disc")
+    yield session_id, transport.add_object(session_id, "disc").object_id
     transport.close_session(session_id)
     transport.close_plate(plate_id)
 
@@ -60,14 +60,14 @@ def opened(transport: Transport, plate: str) -> Iterator[tuple[str, int]]:
 def all_work(transport: Transport, plate: str) -> list[object]:
     """Do everything that an artist does; return what came of it, without what differs from run to run."""
     with opened(transport, plate) as (session_id, object_id):
-        click = transport.set_prompt(session_id, object_id, Prompt(FIRST, (PointPrompt(*centre(FIRST)),)))
+        click = transport.set_prompt(session_id, object_id, Prompt(FIRST, (PointPrompt(*centre(FIRST)),))).matte
         events = list(transport.propagate(session_id, object_id, FRAMES, Direction.FORWARD, mattes=True))
         mattes = list(transport.read_mattes(session_id, object_id, FRAMES))
         order = FitOrder(FRAMES, FitOptions(0.5, layers=True))
         fitted = [each for each in transport.fit_shapes(session_id, object_id, order) if isinstance(each, Fitted)]
         (shape,) = fitted[0].shapes
         transport.set_shapes(session_id, object_id, [replace(shape, name="mine", invert=True)])
-        kept = transport.shapes(session_id)
+        kept = transport.shapes(session_id).roto
         files = [
             [part for part in transport.export(session_id, ExportOrder(kind, object_id)) if isinstance(part, FilePart)]
             for kind in (ExportFormat.JSON, ExportFormat.MATTE_PNG)
@@ -95,9 +95,9 @@ def test_frames_travel_up_by_memory_and_by_pieces(transport: Transport) -> None:
         pixels = [PixelFrame(each, picture(each).tobytes(), WIDTH, HEIGHT, 3, SampleType.U8) for each in frames]
         assert list(transport.upload_frames(plate_id, pixels, ring=ring)) == list(frames)
     session_id = transport.open_session(plate_id, "disc").session_id
-    object_id = transport.add_object(session_id, "disc")
+    object_id = transport.add_object(session_id, "disc").object_id
     for frame in (FIRST, FIRST + 2):
-        matte = transport.set_prompt(session_id, object_id, Prompt(frame, (PointPrompt(*centre(frame)),)))
+        matte = transport.set_prompt(session_id, object_id, Prompt(frame, (PointPrompt(*centre(frame)),))).matte
         assert matte is not None
         x, y = centre(frame)
         assert matte.coverage8()[round(y) * WIDTH + round(x)] == 255
@@ -114,7 +114,7 @@ def test_masks_and_boxes_reach_the_engine(transport: Transport, plate: str) -> N
     ]
     with opened(transport, plate) as (session_id, object_id):
         for prompt in prompts:
-            matte = transport.set_prompt(session_id, object_id, prompt)
+            matte = transport.set_prompt(session_id, object_id, prompt).matte
             assert matte is not None
             assert matte.coverage8()[round(y) * WIDTH + round(x)] == 255
 
