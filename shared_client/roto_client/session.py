@@ -263,7 +263,7 @@ class OpenPlate(_Closing):
 
         It has at most so many pixels, 16 to 4096, along its longer side, and the plate's pixel aspect.
         """
-        return self._transport.read_picture(self.plate_id, frame, longest_px)
+        return self.lasting.ask(lambda: self._transport.read_picture(self.plate_id, frame, longest_px))
 
     def open_session(
         self, engine: str = "", *, native_edges: bool = False, name: str = "", keep: bool = False
