@@ -85,6 +85,13 @@ class Desk:
         self._board.change(link=Link.CONNECTING, said="Looking for the daemon.", is_error=False)
         self._put(Order(lambda _: self._line.connect(address), instead_of="connect", refused=self._not_connected))
 
+    def reconnect(self) -> None:
+        """Look at once for a daemon that is lost, or was never met."""
+        if self.state.link is not Link.LOST:
+            self.connect(self._line.address)
+        else:
+            self._put(Order(self._return, instead_of="connect"))
+
     def open_plate(self) -> None:
         """Open the plate of the host's selected node, unless it is open already."""
         try:
@@ -490,10 +497,13 @@ class Desk:
             self._board.later(order.refused)
         self._board.later(lambda: self._board.say_error(error))
 
+    def _return(self, running: Running) -> None:
+        if self._line.reconnect(running, self._views):
+            self._board.later(self.look)
+
     def _look_after(self) -> None:
         """Look after the daemon while there is nothing to do."""
         if self._line.is_lost:
-            self._line.reconnect(Running(Order(lambda _: None), lambda _: None), self._views)
-            self._board.later(self.look)
+            self._return(Running(Order(lambda _: None), lambda _: None))
         elif self.state.link is Link.CONNECTED and not self._line.is_well():
             self._line.lose()
