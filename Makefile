@@ -131,6 +131,10 @@ bench-engines: $(VENV)/.dev ## Measure how engines follow objects whose masks ar
 bench-matting: $(VENV)/.dev ## Measure soft edges on composites whose coverage is known; ARGS='--seeds 101 102 103'
 	PYTHONPATH=tests/standins $(BIN)/python tests/benchmarks/bench_matting.py $(ARGS)
 
+.PHONY: panel-picture
+panel-picture: $(VENV)/.dev ## Make the picture of the panel in docs/hosts again
+	PYTHONPATH=tests/standins $(BIN)/python tests/standins/panel_picture.py docs/hosts/pictures/panel.jpg
+
 .PHONY: proto
 proto: $(VENV)/.dev ## Generate the protocol's Python code again after a change to a .proto file
 	$(BIN)/python proto/generate.py

@@ -18,7 +18,7 @@ from panel_room import PanelRoom
 from stand_in_daemon import RADIUS, Refusal, StandInDaemon
 
 from roto_client.desk.state import Link
-from roto_client.panel import Panel
+from roto_client.panel import RotoPanel
 from roto_client.panel.help_sheet import SHORTCUTS
 from roto_client.panel.qt import QtCore, QtGui, QtWidgets
 from roto_client.session import Daemon
@@ -307,7 +307,7 @@ def test_objects_are_named_hidden_and_coloured_in_the_list(hands: Hands) -> None
 
 def test_every_key_of_the_help_sheet_is_bound_and_every_button_says_what_it_does(hands: Hands) -> None:
     told = {word for _, lines in SHORTCUTS for keys, _ in lines for word in keys.replace(",", " /").split(" / ")}
-    kind = getattr(QtGui, "QShortcut", None) or QtWidgets.QShortcut
+    kind: Any = getattr(QtGui, "QShortcut", None) or vars(QtWidgets)["QShortcut"]
     bound = {made.key().toString() for made in hands.panel.findChildren(kind)}
     for name in ("Ctrl+T", "Ctrl+Return", "Ctrl+R", "Ctrl+Z", "L", "G", "N", "F2", "X", "O", "F", "Backspace", "F1"):
         assert name in bound
@@ -322,7 +322,7 @@ def test_a_closed_panel_leaves_the_desk_at_work_and_another_one_shows_the_same(h
     hands.panel.close()
     hands.panel.deleteLater()
     hands.settle()
-    hands.panel = Panel(hands.desk)
+    hands.panel = RotoPanel(hands.desk)
     hands.panel.show()
     hands.turn()
     assert hands.panel.objects.count() == 1

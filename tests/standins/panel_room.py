@@ -13,7 +13,7 @@ from plain_host import PlainHost
 
 from roto_client.desk import Desk
 from roto_client.desk.line import Connect
-from roto_client.panel import Panel
+from roto_client.panel import RotoPanel
 from roto_client.panel.qt import QtCore, QtWidgets
 
 _WAIT_S = 100.0
@@ -44,7 +44,7 @@ class PanelRoom:
         self.host.select(given)
         self.desk = Desk(self.host, connect) if connect else Desk(self.host)
         self.desk.connect(address)
-        self.panel = Panel(self.desk)
+        self.panel = RotoPanel(self.desk)
         self.panel.resize(*size)
         self.panel.show()
         self.panel.activateWindow()

@@ -1,6 +1,6 @@
 """The Qt panel for all Python hosts that have Qt: a view of a desk. The one package that knows Qt.
 
-    panel = Panel(desk)     # a QWidget, to be docked where the host docks widgets
+    panel = RotoPanel(desk)     # a QWidget, to be docked where the host docks widgets
 
 It holds no work: closing it loses nothing, and another panel on the same desk shows the same. All of it belongs to the
 main thread, and none of it waits for the daemon.
@@ -31,7 +31,7 @@ _FIRST_POINTS = 16
 _LIST_PX = 190
 
 
-class Panel(QtWidgets.QWidget):
+class RotoPanel(QtWidgets.QWidget):
     """An artist's desk to look at and to work on."""
 
     def __init__(self, desk: Desk, parent: Optional[QtWidgets.QWidget] = None) -> None:

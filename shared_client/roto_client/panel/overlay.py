@@ -15,7 +15,7 @@ from roto_shapes.layers import evaluate_on_plate
 from roto_shapes.prompt import Prompt
 from roto_shapes.shape import RGB, ControlPoint, Shape
 
-_FILL = 0.38
+_FILL = 0.26
 """How much of the matte's colour lies over the plate: the plate's own light still shows under it."""
 _EDGE_PX = 1.4
 _SHADOW = QtGui.QColor(0, 0, 0, 170)

@@ -92,11 +92,11 @@ class Timeline(QtWidgets.QWidget):
             return
         painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
         self._paint_ruler(painter)
+        self._paint_playhead(painter, state)
         thing = state.selected
         if thing is not None:
             self._paint_curve(painter, state.found_of(thing.key), thing)
             self._paint_marks(painter, thing)
-        self._paint_playhead(painter, state)
 
     def _paint_ruler(self, painter: QtGui.QPainter) -> None:
         frames = self._frames()
