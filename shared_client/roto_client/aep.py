@@ -21,7 +21,7 @@ from roto_shapes.curve import is_smooth
 from roto_shapes.formats.aftereffects import JsxSink
 from roto_shapes.formats.straight import unique_names
 from roto_shapes.formats.timeline import MOST_FRAMES, Key, on_whole_frames, shown_spans
-from roto_shapes.layers import Placement
+from roto_shapes.layers import BAKING_TOLERANCE_PX, Placement
 from roto_shapes.reading import NOTHING_GIVEN, Given, Reading
 from roto_shapes.shape import ControlPoint, Roto, Shape
 from roto_shapes.shot import FrameRange, Plate
@@ -40,14 +40,15 @@ _MOST_PARENTS = 50
 _SQUARE = 1e-4
 
 
-def encode(roto: Roto) -> tuple[bytes, tuple[str, ...]]:
+def encode(roto: Roto, tolerance_px: float = BAKING_TOLERANCE_PX) -> tuple[bytes, tuple[str, ...]]:
     """Return a project with the shapes as masks, and what the artist should know, a sentence each.
 
-    Raises ValueError for shapes that masks cannot be, and for sizes, rates and frames that no composition has.
+    Motion is kept as by `formats.export`. Raises ValueError for shapes that masks cannot be, and for sizes, rates and
+    frames that no composition has.
     """
     soft = [shape.name for shape in roto.shapes if shape != shape.without_feather()]
     notes = [f"Shape '{name}' has feather, which is not written into projects: it is left out." for name in soft]
-    sink = JsxSink(roto.plate, roto.made_by)
+    sink = JsxSink(roto.plate, roto.made_by, tolerance_px)
     draw(replace(roto, shapes=tuple(shape.without_feather() for shape in roto.shapes)), sink)
     try:
         project = _project(roto, sink.masks)

@@ -19,6 +19,7 @@ from roto_shapes import files
 from roto_shapes.difference import Distance, distances
 from roto_shapes.files import AnyPath
 from roto_shapes.formats import FORMATS, PUT_ENDINGS, READ_ENDINGS, export, format_ending, put_into, read_shapes
+from roto_shapes.layers import BAKING_TOLERANCE_PX
 from roto_shapes.reading import MAX_BYTES, Given, Reading, size_named
 from roto_shapes.shape import Roto
 from roto_shapes.shot import FrameRange
@@ -67,6 +68,15 @@ def convert(  # noqa: PLR0913 - each is an option of the command
         Optional[float],
         typer.Option(metavar="RATIO", min=0.01, max=100, rich_help_panel=_PLATE, help="A pixel's width by its height."),
     ] = None,
+    tolerance: Annotated[
+        float,
+        typer.Option(
+            metavar="PX",
+            parser=arguments.tolerance_px,
+            rich_help_panel=RESULTS,
+            help="How closely motion is kept where a format moves points in another way; more makes fewer keyframes.",
+        ),
+    ] = BAKING_TOLERANCE_PX,
     into: Annotated[
         str,
         typer.Option(
@@ -95,7 +105,7 @@ def convert(  # noqa: PLR0913 - each is an option of the command
         raise typer.BadParameter("--node names a node of a script: give the script by --into.")
     given = Given(_size(format_size) if format_size else None, frames, fps, pixel_aspect)
     script = read_text(Path(into)) if into else None
-    made = {target: converted(Path(source), target, given) for target in targets}
+    made = {target: converted(Path(source), target, given, tolerance) for target in targets}
     if script is not None:
         made = {target: merged(script, each, target, node) for target, each in made.items()}
     facts = {target: each.report() for target, each in made.items()}
@@ -157,15 +167,15 @@ class Conversion(NamedTuple):
         return f"{target}: at most {worst.px:.3g} px off, in '{worst.name}' on frame {worst.frame}{gone}."
 
 
-def converted(path: Path, target: str, given: Given) -> Conversion:
+def converted(path: Path, target: str, given: Given, tolerance_px: float = BAKING_TOLERANCE_PX) -> Conversion:
     """Return the shapes of a file in the format that `target` ends in, and how far they lie from those of the file.
 
-    With `given.frames`, shapes end and begin where these do. Raises BadInputError.
+    With `given.frames`, shapes end and begin where these do. Motion is kept as by `export`. Raises BadInputError.
     """
     try:
         roto, read_notes, _ = read_file(path, given)
         source = cut_to(roto, given.frames) if given.frames is not None else roto
-        data, notes = _written(source, target)
+        data, notes = _written(source, target, tolerance_px)
         plate = source.plate
         known = Given((plate.width, plate.height), plate.frames, plate.frame_rate, plate.pixel_aspect)
         back = _read_back(data, target, known)
@@ -188,11 +198,11 @@ def read_file(path: Path, given: Given) -> Reading:
     return read_shapes(read_text(path), path, given)
 
 
-def _written(roto: Roto, target: str) -> tuple[bytes, tuple[str, ...]]:
+def _written(roto: Roto, target: str, tolerance_px: float) -> tuple[bytes, tuple[str, ...]]:
     if _is_project(target):
-        project: tuple[bytes, tuple[str, ...]] = _projects().encode(roto)
+        project: tuple[bytes, tuple[str, ...]] = _projects().encode(roto, tolerance_px)
         return project
-    text, notes = export(roto, target)
+    text, notes = export(roto, target, tolerance_px)
     return text.encode(), notes
 
 

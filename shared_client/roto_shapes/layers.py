@@ -184,6 +184,9 @@ def with_keyframes(
 ) -> Shape:
     """Return a shape with keyframes on `frames` and wherever its interpolation would stray from the truth by more."""
     locked = {key.frame for key in shape.keyframes if key.locked}
+    if shape.interpolation is Interpolation.LINEAR:
+        frames = _joined_by_lines(truth, frames, tolerance_px)
+        return replace(shape, keyframes=tuple(ShapeKeyframe(frame, truth[frame], frame in locked) for frame in frames))
     while True:
         keyframes = tuple(ShapeKeyframe(frame, truth[frame], frame in locked) for frame in frames)
         plain = replace(shape, keyframes=keyframes)
@@ -194,6 +197,58 @@ def with_keyframes(
         if not more:
             return plain
         frames = sorted([*frames, *more])
+
+
+def _joined_by_lines(
+    truth: Mapping[int, tuple[ControlPoint, ...]], frames: Sequence[int], tolerance_px: float
+) -> list[int]:
+    """Return `frames` and those between them on which keyframes must stand that are joined by straight lines.
+
+    From each keyframe the next is the last that a line reaches. That is the fewest there can be where a line that
+    reaches a frame reaches all before it too, which is nearly always so.
+    """
+    found = [frames[0]]
+    for start, end in zip(frames, frames[1:]):
+        rows = {frame: _flat(truth[frame]) for frame in range(start, end + 1)} if end - start > 1 else {}
+        while found[-1] < end:
+            found.append(_reach(rows, found[-1], end, tolerance_px))
+    return found
+
+
+def _reach(rows: Mapping[int, Sequence[float]], start: int, end: int, tolerance_px: float) -> int:
+    """Return the last frame up to `end` that a line reaches, by steps twice as long each time and then halves."""
+    if end - start == 1 or _is_line(rows, start, end, tolerance_px):
+        return end
+    good, bad, step = start + 1, end, 2
+    while start + step < bad:
+        if not _is_line(rows, start, start + step, tolerance_px):
+            bad = start + step
+            break
+        good, step = start + step, step * 2
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        if _is_line(rows, start, middle, tolerance_px):
+            good = middle
+        else:
+            bad = middle
+    return good
+
+
+def _is_line(rows: Mapping[int, Sequence[float]], start: int, end: int, tolerance_px: float) -> bool:
+    """Say whether a line from one frame to another keeps all between within a tolerance, the middle looked at first."""
+    here, there, allowed = rows[start], rows[end], tolerance_px * tolerance_px
+    middle = (start + end) // 2
+    for frame in (middle, *range(start + 1, middle), *range(middle + 1, end)):
+        share = (frame - start) / (end - start)
+        off = [a + (b - a) * share - wanted for a, b, wanted in zip(here, there, rows[frame])]
+        if any(x * x + y * y > allowed for x, y in zip(off[0::2], off[1::2])):
+            return False
+    return True
+
+
+def _flat(points: Sequence[ControlPoint]) -> list[float]:
+    """Return the numbers of all corners of a control polygon in a row."""
+    return [number for point in points for tip in _tips(point) for number in tip]
 
 
 def _require_length(shape: Shape, frames: Sequence[int]) -> None:

@@ -24,6 +24,7 @@ from roto_shapes.formats.silhouette import SilhouetteSink
 from roto_shapes.formats.silhouette_reading import read_silhouette
 from roto_shapes.formats.svg import SvgSink
 from roto_shapes.formats.svg_reading import read_svg
+from roto_shapes.layers import BAKING_TOLERANCE_PX
 from roto_shapes.reading import NOTHING_GIVEN, Given, Reading
 from roto_shapes.shape import Roto
 from roto_shapes.sink import Export, ShapeSink, draw
@@ -33,18 +34,22 @@ class Format(NamedTuple):
     """One format of files."""
 
     title: str
-    write: Callable[[Roto], Export]
+    write: Callable[[Roto, float], Export]
+    """Takes shapes, and how closely their motion is to be kept, in px."""
     read: Optional[Callable[[str, Given], Reading]] = None
     put: Optional[Callable[[str, str, str], Export]] = None
     """Takes a script, our text and a node's name, and gives the script with the shapes in it."""
 
 
-def export(roto: Roto, path_or_ending: AnyPath) -> Export:
+def export(roto: Roto, path_or_ending: AnyPath, tolerance_px: float = BAKING_TOLERANCE_PX) -> Export:
     """Return a roto in the format that a path ends in, or that a bare ending such as `.nk` names.
+
+    Where the format moves points in another way, or knows no layers, keyframes are added until shapes agree within the
+    tolerance on every frame.
 
     Raises ValueError for an ending that is not known, and for shapes that the format cannot hold.
     """
-    return FORMATS[format_ending(path_or_ending)].write(roto)
+    return FORMATS[format_ending(path_or_ending)].write(roto, tolerance_px)
 
 
 def encode(roto: Roto, path_or_ending: AnyPath) -> str:
@@ -114,13 +119,20 @@ class _FileSink(ShapeSink, Protocol):
         """Return the file."""
 
 
-def _writer(make: Callable[..., _FileSink], **form: object) -> Callable[[Roto], Export]:
-    def write(roto: Roto) -> Export:
-        sink = make(roto.plate, made_by=roto.made_by, **form)
+def _writer(make: Callable[..., _FileSink], **form: object) -> Callable[[Roto, float], Export]:
+    def write(roto: Roto, tolerance_px: float) -> Export:
+        sink = make(roto.plate, made_by=roto.made_by, tolerance_px=tolerance_px, **form)
         draw(roto, sink)
         return Export(sink.text(), sink.notes)
 
     return write
+
+
+def _write_json(roto: Roto, _tolerance_px: float) -> Export:
+    """Return our own JSON, which keeps all motion as it is."""
+    sink = JsonSink(roto.plate, made_by=roto.made_by)
+    draw(roto, sink)
+    return Export(sink.text(), sink.notes)
 
 
 def _read_json(text: str, given: Given) -> Reading:
@@ -128,7 +140,7 @@ def _read_json(text: str, given: Given) -> Reading:
 
 
 FORMATS: dict[str, Format] = {
-    ".json": Format("Rotolink's own JSON", _writer(JsonSink), _read_json),
+    ".json": Format("Rotolink's own JSON", _write_json, _read_json),
     ".nk": Format("Nuke Roto node", _writer(NukeSink), read_nuke, put_into_nuke),
     ".fxs": Format("Silhouette shapes", _writer(SilhouetteSink), read_silhouette, put_into_silhouette),
     ".setting": Format(

@@ -12,6 +12,7 @@ from importlib.resources import files
 from typing import Any, Optional
 
 from roto_shapes.formats.straight import StraightSink, rounded, shown_from, straight
+from roto_shapes.layers import BAKING_TOLERANCE_PX
 from roto_shapes.shape import ControlPoint, MadeBy, Shape
 from roto_shapes.shot import Plate
 
@@ -60,8 +61,10 @@ class JsxSink(StraightSink):
 
     host = "After Effects"
 
-    def __init__(self, plate: Plate, made_by: Optional[MadeBy] = None) -> None:
-        super().__init__(plate, made_by)
+    def __init__(
+        self, plate: Plate, made_by: Optional[MadeBy] = None, tolerance_px: float = BAKING_TOLERANCE_PX
+    ) -> None:
+        super().__init__(plate, made_by, tolerance_px)
         self._masks: list[dict[str, Any]] = []
 
     def _takes(self, shape: Shape) -> bool:
@@ -75,7 +78,7 @@ class JsxSink(StraightSink):
         return True
 
     def _keep(self, shape: Shape) -> None:
-        made, notes = straight(shape, self.host, feather=True)
+        made, notes = straight(shape, self.host, self._tolerance_px, feather=True)
         self._notes += notes
         self._masks.append(self._mask(made))
 

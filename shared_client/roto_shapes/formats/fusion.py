@@ -14,6 +14,7 @@ from typing import Optional
 
 from roto_shapes.formats.lua_table import Entry, Raw, Table, Value, dump, number_text
 from roto_shapes.formats.straight import StraightSink, shown_from
+from roto_shapes.layers import BAKING_TOLERANCE_PX
 from roto_shapes.shape import ControlPoint, MadeBy, Shape
 from roto_shapes.shot import Plate
 
@@ -47,8 +48,14 @@ class FusionSink(StraightSink):
 
     host = "Fusion"
 
-    def __init__(self, plate: Plate, form: FusionForm = FusionForm.SETTING, made_by: Optional[MadeBy] = None) -> None:
-        super().__init__(plate, made_by)
+    def __init__(
+        self,
+        plate: Plate,
+        form: FusionForm = FusionForm.SETTING,
+        made_by: Optional[MadeBy] = None,
+        tolerance_px: float = BAKING_TOLERANCE_PX,
+    ) -> None:
+        super().__init__(plate, made_by, tolerance_px)
         self._form = form
 
     def _takes(self, shape: Shape) -> bool:

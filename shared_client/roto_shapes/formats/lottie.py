@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Any, Optional
 
 from roto_shapes.formats.straight import StraightSink, rounded, shown_from, unique_names
+from roto_shapes.layers import BAKING_TOLERANCE_PX
 from roto_shapes.shape import ControlPoint, MadeBy, Shape
 from roto_shapes.shot import FrameRange, Plate
 
@@ -47,8 +48,14 @@ class LottieSink(StraightSink):
 
     host = "Lottie"
 
-    def __init__(self, plate: Plate, form: LottieForm = LottieForm.LAYERS, made_by: Optional[MadeBy] = None) -> None:
-        super().__init__(plate, made_by)
+    def __init__(
+        self,
+        plate: Plate,
+        form: LottieForm = LottieForm.LAYERS,
+        made_by: Optional[MadeBy] = None,
+        tolerance_px: float = BAKING_TOLERANCE_PX,
+    ) -> None:
+        super().__init__(plate, made_by, tolerance_px)
         self._form = form
         if plate.pixel_aspect != 1:
             self._notes.append(

@@ -84,8 +84,15 @@ class NukeSink(RecordingSink):
     `end_shape` raises ValueError for an open shape, which makes no matte, and for numbers beyond Nuke's.
     """
 
-    def __init__(self, plate: Plate, node_name: str = "Rotolink1", made_by: Optional[MadeBy] = None) -> None:
+    def __init__(
+        self,
+        plate: Plate,
+        node_name: str = "Rotolink1",
+        made_by: Optional[MadeBy] = None,
+        tolerance_px: float = LINEAR_TOLERANCE_PX,
+    ) -> None:
         super().__init__()
+        self._tolerance_px = tolerance_px
         self._plate = plate
         self._made_by = made_by
         self._node_name = node_name
@@ -195,7 +202,7 @@ class NukeSink(RecordingSink):
                 blocks.append(_Block(text))
                 continue
             name, shapes = _unique(layer.name, names), [element.shape for element in elements]
-            block = _layer_block(layer, name, shapes, text, self._plate)
+            block = _layer_block(_Group(layer, name, shapes, text), self._plate, self._tolerance_px)
             if layer in known:
                 note = (
                     f"Layer '{layer.name}' stands in Nuke once more, as {name}: others are painted between its shapes."
@@ -208,12 +215,12 @@ class NukeSink(RecordingSink):
     def _smooth(self, shape: Shape) -> Shape:
         if shape.interpolation is Interpolation.SMOOTH:
             return shape
-        smooth = linear_to_smooth(shape, LINEAR_TOLERANCE_PX / max(_largest_stretch(shape), 1.0))
+        smooth = linear_to_smooth(shape, self._tolerance_px / max(_largest_stretch(shape), 1.0))
         inserted = len(smooth.keyframes) - len(shape.keyframes)
         if inserted:
             self._notes.append(
                 f"Shape '{shape.name}' moves on straight lines and Nuke's keys are smooth: it has {inserted} more "
-                f"keyframes than its {len(shape.keyframes)}, to stay within {LINEAR_TOLERANCE_PX:g} px."
+                f"keyframes than its {len(shape.keyframes)}, to stay within {self._tolerance_px:g} px."
             )
         return smooth
 
@@ -223,6 +230,15 @@ class _Element(NamedTuple):
 
     shape: Shape
     text: str
+
+
+class _Group(NamedTuple):
+    """A layer as Nuke is to have it, with its shapes and their text."""
+
+    layer: Layer
+    name: str
+    shapes: Sequence[Shape]
+    elements: str
 
 
 class _Block(NamedTuple):
@@ -322,7 +338,7 @@ def _element_text(shape: Shape, plate: Plate, *, visible: bool) -> str:
     )
 
 
-def _layer_block(layer: Layer, name: str, shapes: Sequence[Shape], elements: str, plate: Plate) -> _Block:
+def _layer_block(group: _Group, plate: Plate, tolerance_px: float) -> _Block:
     """Return elements inside a layer.
 
     A layer that only moves, turns and scales keeps its numbers: pivot, move, turn about z and scale, the same across
@@ -330,10 +346,11 @@ def _layer_block(layer: Layer, name: str, shapes: Sequence[Shape], elements: str
     other is Nuke's extra matrix alone, beside which no order matters.
     """
     notes: tuple[str, ...] = ()
+    layer, name, shapes, elements = group
     if layer.is_similarity:
-        transform = _similarity_text(layer, plate.height)
+        transform = _similarity_text(layer, plate.height, tolerance_px)
     else:
-        frames, rows = _matrix_keys(layer, shapes, plate.height)
+        frames, rows = _matrix_keys(layer, shapes, plate.height, tolerance_px)
         numbers = [_explicit(frames, column) for column in zip(*rows)]
         matrix = (*numbers[:2], "0", numbers[2], *numbers[3:5], "0", numbers[5])
         matrix += ("0", "0", "1", "0", *numbers[6:8], "0", numbers[8])
@@ -341,7 +358,7 @@ def _layer_block(layer: Layer, name: str, shapes: Sequence[Shape], elements: str
         if len(frames) > len(layer.keyframes):
             note = (
                 f"Layer '{layer.name}' is a matrix in Nuke: it has {len(frames)} keyframes instead of "
-                f"{len(layer.keyframes)}, to stay within {LINEAR_TOLERANCE_PX:g} px."
+                f"{len(layer.keyframes)}, to stay within {tolerance_px:g} px."
             )
             notes = (note,)
     return _Block(
@@ -349,8 +366,8 @@ def _layer_block(layer: Layer, name: str, shapes: Sequence[Shape], elements: str
     )
 
 
-def _similarity_text(layer: Layer, height: int) -> str:
-    keys = _smooth_layer(layer)
+def _similarity_text(layer: Layer, height: int, tolerance_px: float) -> str:
+    keys = _smooth_layer(layer, tolerance_px)
     times = [key.frame for key in keys]
     across, up = layer.pivot[0], height - layer.pivot[1]
     scale = _explicit(times, [key.scale for key in keys])
@@ -368,7 +385,9 @@ def _explicit(times: Sequence[int], values: Sequence[float]) -> str:
     return "{" + " ".join(f"{{{time} {text[1:]}" for time, text in keys) + "}"
 
 
-def _matrix_keys(layer: Layer, shapes: Sequence[Shape], height: int) -> tuple[list[int], list[tuple[float, ...]]]:
+def _matrix_keys(
+    layer: Layer, shapes: Sequence[Shape], height: int, tolerance_px: float
+) -> tuple[list[int], list[tuple[float, ...]]]:
     """Return frames and the nine numbers of a layer's map of positions, y up, on them.
 
     Nuke moves each of the nine by its rule for smooth keys; frames are added until that keeps all that the shapes
@@ -390,7 +409,7 @@ def _matrix_keys(layer: Layer, shapes: Sequence[Shape], height: int) -> tuple[li
             matrix = [interpolate(frames, column, frame, Interpolation.SMOOTH) for column in zip(*rows)]
             strays[frame] = max(map(math.dist, _through(matrix, probes), wanted[frame]))
         worst = [max(range(a + 1, b), key=strays.__getitem__) for a, b in zip(frames, frames[1:]) if b - a > 1]
-        more = [frame for frame in worst if strays[frame] > LINEAR_TOLERANCE_PX]
+        more = [frame for frame in worst if strays[frame] > tolerance_px]
         if not more:
             return frames, rows
         frames = sorted([*frames, *more])
@@ -410,7 +429,7 @@ def _through(matrix: Sequence[float], positions: Sequence[Point]) -> list[Point]
     ]
 
 
-def _smooth_layer(layer: Layer) -> tuple[LayerKeyframe, ...]:
+def _smooth_layer(layer: Layer, tolerance_px: float) -> tuple[LayerKeyframe, ...]:
     """Return the keyframes of a layer under Nuke's rule for smooth keys, its numbers as two points of a shape."""
     if layer.interpolation is Interpolation.SMOOTH:
         return layer.keyframes
@@ -425,7 +444,7 @@ def _smooth_layer(layer: Layer) -> tuple[LayerKeyframe, ...]:
         for key in layer.keyframes
     )
     shape = Shape(layer.name, keyframes, FrameRange(keyframes[0].frame, keyframes[-1].frame))
-    smooth = linear_to_smooth(shape, LINEAR_TOLERANCE_PX / 2)
+    smooth = linear_to_smooth(shape, tolerance_px / 2)
     return tuple(
         LayerKeyframe(key.frame, move.x, move.y, math.degrees(turn.x / _LAYER_REACH_PX), turn.y / _LAYER_REACH_PX)
         for key in smooth.keyframes

@@ -21,10 +21,13 @@ class StraightSink(RecordingSink):
     host: ClassVar[str]
     """How notes call it."""
 
-    def __init__(self, plate: Plate, made_by: Optional[MadeBy] = None) -> None:
+    def __init__(
+        self, plate: Plate, made_by: Optional[MadeBy] = None, tolerance_px: float = BAKING_TOLERANCE_PX
+    ) -> None:
         super().__init__()
         self._plate = plate
         self._made_by = made_by
+        self._tolerance_px = tolerance_px
         self._shapes: list[Shape] = []
         self._notes: list[str] = []
 
@@ -45,7 +48,7 @@ class StraightSink(RecordingSink):
         return True
 
     def _keep(self, shape: Shape) -> None:
-        made, notes = straight(shape, self.host)
+        made, notes = straight(shape, self.host, self._tolerance_px)
         self._notes += notes
         self._shapes.append(made)
 
@@ -78,12 +81,12 @@ class Straight(NamedTuple):
     notes: tuple[str, ...]
 
 
-def straight(shape: Shape, host: str, *, feather: bool = False) -> Straight:
+def straight(shape: Shape, host: str, tolerance_px: float, *, feather: bool = False) -> Straight:
     """Return a shape without layer, with keyframes joined by lines, and without feather unless the host has it.
 
     Raises ValueError for motions too long to be keyed anew.
     """
-    made = straightened(shape)
+    made = straightened(shape, tolerance_px)
     notes = []
     more = len(made.keyframes) - len(shape.keyframes)
     why = []
@@ -94,7 +97,7 @@ def straight(shape: Shape, host: str, *, feather: bool = False) -> Straight:
     if why and (more or shape.layer is not None):
         notes.append(
             f"Shape '{shape.name}' {' and '.join(why)}: it has {more} more keyframes than its {len(shape.keyframes)}, "
-            f"to stay within {BAKING_TOLERANCE_PX:g} px."
+            f"to stay within {tolerance_px:g} px."
         )
     if not feather and any(point.feather is not None for key in made.keyframes for point in key.points):
         notes.append(f"Shape '{shape.name}' has feather, which {host} does not hold: it is left out.")
