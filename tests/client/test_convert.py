@@ -98,6 +98,26 @@ def test_a_report_says_how_many_keyframes_were_added(tmp_path: Path) -> None:
     assert len(read_shapes(target.read_text(), ".fxs").roto.shapes[0].keyframes) == 3 + added
 
 
+def test_a_larger_tolerance_makes_fewer_keyframes_and_is_kept(tmp_path: Path) -> None:
+    source = tmp_path / "hero.json"
+    keys = tuple(
+        ShapeKeyframe(frame, tuple(p._replace(y=p.y + y) for p in OUTLINE)) for frame, y in ((1, 0), (30, 90), (60, 5))
+    )
+    linear = Shape("linear", keys, FrameRange(1, 60))
+    shapes = (replace(linear, name="smooth", interpolation=Interpolation.SMOOTH), linear)
+    source.write_text(encode(Roto(Plate(64, 48, FrameRange(1, 60)), shapes), ".json"))
+    for ending in (".fxs", ".setting", ".lottie.json", ".bodymovin.json", ".svg", ".nk", ".aep"):
+        counts = []
+        for tolerance in ("0.01", "0.05", "1"):
+            done = roto("convert", str(source), str(tmp_path / f"a{ending}"), "--tolerance", tolerance, "--json")
+            (told,) = json.loads(done.stdout)["targets"].values()
+            assert told["difference"]["largest_px"] <= float(tolerance) + 2e-3
+            counts.append(told["difference"]["keyframes"])
+        assert counts == sorted(counts, reverse=True)
+        assert counts[0] > counts[2] or ending == ".nk", "of lines Nuke gets the keys beside each turn alone"
+    assert roto("convert", str(source), str(tmp_path / "a.fxs"), "--tolerance", "0").exit_code == 2
+
+
 def test_a_script_of_another_size_is_told(tmp_path: Path) -> None:
     source, script = tmp_path / "hero.json", tmp_path / "shot.nk"
     source.write_text(encode(ROTO, ".json"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import random
 from pathlib import Path
 
 import jsonschema
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from roto_shapes.curve import evaluate, flatten, is_clockwise
 from roto_shapes.formats import encode, export
 from roto_shapes.formats.rotolink_json import read_roto
-from roto_shapes.layers import bake, baked, bend_px, evaluate_on_plate, placement
+from roto_shapes.layers import bake, baked, bend_px, evaluate_on_plate, placement, straightened
 from roto_shapes.shape import ControlPoint, Interpolation, Layer, LayerKeyframe, Roto, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate
 
@@ -300,3 +301,69 @@ def test_json_with_perspective_is_of_version_three_and_comes_back() -> None:
         read_roto(text.replace("0.003", "0.03"))
     with pytest.raises(ValueError, match=r"layers\[0\]\.keyframes\[1\]\.perspective must hold 2 numbers"):
         read_roto(text.replace("[0.003, -0.0015]", "[0.003]"))
+
+
+def smooth_motion(seed: int) -> Shape:
+    dice = random.Random(seed)  # noqa: S311 - test data, not secrets
+    keys = []
+    for frame in (1, 9, 21, 40):
+        dx, dy = dice.uniform(-30, 30), dice.uniform(-30, 30)
+        points = tuple(
+            p._replace(x=p.x + dx, y=p.y + dy + dice.uniform(-3, 3), out_x=dice.uniform(2, 9)) for p in SQUARE
+        )
+        keys.append(ShapeKeyframe(frame, points))
+    return Shape("box", tuple(keys), FrameRange(1, 40), interpolation=Interpolation.SMOOTH)
+
+
+def fewest(shape: Shape, tolerance_px: float) -> int:
+    """Return the fewest keyframes, its own and others, whose lines keep a motion: by trying all ways to each frame."""
+    truth = {frame: corners(evaluate(shape, frame)) for frame in range(1, 41)}
+
+    def strays(start: int, end: int) -> bool:
+        line = [
+            [a + (b - a) * (frame - start) / (end - start) for a, b in zip(truth[start], truth[end])]
+            for frame in range(start + 1, end)
+        ]
+        wanted = [truth[frame] for frame in range(start + 1, end)]
+        return any(abs(a - b) > tolerance_px for row, other in zip(line, wanted) for a, b in zip(row, other))
+
+    own = [key.frame for key in shape.keyframes]
+    count = {own[0]: 1}
+    for start, end in zip(own, own[1:]):
+        for frame in range(start + 1, end + 1):
+            count[frame] = 1 + min(count[at] for at in range(start, frame) if not strays(at, frame))
+    return count[own[-1]]
+
+
+def corners(points: tuple[ControlPoint, ...]) -> list[complex]:
+    found = []
+    for p in points:
+        at = complex(p.x, p.y)
+        found += [
+            at,
+            at + complex(p.in_x, p.in_y),
+            at + complex(p.out_x, p.out_y),
+            at + complex(*(p.feather or (0, 0))),
+        ]
+    return found
+
+
+@pytest.mark.parametrize("tolerance_px", [0.05, 0.5, 2.0])
+def test_lines_get_about_as_few_keyframes_as_there_can_be(tolerance_px: float) -> None:
+    made = best = 0
+    for seed in range(6):
+        shape = smooth_motion(seed)
+        straight = straightened(shape, tolerance_px)
+        assert {key.frame for key in shape.keyframes} <= {key.frame for key in straight.keyframes}
+        for frame in range(1, 41):
+            off = zip(corners(evaluate(straight, frame)), corners(evaluate(shape, frame)))
+            assert max(abs(a - b) for a, b in off) <= tolerance_px + 1e-9
+        made += len(straight.keyframes)
+        best += fewest(shape, tolerance_px)
+    assert made <= 1.05 * best
+
+
+def test_a_long_pause_needs_no_keyframes_and_no_time() -> None:
+    keys = (ShapeKeyframe(1, SQUARE), ShapeKeyframe(2_000, SQUARE), ShapeKeyframe(2_010, SQUARE))
+    pause = Shape("box", keys, FrameRange(1, 2_010), interpolation=Interpolation.SMOOTH)
+    assert [key.frame for key in straightened(pause).keyframes] == [1, 2_000, 2_010]

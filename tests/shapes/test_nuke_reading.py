@@ -4,6 +4,7 @@ import math
 import random
 import struct
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -304,11 +305,16 @@ def test_what_cannot_be_read_is_refused_with_its_line(text: str, why: str) -> No
         read(text)
 
 
+@cache
+def whole_script() -> str:
+    shapes = (some_shape(1, (1001, 1010), feather=True), some_shape(2, (1004,), invert=True))
+    return encode(Roto(PLATE, (*shapes, *on(SPIN).shapes)), ".nk")
+
+
 @settings(max_examples=300)
 @given(data=st.data())
 def test_damaged_files_end_in_shapes_or_one_sentence(data: st.DataObject) -> None:
-    shapes = (some_shape(1, (1001, 1010), feather=True), some_shape(2, (1004,), invert=True))
-    text = encode(Roto(PLATE, (*shapes, *on(SPIN).shapes)), ".nk")
+    text = whole_script()
     start = data.draw(st.integers(0, len(text) - 1))
     stop = data.draw(st.integers(start, min(start + 60, len(text))))
     put = data.draw(st.sampled_from(["", "{", "}", "{}", "x7fc00000", "1e999", '"', "-", "{x 9999999 1}", "\\"]))

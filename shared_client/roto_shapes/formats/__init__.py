@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Callable, NamedTuple, Optional, Protocol
 
@@ -49,7 +51,9 @@ def export(roto: Roto, path_or_ending: AnyPath, tolerance_px: float = BAKING_TOL
 
     Raises ValueError for an ending that is not known, and for shapes that the format cannot hold.
     """
-    return FORMATS[format_ending(path_or_ending)].write(roto, tolerance_px)
+    write = FORMATS[format_ending(path_or_ending)].write
+    with _without_collecting():
+        return write(roto, tolerance_px)
 
 
 def encode(roto: Roto, path_or_ending: AnyPath) -> str:
@@ -76,7 +80,8 @@ def read_shapes(text: str, path_or_ending: AnyPath, given: Given = NOTHING_GIVEN
     if read is None:
         message = f"'{os.fspath(path_or_ending)}' is written but not read: give {_either(READ_ENDINGS)}"
         raise ValueError(message)
-    return read(text, given)
+    with _without_collecting():
+        return read(text, given)
 
 
 def put_into(script: str, text: str, path_or_ending: AnyPath, node_name: str = "") -> Export:
@@ -101,6 +106,21 @@ def format_ending(path_or_ending: AnyPath) -> str:
             return ending
     message = f"'{os.fspath(path_or_ending)}' is no file of shapes: end its name in {_either(ENDINGS)}"
     raise ValueError(message)
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Keep Python from looking for cycles: shapes have none, and it would look at a growing heap again and again.
+
+    Time then grows as shapes do, where it grew faster.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _either(endings: Sequence[str]) -> str:

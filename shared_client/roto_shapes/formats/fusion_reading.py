@@ -22,6 +22,7 @@ _OTHER_MASKS = frozenset({"BSplineMask", "EllipseMask", "RectangleMask", "MultiP
 _IGNORED = {"SoftEdge": 0.0, "BorderWidth": 0.0, "Invert": 0.0, "XRotation": 0.0, "YRotation": 0.0, "Solid": 1.0}
 """Inputs that change how a mask draws, with what they are when they do not."""
 
+_POINT_KEYS = ("X", "Y", "LX", "LY", "RX", "RY")
 _FEWEST_POINTS = 2
 _CENTRE = (0.5, 0.5)
 
@@ -235,17 +236,30 @@ def _outline(line: Table, place: _Place, name: str) -> tuple[ControlPoint, ...]:
     rows = [row for row in line.table("Points").items() if isinstance(row, Table)]
     if line.get("Closed") is not True and rows:
         _refuse(f"mask '{name}' (line {line.line}) is open: close it or leave it out")
-    corners = [(_of(row, "X", name), _of(row, "Y", name)) for row in rows]
+    numbers = [_point_numbers(row, name) for row in rows]
     made = []
-    for at, (row, (x, y)) in enumerate(zip(rows, corners)):
-        into, out = ((_of(row, "LX", name), _of(row, "LY", name)), (_of(row, "RX", name), _of(row, "RY", name)))
+    for at, (row, (x, y, *tangents)) in enumerate(zip(rows, numbers)):
+        left_x, left_y, right_x, right_y = tangents
         if row.get("Linear") is True:
-            before, after = corners[at - 1], corners[(at + 1) % len(corners)]
-            into = ((before[0] - x) / 3, (before[1] - y) / 3)
-            out = ((after[0] - x) / 3, (after[1] - y) / 3)
-        arrive, leave = place.vector(*into), place.vector(*out)
+            before, after = numbers[at - 1], numbers[(at + 1) % len(numbers)]
+            left_x, left_y, right_x, right_y = (
+                (there - here) / 3 for other in (before, after) for here, there in zip((x, y), other)
+            )
+        arrive, leave = place.vector(left_x, left_y), place.vector(right_x, right_y)
         made.append(ControlPoint(*place.point(x, y), *arrive, *leave, not is_smooth(arrive, leave)))
     return tuple(made)
+
+
+def _point_numbers(row: Table, name: str) -> list[float]:
+    """Return a point's position and tangents; those that are not there are 0."""
+    values = dict(row.entries)
+    found = [values.get(key, 0.0) for key in _POINT_KEYS]
+    finite = [value for value in found if type(value) is float and math.isfinite(value)]
+    if len(finite) == len(found):
+        return finite
+    return [
+        _finite(value, f"{key} of a point of mask '{name}' (line {row.line})") for key, value in zip(_POINT_KEYS, found)
+    ]
 
 
 def _ease(key: Table, time: float, after: tuple[float, Table]) -> Optional[Ease]:
@@ -273,11 +287,6 @@ def _own(mask: Table) -> Table:
 def _quotient(pair: Sequence[object]) -> float:
     across, down = (_finite(part, "a pixel aspect") for part in pair[:2])
     return across / down if across > 0 and down > 0 else 1.0
-
-
-def _of(row: Table, key: str, name: str) -> float:
-    found = row.get(key)
-    return 0.0 if found is None else _finite(found, f"{key} of a point of mask '{name}' (line {row.line})")
 
 
 def _finite(value: object, what: str) -> float:

@@ -39,6 +39,12 @@ _ESCAPE = re.compile(r"\\(\d{1,3}|.)", re.DOTALL)
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 
+_PAIR = r"([A-Za-z_]\w*)\s*=\s*(-?\d{1,40}(?:\.\d{0,40})?(?:[eE][-+]?\d{1,4})?|true\b|false\b)"
+_PLAIN_PAIR = re.compile(_PAIR, re.ASCII)
+_PLAIN_TABLE = re.compile(rf"\s*{_PAIR}\s*(?:[,;]\s*{_PAIR}\s*)*[,;]?\s*\}}", re.ASCII)
+"""The inside of a table of numbers and truths by name: of the points of outlines, which are most of a file."""
+
+
 class Raw(NamedTuple):
     """A value that is text of Lua already: for the many points of outlines."""
 
@@ -183,6 +189,7 @@ _RESERVED = frozenset(
         *("not", "or", "repeat", "return", "then", "true", "until", "while"),
     ]
 )
+_TRUTHS = frozenset(["true", "false"])
 _WORDS: dict[str, Value] = {"true": True, "false": False, "nil": None}
 
 
@@ -243,6 +250,8 @@ class _Tokens:
 
     def _table(self, kind: str, depth: int, start: int) -> Table:
         table = Table(kind, line=self._line(), start=start, inside=self._start + 1)
+        if self._is("{") and self._plain(table):
+            return table
         self._take("{")
         while not self._is("}"):
             table.entries.append(self._entry(depth + 1))
@@ -253,6 +262,20 @@ class _Tokens:
         table.end = self._at
         self._step()
         return table
+
+    def _plain(self, table: Table) -> bool:
+        """Read a table of numbers and truths by name quickly, and say whether it was one."""
+        found = _PLAIN_TABLE.match(self._text, self._at)
+        if found is None:
+            return False
+        pairs = _PLAIN_PAIR.findall(self._text, self._at, found.end())
+        values = [word == "true" if word in _TRUTHS else float(word) for _, word in pairs]
+        if any(map(math.isinf, values)):
+            return False
+        table.entries = [Entry(key, value) for (key, _), value in zip(pairs, values)]
+        self._at = table.end = found.end()
+        self._step()
+        return True
 
     def _entry(self, depth: int) -> Entry:
         if self._is("["):

@@ -14,6 +14,9 @@ _COMMANDS = {"m": 2, "l": 2, "h": 1, "v": 1, "c": 6, "s": 4, "q": 4, "t": 2, "a"
 """How many numbers each takes at a time."""
 
 _NUMBER = re.compile(r"[\s,]*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)")
+_SIX_NUMBERS = re.compile(r"\s*" + r"[\s,]+".join([r"([-+]?\d+(?:\.\d*)?)"] * 6) + r"(?=[\s,A-Za-z]|\Z)")
+"""Numbers of a cubic as most programs write them, apart from each other."""
+
 _FLAG = re.compile(r"[\s,]*([01])")
 _COMMAND = re.compile(r"[\s,]*([MmLlHhVvCcSsQqTtAaZz])")
 _END = re.compile(r"[\s,]*\Z")
@@ -55,6 +58,13 @@ def _steps(data: str, what: str) -> Iterator[tuple[str, list[float]]]:
             _refuse(f"{what}: character {at + 1} of its path is no command")
         if not found and command in "Mm":
             command = "L" if command == "M" else "l"
+        six = _SIX_NUMBERS.match(data, at) if command in "Cc" else None
+        if six is not None:
+            numbers = list(map(float, six.groups()))
+            if max(map(abs, numbers)) <= _FARTHEST and not data.startswith(("e", "E"), six.end()):
+                at = six.end()
+                yield command, numbers
+                continue
         numbers = []
         for index in range(_COMMANDS[command.lower()]):
             pattern = _FLAG if command in "Aa" and index in _FLAGS_OF_ARC else _NUMBER

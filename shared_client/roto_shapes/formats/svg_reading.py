@@ -74,9 +74,17 @@ class _Matrix(NamedTuple):
 
     def point(self, point: ControlPoint) -> ControlPoint:
         """Return a control point where it is placed. Raises ValueError for one infinitely far off."""
-        still = self._replace(e=0.0, f=0.0)
-        arrive, leave = still.position((point.in_x, point.in_y)), still.position((point.out_x, point.out_y))
-        made = ControlPoint(*self.position((point.x, point.y)), *arrive, *leave, point.corner)
+        a, b, c, d, e, f = self
+        x, y, in_x, in_y, out_x, out_y, corner, _ = point
+        made = ControlPoint(
+            a * x + c * y + e,
+            b * x + d * y + f,
+            a * in_x + c * in_y,
+            b * in_x + d * in_y,
+            a * out_x + c * out_y,
+            b * out_x + d * out_y,
+            corner,
+        )
         if not all(map(math.isfinite, made[:6])):
             _refuse("transforms put a point infinitely far off")
         return made
