@@ -92,7 +92,8 @@ class Config:
             value = getattr(self, item.name)
             least = 0 if item.name in _ZERO_TOO else math.ulp(0)
             if isinstance(value, (int, float)) and not isinstance(value, bool) and value < least:
-                raise ConfigError(f"{item.name} = {value}: give a number above zero.")
+                wanted = "of at least 0" if item.name in _ZERO_TOO else "above zero"
+                raise ConfigError(f"{item.name} = {value}: give a number {wanted}.")
         if self.http_port > _LAST_PORT:
             raise ConfigError(f"http_port = {self.http_port}: give a port, a number up to {_LAST_PORT}.")
         split_address(self.listen)

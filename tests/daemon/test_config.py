@@ -31,7 +31,9 @@ def test_lists_come_from_text_and_from_toml(tmp_path: Path) -> None:
     assert load(None, {"ROTO_ROOTS": "/shots, /plates,"}, {}).config.roots == ("/shots", "/plates")
 
 
-@pytest.mark.parametrize(("text", "value"), [("true", True), ("0", False), ("False", False), ("1", True)])
+@pytest.mark.parametrize(
+    ("text", "value"), [("true", True), ("0", False), ("False", False), ("1", True), ("off", False)]
+)
 def test_switches_take_true_and_false_in_words_and_digits(text: str, value: bool) -> None:  # noqa: FBT001 - a case
     assert load(None, {"ROTO_REFLECTION": text}, {}).config.reflection is value
 
@@ -47,6 +49,9 @@ def test_switches_take_true_and_false_in_words_and_digits(text: str, value: bool
         ("roots = [1]", "give a list"),
         ("state_folder = 1", "give text"),
         ("max_objects = 0", "max_objects = 0: give a number above zero"),
+        ("http_port = -1", "http_port = -1: give a number of at least 0"),
+        ("http_port = 65536", "http_port = 65536: give a port"),
+        ("http_silence_s = 0", "give a number above zero"),
         ("device = 'gpu'", "device = 'gpu': give one of auto, cpu"),
         ("listen = 'here'", "'here' is not an address"),
         ("listen = '127.0.0.1:70000'", "is not an address"),

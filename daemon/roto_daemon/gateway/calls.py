@@ -90,9 +90,9 @@ class Backend:
             ],
         )
 
-    async def close(self) -> None:
-        """End the connection and what goes over it."""
-        await self._channel.close()
+    async def close(self, grace_s: float) -> None:
+        """End the connection; calls under way have some time to end, and are cancelled after it."""
+        await self._channel.close(grace_s)
 
     async def serving(self) -> bool:
         """Say whether the daemon answers and calls itself healthy."""

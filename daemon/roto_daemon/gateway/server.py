@@ -58,7 +58,7 @@ async def running_gateway(config: Config, daemon_address: str) -> AsyncIterator[
             ws_ping_interval=config.http_silence_s / 2,
             ws_ping_timeout=config.http_silence_s,
             ws_per_message_deflate=False,
-            timeout_graceful_shutdown=_GRACE_S,
+            timeout_graceful_shutdown=_GRACE_S + 1,  # by then the calls that requests wait for are over
             lifespan="off",
             log_config=None,
             access_log=False,
@@ -75,8 +75,7 @@ async def running_gateway(config: Config, daemon_address: str) -> AsyncIterator[
         yield address
     finally:
         server.should_exit = True
-        await serving
-        await backend.close()
+        await asyncio.gather(backend.close(_GRACE_S), serving)
 
 
 @final
