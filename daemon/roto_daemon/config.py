@@ -48,7 +48,7 @@ class Config:
         ("file://",), "Origins of pages that may ask beside the daemon's own, and whose hosts may name it."
     )
     http_sockets: int = _setting(64, "The most WebSockets at a time.")
-    http_silence_s: float = _setting(120.0, "A WebSocket that takes nothing and answers nothing for so long is closed.")
+    http_silence_s: float = _setting(120.0, "A WebSocket that answers no ping for so long is closed.")
     panel_folder: str = _setting("", "The build of the panel that is served at /panel/; empty for the installed one.")
     roots: tuple[str, ...] = _setting((), "Folders that plates may be opened from; empty for all this user may read.")
     state_folder: str = _setting(

@@ -130,6 +130,11 @@ def test_what_fits_no_field_is_named_with_its_place(kind: type[Message], content
         from_map(kind, content, text=False)
 
 
+def test_a_message_is_there_when_its_map_is_and_not_when_it_is_null() -> None:
+    assert from_map(daemon_pb2.HelloRequest, {"api": {}}, text=True).HasField("api")
+    assert not from_map(daemon_pb2.HelloRequest, {"api": None}, text=True).HasField("api")
+
+
 def test_bytes_that_are_no_base64_are_refused_in_json() -> None:
     for data in ("a", "!!!!", "aGk", 5):
         with pytest.raises(ValueError, match="bytes as base64"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -32,13 +31,7 @@ _AHEAD = 4
 _KEYS = frozenset({"id", "op", "args", "metadata", "latest", "send", "end", "cancel"})
 _LARGEST_ID = (1 << 53) - 1
 
-_log = logging.getLogger("roto_daemon.gateway")
-
 Result = TypeVar("Result")
-
-
-class StalledError(Exception):
-    """The other end took nothing for too long."""
 
 
 async def beside(size_bytes: int, work: Callable[[], Result]) -> Result:
@@ -89,7 +82,7 @@ class Socket:
         self._running: dict[int, _Running] = {}
 
     async def serve(self) -> None:
-        """Answer messages until the client leaves or takes nothing for too long; its calls end with it."""
+        """Answer messages until the client leaves; its calls end with it."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 async for data in self._messages():
@@ -99,8 +92,6 @@ class Socket:
                         running.task.cancel()
         except* WebSocketDisconnect:
             pass
-        except* StalledError:
-            _log.warning("a client took nothing for %g s: its connection is closed", self._silence_s)
 
     async def _messages(self) -> AsyncGenerator[bytes, None]:
         while True:
@@ -208,14 +199,9 @@ class Socket:
         await self._write(0, lambda: MSGPACK.write(content))
 
     async def _write(self, size: int, written: Callable[[], bytes]) -> None:
-        """Send a message once those before it are with the system, and write it no sooner; raises StalledError."""
+        """Send a message once those before it are with the system, and write it no sooner."""
         async with self._writing:
-            data = await beside(size, written)
-            try:
-                async with asyncio.timeout(self._silence_s):
-                    await self._websocket.send_bytes(data)
-            except TimeoutError:
-                raise StalledError from None
+            await self._websocket.send_bytes(await beside(size, written))
 
 
 def _number(content: object) -> int:
