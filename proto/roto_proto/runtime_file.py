@@ -57,7 +57,7 @@ def write_runtime_file(daemon: RunningDaemon, folder: Optional[Path] = None) -> 
         raise PermissionError(f"{home} is not this user's alone")
     for left in home.glob("daemon-*.json"):
         found = _read(left)
-        if found is None or not _answers(found.address):
+        if found is None or found.address == daemon.address or not _answers(found.address):
             left.unlink(missing_ok=True)
     file, name = tempfile.mkstemp(prefix="daemon-", suffix=".new", dir=home)  # for its user alone
     with os.fdopen(file, "w", encoding="utf-8") as stream:

@@ -49,6 +49,14 @@ def test_the_daemon_started_last_comes_first_and_files_of_dead_ones_are_swept(fo
     assert not left.exists()
 
 
+def test_a_daemon_that_was_killed_and_started_again_at_its_address_is_one(folder: Path) -> None:
+    with listening() as daemon:
+        write_runtime_file(daemon, folder)
+        again = replace(daemon, pid=daemon.pid + 1, daemon_id="another")
+        write_runtime_file(again, folder)
+        assert running_daemons(folder) == (again,)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no modes")
 def test_nobody_else_may_read_it(folder: Path) -> None:
     with listening() as daemon:
