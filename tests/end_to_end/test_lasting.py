@@ -1,6 +1,6 @@
 """Sessions outlive the daemon: real processes, real kills. Numbers in names are those of the fault matrix.
 
-`ROTO_KILLS=50` kills at so many random points; without it there are few.
+`TEST_KILLS=50` kills at so many random points; without it there are few.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from roto_shapes.prompt import MaskPrompt, PointPrompt, Prompt
 from roto_shapes.shape import Shape
 from roto_shapes.shot import FrameRange, Plate
 
-KILLS = int(os.environ.get("ROTO_KILLS", "2"))
+KILLS = int(os.environ.get("TEST_KILLS", "2"))
 
 Drawn = dict[str, tuple[list[Prompt], list[object], list[Shape]]]
 
@@ -162,19 +162,19 @@ def test_4_killed_at_random_points_nothing_answered_is_lost_and_nothing_half_don
         session = opened.open_session("disc", keep=True)
         disc = session.add_object("disc")
         disc.click(FIRST, *centre(FIRST))
-        list(disc.track())
         drawn, _ = disc.fit()
     for _ in range(KILLS):
         with connect(mortal.address, patience_s=0) as far:
             session = far.attach(session.session_id)
             (disc,) = session.objects
-            answered, asked = changed_until_killed(mortal, disc, drawn, rng)
+            answered, asked, told = changed_until_killed(mortal, disc, drawn, rng)
         mortal.start_again()
         with connect(mortal.address) as far:
             session = far.attach(session.session_id)
             (disc,) = session.objects
             prompts, shapes = {prompt.frame: prompt for prompt in disc.prompts}, disc.shapes
             assert (prompts, shapes) in (answered, asked)
+            assert told <= {each.frame for each in disc.mattes()}
             for frame, prompt in prompts.items():  # what is seen of a frame is what its prompt makes
                 (there,) = disc.mattes(FrameRange(frame, frame))
                 disc.clear(frame)
@@ -186,12 +186,16 @@ def test_4_killed_at_random_points_nothing_answered_is_lost_and_nothing_half_don
 
 def changed_until_killed(
     daemon: Daemon, disc: TrackedObject, drawn: tuple[Shape, ...], rng: random.Random
-) -> tuple[object, object]:
-    """Click and draw without end while somebody kills the daemon; return what was answered and what was asked last."""
+) -> tuple[object, object, set[int]]:
+    """Click, draw and track without end while somebody kills the daemon.
+
+    Returns the prompts and shapes answered, those asked for last, and the frames told of as tracked.
+    """
     killer = threading.Timer(rng.uniform(0.02, 0.4), daemon.kill)
     killer.start()
     prompts, shapes = {prompt.frame: prompt for prompt in disc.prompts}, disc.shapes
     answered = asked = (dict(prompts), shapes)
+    told: set[int] = set()
     with contextlib.suppress(DaemonUnreachableError):
         while True:
             frame = rng.randrange(FIRST, LAST + 1)
@@ -207,8 +211,11 @@ def changed_until_killed(
             disc.set_shapes(moved)
             shapes = moved
             answered = asked
+            for event in disc.track(direction=rng.choice(list(Direction))):
+                if isinstance(event, FrameDone):
+                    told.add(event.frame)
     killer.join()
-    return answered, asked
+    return answered, asked, told
 
 
 def test_steps_are_taken_back_and_done_again_after_a_restart(mortal: Daemon, plate: str) -> None:

@@ -105,15 +105,16 @@ class MatteStore:
         engines correct what was tracked.
         """
         file = self._file(object_id, frame)
-        part = file.with_suffix(f".part-{os.getpid()}")
+        held = file.with_suffix(f".{_HELD if prompted else _TRACKED}-{revision}")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            _write_through(part, file.read_bytes() if file.exists() else b"")
-            part.replace(file.with_suffix(f".{_HELD if prompted else _TRACKED}-{revision}"))
-            _keep_names(file.parent)
+            held.unlink(missing_ok=True)
+            # A second name of the same file: it reaches the disk with the name of the matte that comes in its place.
+            if file.exists():
+                held.hardlink_to(file)
+            else:
+                held.touch()
         except OSError as error:
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
             raise OutputError(
                 f"There is no room to change frame {frame} ({error.strerror}): free space where the daemon keeps its "
                 "state (state_folder)."
