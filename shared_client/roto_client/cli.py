@@ -27,6 +27,7 @@ from roto_client import (
     interrupts,
     plug_ins,
     plugins_command,
+    sessions_command,
     shots_command,
 )
 from roto_client.discovery import find_daemon
@@ -506,6 +507,7 @@ app.command("shots", epilog=_EXIT_CODES, help=shots_command.HELP)(_sentences(sho
 
 
 app.command("find", epilog=_EXIT_CODES, help=find_command.HELP)(_sentences(find_command.find))
+app.command("sessions", epilog=_EXIT_CODES, help=sessions_command.HELP)(_sentences(sessions_command.sessions))
 app.command("daemons", epilog=_EXIT_CODES, help=daemons_command.HELP)(_sentences(daemons_command.daemons))
 
 

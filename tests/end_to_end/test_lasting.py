@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import shutil
@@ -317,6 +318,20 @@ def test_commands_leave_no_session_behind(daemon: Daemon, plate: str, roto: Roto
         run = roto("track", plate, "--click", f"{FIRST}:{x:g},{y:g}", "--engine", "disc", "--out", "a.json")
         assert run.returncode == 0, run.stderr
         assert far.sessions("") == before
+
+
+def test_sessions_are_listed_and_ended_by_command(mortal: Daemon, plate: str, roto: Roto) -> None:
+    with connect(mortal.address) as far, far.open_plate(plate) as opened:
+        one, other = (opened.open_session("disc", name=name, keep=True) for name in ("first", "second"))
+        one.add_object("hero")
+    listed = roto("sessions", address=mortal.address)
+    assert listed.returncode == 0, listed.stderr
+    for word in ("first", "second", "hero", "disc.####.png", one.session_id):
+        assert word in listed.stdout
+    rest = roto("sessions", "--close", one.session_id, "--json", address=mortal.address)
+    assert [each["session_id"] for each in json.loads(rest.stdout)["sessions"]] == [other.session_id]
+    gone = roto("sessions", "--close", one.session_id, address=mortal.address)
+    assert (gone.returncode, "There is no session" in gone.stderr) == (3, True)
 
 
 def test_a_daemon_that_does_not_come_back_is_one_sentence(mortal: Daemon, plate: str) -> None:
