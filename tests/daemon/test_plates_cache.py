@@ -14,7 +14,8 @@ from picture_files import FilePart, write_parts
 from roto_daemon.pictures import Picture
 from roto_daemon.plates.cache import PictureCache, SharedPictures, version_of
 from roto_daemon.plates.reader import open_plate
-from roto_daemon.plates.spool import FrameSpool, PixelLayout, UploadedPlate
+from roto_daemon.plates.spool import FrameSpool, PixelLayout
+from roto_daemon.plates.uploaded import UploadedPlate
 from roto_shapes.shot import FrameRange, Plate, PlatePath
 
 SIZE = 10_000

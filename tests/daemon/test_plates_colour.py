@@ -24,7 +24,8 @@ from roto_daemon.errors import PlateError
 from roto_daemon.plates.colour import ASSUMED, BUILT_IN, BY_FILE, BY_RULE, GIVEN, Colour, ColourFacts, colour_of
 from roto_daemon.plates.display import to_display
 from roto_daemon.plates.reader import open_plate
-from roto_daemon.plates.spool import FrameSpool, PixelLayout, UploadedPlate
+from roto_daemon.plates.spool import FrameSpool, PixelLayout
+from roto_daemon.plates.uploaded import UploadedPlate
 from roto_shapes.shot import FrameRange, Plate, PlatePath
 
 SRGB = "sRGB Encoded Rec.709 (sRGB)"

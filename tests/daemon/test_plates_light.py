@@ -10,7 +10,8 @@ from picture_files import FilePart, write_parts
 
 from roto_daemon.errors import PlateError
 from roto_daemon.plates.reader import open_plate
-from roto_daemon.plates.spool import FrameSpool, PixelLayout, UploadedPlate
+from roto_daemon.plates.spool import FrameSpool, PixelLayout
+from roto_daemon.plates.uploaded import UploadedPlate
 from roto_shapes.shot import FrameRange, Plate, PlatePath
 
 LIGHT = np.array([[[0.0, 0.18, 4.0], [-0.1, 1.0, 0.5]]], np.float32)

@@ -12,7 +12,8 @@ import pytest
 from roto_daemon.errors import FrameDamagedError, FrameMissingError, LimitError, OutputError, PlateError
 from roto_daemon.plates.colour import ColourFacts, colour_of
 from roto_daemon.plates.display import to_display
-from roto_daemon.plates.spool import FrameSpool, PixelLayout, SpareFiles, UploadedPlate
+from roto_daemon.plates.spool import FrameSpool, PixelLayout, SpareFiles
+from roto_daemon.plates.uploaded import UploadedPlate
 from roto_shapes.shot import FrameRange, Plate
 
 LIGHT = colour_of("scene-linear", ColourFacts(""))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from roto_daemon.plates.cache import PictureCache, SharedPictures
 from roto_daemon.plates.reader import PlateReader, ReadLimits, open_plate
-from roto_daemon.plates.spool import UploadedPlate
+from roto_daemon.plates.uploaded import UploadedPlate
 from roto_daemon.workers.orders import PlateOrder
 
 Reader = PlateReader | UploadedPlate
