@@ -61,7 +61,7 @@ def test_the_plugin_brings_the_client_that_it_stands_on_and_the_host_finds_it(ho
     assert Path(told.stdout.strip()).is_relative_to(folder)
 
 
-@pytest.mark.parametrize("host", ["nuke"])
+@pytest.mark.parametrize("host", ["fusion", "nuke", "silhouette"])
 def test_nothing_is_left_after_it_was_taken_away(home: Path, host: str) -> None:
     before = sorted(home.rglob("*"))
     assert roto("install", host).exit_code == 0
@@ -173,6 +173,24 @@ def test_wheels_that_are_not_there_are_told_and_nothing_is_installed(home: Path,
     assert "There are no wheels for Python 3.10" in done.stderr
     assert "Leave --host-python out" in done.stderr
     assert not (home / ".nuke").exists()
+
+
+def test_the_menus_script_knows_where_the_plugin_lies(home: Path, tmp_path: Path) -> None:
+    target = tmp_path / "Fusion"
+    assert roto("install", "fusion", "--target", str(target)).exit_code == 0
+
+    script = (target / "Scripts" / "Comp" / "Rotolink.py").read_text()
+    assert f'FOLDER = "{(target / "Rotolink").as_posix()}"' in script
+    done = subprocess.run(
+        [sys.executable, "-I", str(target / "Scripts" / "Comp" / "Rotolink.py")],
+        env={"HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Open a composition first" in done.stdout, done.stderr
+    assert roto("uninstall", "fusion", "--target", str(target)).exit_code == 0
+    assert not target.exists()
 
 
 @pytest.mark.parametrize(

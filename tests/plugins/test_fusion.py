@@ -20,6 +20,7 @@ from roto_client.desk import Desk
 from roto_client.errors import HostError
 from roto_client.session import Daemon
 from roto_client.transport.by_grpc import GrpcTransport
+from roto_fusion import first_run
 from roto_fusion.actions import Actions
 from roto_fusion.host import FusionHost
 from roto_fusion.start import start
@@ -249,6 +250,27 @@ def test_the_scripting_objects_are_left_alone_beside_the_main_thread(rig: Fusion
     assert failed, "the stand-in sees a wrong thread"
 
 
+def test_the_shared_panel_opens_where_the_scripts_python_has_qt_and_goes_with_fusion(
+    rig: FusionRig, desk: Desk
+) -> None:
+    pytest.importorskip("roto_client.panel.qt", reason="Qt is not installed here", exc_type=ImportError)
+    import panel_room  # noqa: F401, PLC0415 - lets Qt draw off the screen
+
+    from roto_client.panel.alone import run_alone  # noqa: PLC0415 - Qt only where it is
+
+    host = host_of(rig)
+    desk.open_plate()
+    turns: list[int] = []
+
+    def turn() -> None:
+        host.run_waiting()
+        turns.append(1)
+        rig.comp.gone = desk.state.plate is not None or len(turns) > 200
+
+    run_alone(desk, turn, lambda: host.is_there)
+    assert desk.state.plate is not None
+
+
 def test_the_menus_script_says_what_to_do_without_a_composition(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -257,10 +279,33 @@ def test_the_menus_script_says_what_to_do_without_a_composition(
     assert "Open a composition first" in capsys.readouterr().out
 
 
+def test_every_check_of_the_first_run_passes_in_the_stand_in_and_leaves_the_flow(rig: FusionRig) -> None:
+    before, lines = sorted(rig.comp.held), list[str]()
+    assert first_run.run(rig.comp, lines.append), lines
+    assert len(lines) == 1 + len(first_run.CHECKS)
+    assert sorted(rig.comp.held) == before
+    rig.comp.require_balanced()
+
+
+def test_the_first_run_says_what_to_change_where_fusion_is_otherwise(
+    rig: FusionRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr(Comp, "level", lambda *_: 1.0)
+    monkeypatch.setattr("fusion_program.ToolHandle.GetInput", lambda *_: 1.0)
+    assert not first_run.run(rig.comp, lines.append)
+    assert any(line.startswith("FAIL  a lifetime begins") and "fusion._stepped" in line for line in lines)
+    rig.comp.refuse_after = 0
+    lines.clear()
+    assert not first_run.run(rig.comp, lines.append)
+    assert lines[0].startswith("FAIL  masks pasted and wired: Fusion did not take the masks")
+
+
 def test_the_menus_script_opens_a_window_and_lets_go_of_the_daemon(
     stand_in: StandInDaemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ROTO_DAEMON", stand_in.address)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)  # a Python without Qt
     ui = UIManager()
 
     class Bmd:

@@ -107,14 +107,10 @@ class Actions:
         if state.plate is None:
             self._host.message("Open a plate first: select its tool, then press Open plate.")
             return
-        prompt = self._host.prompt(HostPlate(state.plate.name, state.plate), state.frame)
-        if prompt is None:
+        if self._host.prompt(HostPlate(state.plate.name, state.plate), state.frame) is None:
             self._host.message("Place a click or a box first, and drag it onto the object in the viewer.")
             return
-        if prompt.box is not None:
-            self._desk.box(prompt.box.x0, prompt.box.y0, prompt.box.x1, prompt.box.y1)
-        for point in prompt.points:
-            self._desk.click(point.x, point.y, foreground=point.foreground)
+        self._desk.point_in_host()
         self._host.remove_prompts()
 
     def _track(self, way: Way) -> None:

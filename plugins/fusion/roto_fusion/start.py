@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from typing import Any
 
 from roto_client.desk import Desk
@@ -13,18 +14,28 @@ _NO_COMPOSITION = "Open a composition first, in Resolve the Fusion page of a cli
 
 
 def start(fusion: Any, comp: Any, bmd: Any) -> None:  # noqa: ANN401 - Fusion's objects for scripts
-    """Open Rotolink's window in Fusion's own toolkit, or dialogs where this edition has none for scripts."""
+    """Open Rotolink: the panel that all hosts share where this Python has Qt, else a window of Fusion's own toolkit."""
     if comp is None:
         print(_NO_COMPOSITION)  # noqa: T201 - Fusion's console is where scripts speak
         return
     version = fusion.Version if fusion is not None else ""
-    host = FusionHost(comp, str(version) if isinstance(version, (int, float, str)) else "")
+    with_qt = any(importlib.util.find_spec(name) is not None for name in ("PySide6", "PySide2"))
+    host = FusionHost(comp, str(version) if isinstance(version, (int, float, str)) else "", qt=with_qt)
     desk = Desk(host)
     desk.connect()
     try:
-        _run(fusion, comp, bmd, Actions(host, desk))
+        if with_qt:
+            _run_panel(host, desk)
+        else:
+            _run(fusion, comp, bmd, Actions(host, desk))
     finally:
         desk.close()
+
+
+def _run_panel(host: FusionHost, desk: Desk) -> None:
+    from roto_client.panel.alone import run_alone  # noqa: PLC0415 - Qt only where it is
+
+    run_alone(desk, host.run_waiting, lambda: host.is_there)
 
 
 def _run(fusion: Any, comp: Any, bmd: Any, actions: Actions) -> None:  # noqa: ANN401 - as above
