@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import random
 from contextlib import suppress
 from dataclasses import replace
@@ -41,6 +42,9 @@ HOLE = Shape("hole", (ShapeKeyframe(1003, MOVED), ShapeKeyframe(1009, POINTS)), 
 STILL = Shape("still", (ShapeKeyframe(1010, POINTS),), FrameRange(1010, 1024))
 ROTO = Roto(PLATE, (BODY, HOLE, STILL), MadeBy("sam2-tiny", "tiny--x.safetensors"))
 NEAR_PX = 1e-3
+INPUTS = int(os.environ.get("ROTO_FUZZ", "60"))
+"""Damaged files that the reader gets, as in tests/shapes/test_readers_fuzz.py."""
+
 
 
 def opened(data: bytes, folder: Path) -> Any:  # noqa: ANN401 - a composition of py-aep
@@ -213,7 +217,7 @@ def test_a_turned_layer_of_pixels_that_are_not_square_is_left_out(tmp_path: Path
 def test_damaged_projects_end_in_shapes_or_one_sentence() -> None:
     whole = aep.encode(Roto(Plate(64, 48, FrameRange(1, 9)), (replace(STILL, lifetime=FrameRange(2, 5)),)))[0]
     dice = random.Random(1)  # noqa: S311 - test data, not secrets
-    for _ in range(60):
+    for _ in range(INPUTS):
         data = bytearray(whole)
         for _ in range(dice.randint(1, 40)):
             data[dice.randrange(len(data))] = dice.randrange(256)
