@@ -46,7 +46,6 @@ INPUTS = int(os.environ.get("ROTO_FUZZ", "60"))
 """Damaged files that the reader gets, as in tests/shapes/test_readers_fuzz.py."""
 
 
-
 def opened(data: bytes, folder: Path) -> Any:  # noqa: ANN401 - a composition of py-aep
     (folder / "a.aep").write_bytes(data)
     (comp,) = py_aep.parse(folder / "a.aep").project.compositions

@@ -283,7 +283,7 @@ def test_outlines_come_out_where_they_went_in_on_every_frame(kind: Kind) -> None
 
 
 @every_sink
-@pytest.mark.parametrize("fault", ["y up", "a frame late", "pixel centres", "tangents"])
+@pytest.mark.parametrize("fault", ["y up", "a frame late", "pixel centres", "tangents", "first point"])
 def test_the_comparison_sees_a_wrong_outline(kind: Kind, fault: str) -> None:
     sink = kind.make()
     draw(Roto(PLATE, tuple(replace(shape, keyframes=spoilt(shape, fault)) for shape in ROTO.shapes)), sink)
@@ -355,11 +355,16 @@ def spoilt(shape: Shape, fault: str) -> tuple[ShapeKeyframe, ...]:
     faults: dict[str, Callable[[ControlPoint], ControlPoint]] = {
         "y up": lambda p: p._replace(y=PLATE.height - p.y),
         "a frame late": lambda p: p,
+        "first point": lambda p: p,
         "pixel centres": lambda p: p._replace(x=p.x + 0.5, y=p.y + 0.5),
         "tangents": lambda p: p._replace(in_x=p.out_x, in_y=p.out_y, out_x=p.in_x, out_y=p.in_y),
     }
     late = 1 if fault == "a frame late" else 0
-    return tuple(ShapeKeyframe(key.frame + late, tuple(map(faults[fault], key.points))) for key in shape.keyframes)
+    turned = 1 if fault == "first point" else 0
+    return tuple(
+        ShapeKeyframe(key.frame + late, tuple(map(faults[fault], key.points[turned:] + key.points[:turned])))
+        for key in shape.keyframes
+    )
 
 
 def farthest(a: Outline, b: Outline) -> float:
