@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -234,3 +237,17 @@ def test_an_error_inside_closes_as_well(stand_in: StandInDaemon) -> None:
         fail(iter([daemon.open_plate("p")]))
     assert not stand_in.sessions
     assert not stand_in.plates
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing forks there")
+def test_programs_that_a_host_starts_while_it_talks_to_the_daemon_live(stand_in: StandInDaemon) -> None:
+    host = Path(__file__).parent / "standins" / "starting_programs.py"
+    done = subprocess.run(
+        [sys.executable, host, stand_in.address],
+        env={name: value for name, value in os.environ.items() if not name.startswith("GRPC_")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("[0]\n", "")

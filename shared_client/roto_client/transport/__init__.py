@@ -7,6 +7,7 @@ first import of `by_grpc` takes a noticeable part of a second.
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from collections.abc import Generator, Iterable, Sequence
 from typing import Optional, Protocol
@@ -37,6 +38,11 @@ from roto_client.results import (
 from roto_shapes.prompt import Prompt
 from roto_shapes.shape import Shape
 from roto_shapes.shot import FrameRange, Plate, PlatePath
+
+# gRPC reads this as it is first imported, which `by_grpc` does. On by its own default, it starts threads in a forked child,
+# which abort it when its files are closed before it becomes another program: with Python 3.9 one in ten of the programs
+# died so that a host started while a call was under way.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 DEFAULT_PORT = 50750
 DEFAULT_ADDRESS = f"127.0.0.1:{DEFAULT_PORT}"
