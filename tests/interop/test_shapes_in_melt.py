@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +24,8 @@ from roto_shapes.shot import FrameRange, Plate
 PLATE = Plate(960, 540, FrameRange(1001, 1012), "größe & <b>.####.exr", pixel_aspect=2.0, frame_rate=23.976)
 AGREES = 0.99
 """IoU, with a filter that draws without antialiasing: half of the pixels on an edge are wrong by half on average."""
+_TRIES = 3
+"""`melt` 7 stops for ever about once in a hundred runs, with any document and any number of threads."""
 
 
 def ring(x: float, y: float, radius: float, turned: float = 0.0) -> tuple[ControlPoint, ...]:
@@ -62,7 +66,13 @@ ROTO = Roto(PLATE, (BODY, HOLE, PART_OUTSIDE), MadeBy("sam2-tiny", "tiny--x.safe
 def rendered(text: str, folder: Path) -> list[NDArray[np.float64]]:
     """Return what `melt` makes of a document: the alpha of every frame, 0 to 1."""
     (folder / "shapes.mlt").write_text(text, encoding="utf-8")
-    run("melt", folder / "shapes.mlt", "-consumer", f"avformat:{folder}/m_%03d.png", "vcodec=png", "pix_fmt=rgba")
+    consumer = ("-consumer", f"avformat:{folder}/m_%03d.png", "vcodec=png", "pix_fmt=rgba")
+    for _ in range(_TRIES - 1):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            run("melt", folder / "shapes.mlt", *consumer, limit_s=20)
+            break
+    else:
+        run("melt", folder / "shapes.mlt", *consumer)
     frames = []
     for file in sorted(folder.glob("m_*.png")):
         picture = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)

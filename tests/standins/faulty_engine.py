@@ -2,7 +2,7 @@
 
 It follows as the disc engine does. A file named in `DISC_FAULT_FILE` says what happens next, once: `abort N` ends
 the process as frame N is tracked, `hang N` sleeps there for ever, `slow S` takes S seconds for every frame (until
-the file goes away), `defect N` raises what no engine should raise.
+the file goes away), `hold N` waits there as long as the file says so, `defect N` raises what no engine should raise.
 """
 
 from __future__ import annotations
@@ -64,6 +64,9 @@ def _fail_if_told(frame: int) -> None:
     what, number = file.read_text().split()
     if what == "slow":
         time.sleep(float(number))
+    elif what == "hold":
+        if frame == int(number):
+            _wait_while(file, f"{what} {number}")
     elif frame == int(number):
         file.unlink()
         if what == "abort":
@@ -72,6 +75,11 @@ def _fail_if_told(frame: int) -> None:
             message = "a defect, as a test asked for"
             raise ZeroDivisionError(message)
         time.sleep(3600)
+
+
+def _wait_while(file: Path, told: str) -> None:
+    while file.exists() and file.read_text() in {told, ""}:  # empty while a test writes it
+        time.sleep(0.02)
 
 
 class UnavailableEngine(FaultyEngine):

@@ -21,8 +21,11 @@ _PACKAGES = {"oiiotool": "openimageio-tools", "ffmpeg": "ffmpeg", "ffprobe": "ff
 _PIXEL = re.compile(r"Pixel \(-?\d+, (-?\d+)\): (.*)")
 
 
-def run(name: str, *arguments: str | Path) -> bytes:
-    """Return what a program prints. Where it is missing the test is skipped, in CI it fails."""
+def run(name: str, *arguments: str | Path, limit_s: float = 60) -> bytes:
+    """Return what a program prints. Where it is missing the test is skipped, in CI it fails.
+
+    Raises subprocess.TimeoutExpired when it does not end in time.
+    """
     own = Path(sys.executable).parent.resolve()
     folders = [folder for folder in os.get_exec_path() if Path(folder).resolve() != own]
     found = shutil.which(name, path=os.pathsep.join(folders))
@@ -31,7 +34,7 @@ def run(name: str, *arguments: str | Path) -> bytes:
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
-    done = subprocess.run([found, *map(str, arguments)], capture_output=True, timeout=60, check=False)
+    done = subprocess.run([found, *map(str, arguments)], capture_output=True, timeout=limit_s, check=False)
     assert done.returncode == 0, done.stderr.decode(errors="replace")
     return done.stdout
 

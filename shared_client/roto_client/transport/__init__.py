@@ -39,9 +39,9 @@ from roto_shapes.prompt import Prompt
 from roto_shapes.shape import Shape
 from roto_shapes.shot import FrameRange, Plate, PlatePath
 
-# gRPC reads this as it is first imported, which `by_grpc` does. On by its own default, it starts threads in a forked child,
-# which abort it when its files are closed before it becomes another program: with Python 3.9 one in ten of the programs
-# died so that a host started while a call was under way.
+# gRPC reads this as it is first imported, which `by_grpc` does. On by its own default, it starts threads in a forked
+# child, which abort it when its files are closed before it becomes another program: with Python 3.9 one in ten of the
+# programs died so that a host started while a call was under way.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 DEFAULT_PORT = 50750
