@@ -356,11 +356,15 @@ class Session(_Closing):
         """Do again what was undone last, as long as nothing else changed the object; None when there is nothing."""
         return self._turn(target, redo=True)
 
-    def discard(self) -> None:
-        """End the session: the daemon forgets all of it, and its plate unless another session works on that."""
+    def discard(self, *, keep_plate: bool = False) -> None:
+        """End the session: the daemon forgets all of it, and its plate unless another session works on that.
+
+        With `keep_plate` the plate stays open, for another session.
+        """
         self._keep = False
         self.close()
-        self.open_plate.close()
+        if not keep_plate:
+            self.open_plate.close()
 
     def shapes(self) -> Roto:
         """Return the plate and the shapes of all objects, in paint order."""

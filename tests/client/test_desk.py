@@ -316,7 +316,8 @@ def test_nothing_selected_is_the_hosts_own_sentence(room: Room) -> None:
     assert room.host.messages == ["Select the node of the plate first."]
 
 
-def test_a_daemon_that_comes_back_without_its_sessions_gets_everything_again(room: Room) -> None:
+@pytest.mark.parametrize("forgets", [False, True])
+def test_a_daemon_that_comes_back_gets_what_it_lacks(room: Room, *, forgets: bool) -> None:
     desk = room.open().desk
     desk.click(30, 20)
     desk.track()
@@ -330,16 +331,50 @@ def test_a_daemon_that_comes_back_without_its_sessions_gets_everything_again(roo
     thing = desk.state.selected
     assert thing is not None
     assert len(thing.prompts[2001].points) == 2, "a daemon that is gone refuses nothing"
-    assert "nothing drawn is lost" in desk.state.said
+    room.until(lambda: "nothing drawn is lost" in desk.state.said)
     room.daemon.refusals.clear()
-    room.daemon.prompts.clear()
-    room.daemon.shapes = []
+    if forgets:
+        room.daemon.refusals["AttachSession"] = Refusal(grpc.StatusCode.NOT_FOUND, "No such session.", "UnknownError")
+        room.daemon.prompts.clear()
+        room.daemon.shapes = []
     room.reachable = True
-    room.until(lambda: desk.state.link is Link.CONNECTED)
+    room.until(lambda: "The daemon is back" in desk.state.said)
     room.settle()
     assert room.daemon.prompts[1001].points == (*prompts[1001].points, PointPrompt(35, 21))
     assert len(room.daemon.shapes) == 1
-    assert "The daemon is back" in desk.state.said
+    assert room.daemon.calls.count("OpenSession") == 1 + forgets
+    assert len(desk.state.found_of(thing.key).confidence) == (1 if forgets else 10), "mattes are where the session is"
+
+
+def test_a_host_that_is_opened_again_finds_the_work_of_before(room: Room) -> None:
+    desk = room.open().desk
+    desk.add_object("ball")
+    desk.click(30, 20)
+    desk.track()
+    desk.write()
+    room.settle()
+    desk.rename(1, "hero")
+    desk.paint(1, (0.0, 1.0, 0.0))
+    room.settle()
+    node = desk.state.node
+    desk.close()
+    again = Desk(room.host, room._meet)
+    again.connect()
+    again.open_plate()
+    room.host.run_until(lambda: again.is_idle and again.state.plate is not None)
+    state = again.state
+    assert [(each.name, each.colour) for each in state.shown] == [("hero", (0.0, 1.0, 0.0))]
+    assert state.shown[0].prompts[2001].points == (PointPrompt(30, 20),)
+    assert state.shown[0].keyframes == {2001}
+    assert len(state.found_of(1).confidence) == 10
+    assert state.node == node
+    assert "here again" in state.said
+    room.host.move_point(node, "ball", 2004, 1, (3.0, 2.0))
+    again.refine()
+    room.host.run_until(lambda: again.is_idle)
+    assert list(room.daemon.fits[-1].edited) == [1004], "edits made since are found"
+    assert [shape.group for shape in room.host.script.rotos[node]] == ["hero"], "and go by the new name"
+    again.close()
 
 
 def test_no_daemon_is_a_sentence_and_connecting_again_works(room: Room) -> None:

@@ -178,6 +178,14 @@ def test_shapes_of_a_group_are_replaced_and_all_others_stay(rig: Rig) -> None:
         assert place == pytest.approx(wish, abs=0.05)
 
 
+def test_writing_no_shapes_empties_a_group_and_nothing_else(rig: Rig) -> None:
+    node = rig.host.write_shapes(roto(rig, "ball"), GROUP)
+    rig.host.write_shapes(roto(rig, "tail"), "tail", node)
+    rig.host.write_shapes(roto(rig), GROUP, node)
+    assert rig.shape_names(node) == ["tail"]
+    assert rig.host.read_shapes(node, GROUP).shapes == ()
+
+
 def test_without_a_node_each_writing_makes_a_new_one(rig: Rig) -> None:
     nodes = {rig.host.write_shapes(roto(rig, "ball"), GROUP) for _ in range(2)}
     assert len(nodes) == 2

@@ -230,7 +230,7 @@ class PlainHost:
             if done():
                 return
             waited.wait(0.005)
-        raise AssertionError("what the test waits for did not come")
+        raise AssertionError(f"what the test waits for did not come: {done}")
 
     def undo(self) -> None:
         self.script = self.ledger.pop()

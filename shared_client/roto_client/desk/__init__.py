@@ -23,7 +23,7 @@ from roto_client.desk.edits import with_keyframe, with_locks
 from roto_client.desk.following import Following, Way, runs_from
 from roto_client.desk.handover import Handover
 from roto_client.desk.line import Connect, Line, show_restored
-from roto_client.desk.note import Note
+from roto_client.desk.note import Note, found_again
 from roto_client.desk.painting import Canvas, Place
 from roto_client.desk.shot import Shot
 from roto_client.desk.state import COLOURS, DeskObject, DeskState, Link
@@ -46,7 +46,7 @@ class Desk:
         self._board = Board(host)
         self._line = Line(self._board, connect)
         self._worker = Worker(self._show_work, self._failed, self._look_after)
-        self._views = Views(lambda: self._line.shot, self._board.later, self._board.notice)
+        self._views = Views(lambda: self._line.shot, self._board.later, self._board.notice, self._line.pulse)
         self._accepted: dict[tuple[int, int], Prompt] = {}
         """By key and frame, what the daemon took last."""
         self._handover = Handover(self._board, self._line, self._views, self._put)
@@ -103,10 +103,9 @@ class Desk:
         shot = self._line.shot
         if shot is not None and shot.key == given.key and self.state.plate is not None:
             return
-        engine = note.engine
 
         def work(_: Running) -> None:
-            opened = self._line.open(given, engine)
+            opened = self._line.open(given, note)
             self._board.later(lambda: self._opened(opened, given, note))
 
         self._put(Order(work, title=f"Opening {given.plate.name or given.key}", instead_of="open"))
@@ -178,12 +177,11 @@ class Desk:
     def add_object(self, name: str = "") -> None:
         """Add an object to follow and make it the one that gestures belong to."""
         key = max((each.key for each in self.state.objects), default=0) + 1
-        taken = {each.name for each in self.state.objects}
+        taken = {name for each in self.state.objects for name in (each.name, each.born)}
         plain = name.strip() or f"object{key}"
         numbered = (f"{plain}_{number}" for number in range(2, len(taken) + 3))
         free = plain if plain not in taken else next(each for each in numbered if each not in taken)
-        thing = DeskObject(key, free, COLOURS[(key - 1) % len(COLOURS)])
-        self._handover.born[key] = free
+        thing = DeskObject(key, free, free, COLOURS[(key - 1) % len(COLOURS)])
         self._board.step(f"adding {free}", replace(thing, removed=True), thing)
         self._board.change(current=key)
         self._write_note()
@@ -285,10 +283,9 @@ class Desk:
             return
         known = {*thing.prompts, *self.state.found_of(thing.key).confidence}
         runs = runs_from(self.state.frame, known, plate.frames, way)
-        name = self._handover.born[thing.key]
 
         def work(running: Running) -> None:
-            Following(self._board, self._views, thing.key, running).run(self._line.require_shot(), name, runs)
+            Following(self._board, self._views, thing.key, running).run(self._line.require_shot(), thing.born, runs)
 
         self._put(Order(work, title=f"Tracking {thing.name}", owner=thing.key))
 
@@ -401,7 +398,7 @@ class Desk:
         self.look()
 
     def _send_prompt(self, key: int, prompt: Prompt) -> None:
-        name = self._handover.born[key]
+        name = self.state.find(key).born
 
         def work(running: Running) -> None:
             matte = self._line.require_shot().point(key, name, prompt, running)
@@ -411,7 +408,7 @@ class Desk:
         self._put(Order(work, owner=key, instead_of=mark, refused=lambda: self._refused_prompt(key, prompt.frame)))
 
     def _send_shapes(self, key: int, shapes: Iterable[Shape]) -> None:
-        name, shapes = self._handover.born[key], tuple(shapes)
+        name, shapes = self.state.find(key).born, tuple(shapes)
         self._put(
             Order(
                 lambda _: self._line.require_shot().set_shapes(key, name, shapes),
@@ -446,22 +443,23 @@ class Desk:
         self._views.clear()
         self._accepted.clear()
         self._board.history.clear()
-        self._handover.opened(given)
-        frame = self.host.current_frame()
+        objects, found = found_again(shot, note)
+        noted = {each.key: note.of(each.born) for each in objects}
+        self._handover.opened(given, {key: each.group for key, each in noted.items() if each and each.group})
+        self._accepted.update({(each.key, frame): prompt for each in objects for frame, prompt in each.prompts.items()})
         frames = shot.plate.frames
-        sentence = shot.sent or f"{shot.plate.name or given.key}: {shot.plate.width}x{shot.plate.height}, {frames}."
+        shown = [each.key for each in objects if not each.removed]
         self._board.change(
             plate=shot.plate,
             engine=shot.engine,
             sent=shot.sent,
-            frame=min(max(frame, frames.first), frames.last),
-            objects=(),
-            found={},
-            current=0,
+            frame=min(max(self.host.current_frame(), frames.first), frames.last),
+            objects=objects,
+            found=found,
+            current=shown[0] if shown else 0,
             node=note.node,
-            said=sentence,
-            is_error=False,
         )
+        self._board.say(shot.sent or _opened_words(shot, note))
         if shot.sent:
             self.host.message(shot.sent)
         self._board.show_history()
@@ -507,3 +505,12 @@ class Desk:
             self._return(Running(Order(lambda _: None), lambda _: None))
         elif self.state.link is Link.CONNECTED and not self._line.is_well():
             self._line.lose()
+
+
+def _opened_words(shot: Shot, note: Note) -> str:
+    plate = shot.plate
+    words = f"{plate.name or shot.key}: {plate.width}x{plate.height}, {plate.frames}."
+    if note.session_id == shot.session_id:
+        return f"{words} The work of before is here again."
+    gone = " The work of before is gone from the daemon, which keeps it for a while only." if note.session_id else ""
+    return words + gone

@@ -30,8 +30,6 @@ class Handover:
     """Fits, writes and reads back. Its methods belong to the main thread, its work to the desk's own."""
 
     def __init__(self, board: Board, line: Line, views: Views, put: Callable[[Order], None]) -> None:
-        self.born: dict[int, str] = {}
-        """What the daemon calls each object: the name that it had first."""
         self._board = board
         self._line = line
         self._views = views
@@ -41,25 +39,30 @@ class Handover:
         self._written: dict[int, tuple[Shape, ...]] = {}
         """The shapes of each object as they were written last, and under which name."""
         self._groups: dict[int, str] = {}
+        self._fitted_as: dict[int, FitOptions] = {}
+        """What was asked of each object's shapes last."""
 
     @property
     def given(self) -> Optional[HostPlate]:
         """Return the plate that shapes belong to; None before one was opened."""
         return self._given
 
-    def opened(self, given: HostPlate) -> None:
-        """Take note of the plate that shapes belong to from now on."""
+    def opened(self, given: HostPlate, groups: Mapping[int, str]) -> None:
+        """Take note of the plate that shapes belong to from now on, and of what was written to which group before."""
         self._given, self._note = given, ""
-        self.born.clear()
         self._written.clear()
-        self._groups.clear()
+        self._fitted_as.clear()
+        self._groups = dict(groups)
 
     def write_note(self, session_id: str) -> None:
         """Keep in the script where the work is, if that has changed."""
         state = self._board.state
         if self._given is None or not session_id:
             return
-        objects = tuple(NotedObject(self.born[each.key], each.name, each.colour, each.visible) for each in state.shown)
+        objects = tuple(
+            NotedObject(e.born, e.name, e.colour, e.visible, e.removed, self._groups.get(e.key, ""))
+            for e in state.objects
+        )
         text = Note(session_id, state.engine, state.node, objects).text()
         if text == self._note:
             return
@@ -82,7 +85,8 @@ class Handover:
         if not ready:
             self._board.say("There is nothing to write yet: point at an object and track it first.", is_error=True)
             return
-        stale = [each for each in ready if each.stale or not each.shapes]
+        asked = self._for_host(options)
+        stale = [e for e in ready if e.stale or not e.shapes or self._fitted_as.get(e.key, asked) != asked]
         keys = [each.key for each in ready]
         if stale:
             self.fit(stale, options, then=lambda: self._write_now(keys))
@@ -104,14 +108,15 @@ class Handover:
         if not read:
             self._board.say(f"'{state.node}' holds no shapes of '{group}': write them again.", is_error=True)
             return
-        edited = edited_frames(self._written.get(thing.key, thing.shapes), read)
+        written = self._written.get(thing.key, renamed(thing.shapes, thing.born, group))
+        edited = edited_frames(written, read)
         shapes = with_locks(read, thing.locked)
         work = _Refining(self._board, self._views, thing, shapes, edited)
-        born, fitting = self.born[thing.key], self._for_host(options)
+        asked = self._for_host(options)
 
         def run(running: Running) -> None:
-            fitted = work.run(self._line.require_shot(), born, fitting, running)
-            self._board.later(lambda: self._refined(thing.key, fitted, work))
+            fitted = work.run(self._line.require_shot(), asked, running)
+            self._board.later(lambda: self._refined(thing.key, fitted, work, asked))
 
         self._put(Order(run, title=f"Refining {thing.name}", owner=thing.key))
 
@@ -119,15 +124,14 @@ class Handover:
         return replace(options, interpolation=self._board.host.abilities.interpolations[0])
 
     def _fitting(self, thing: DeskObject, options: FitOptions, then: Callable[[], None]) -> Order:
-        born = self.born[thing.key]
-
         def work(running: Running) -> None:
-            fitted = self._line.require_shot().fit(thing.key, born, options, (), running)
-            self._board.later(lambda: self._fitted(thing.key, fitted, then))
+            fitted = self._line.require_shot().fit(thing.key, thing.born, options, (), running)
+            self._board.later(lambda: self._fitted(thing.key, fitted, options, then))
 
         return Order(work, title=f"Fitting {thing.name}", owner=thing.key, instead_of=("fit", thing.key))
 
-    def _fitted(self, key: int, fitted: Fitted, then: Callable[[], None]) -> None:
+    def _fitted(self, key: int, fitted: Fitted, options: FitOptions, then: Callable[[], None]) -> None:
+        self._fitted_as[key] = options
         self._took(key, fitted, "fitting", {})
         report = fitted.report
         bound = f"within {report.effective_tolerance_px:.2g} px"
@@ -160,10 +164,11 @@ class Handover:
         try:
             with host.undo_step(f"Rotolink: {names}"):
                 for thing in things:
-                    shapes = renamed(thing.shapes, self.born[thing.key], thing.name)
+                    shapes = renamed(thing.shapes, thing.born, thing.name)
                     shapes = tuple(replace(shape, colour=thing.colour) for shape in shapes)
                     roto = Roto(state.plate, shapes)
                     roto = roto if host.abilities.layers else baked(roto)
+                    self._take_old_name_away(thing, node, roto)
                     node = host.write_shapes(roto, thing.name, node)
                     written[thing.key] = roto.shapes
         except ClientError as error:
@@ -177,6 +182,12 @@ class Handover:
         if self._line.shot is not None:
             self.write_note(self._line.shot.session_id)
 
+    def _take_old_name_away(self, thing: DeskObject, node: str, roto: Roto) -> None:
+        """Take away the shapes that an object had under its name of before."""
+        old = self._groups.get(thing.key, thing.name)
+        if node and old != thing.name:
+            self._board.host.write_shapes(replace(roto, shapes=()), old, node)
+
     def _forget_node_that_is_gone(self) -> None:
         """Let the next writing make a new node where the artist deleted the one of before."""
         try:
@@ -185,7 +196,8 @@ class Handover:
         except HostError:
             self._board.change(node="")
 
-    def _refined(self, key: int, fitted: Fitted, work: _Refining) -> None:
+    def _refined(self, key: int, fitted: Fitted, work: _Refining, options: FitOptions) -> None:
+        self._fitted_as[key] = options
         for matte in work.mattes:
             self._views.keep(key, matte)
             self._board.put_found(key, {matte.frame: matte.confidence})
@@ -210,25 +222,25 @@ class _Refining:
         self._shapes = shapes
         self._state = board.state
 
-    def run(self, shot: Shot, born: str, options: FitOptions, running: Running) -> Fitted:
+    def run(self, shot: Shot, options: FitOptions, running: Running) -> Fitted:
         """State the object by the edited outlines, follow it between them, and fit round them."""
-        key = self._thing.key
+        key, born = self._thing.key, self._thing.born
         shot.set_shapes(key, born, self._shapes)
         for frame in sorted(self.edited):
             prompt = as_prompt(self._shapes, frame, shot.plate)
             if prompt is not None and frame in shot.plate.frames:
-                self._point(shot, born, prompt, running)
+                self._point(shot, prompt, running)
         if self.edited:
-            self._follow(shot, born, running)
+            self._follow(shot, running)
         return shot.fit(key, born, options, self.edited, running)
 
-    def _point(self, shot: Shot, born: str, prompt: Prompt, running: Running) -> None:
-        matte = shot.point(self._thing.key, born, prompt, running)
+    def _point(self, shot: Shot, prompt: Prompt, running: Running) -> None:
+        matte = shot.point(self._thing.key, self._thing.born, prompt, running)
         self.prompts[prompt.frame] = prompt
         if matte is not None:
             self.mattes.append(matte)
 
-    def _follow(self, shot: Shot, born: str, running: Running) -> None:
+    def _follow(self, shot: Shot, running: Running) -> None:
         """Follow the object from the current frame to the next one on either side that the artist approved."""
         here = self._state.frame
         kept = {*self.edited, *self._thing.locked, *self._thing.prompts}
@@ -240,4 +252,4 @@ class _Refining:
             (FrameRange(round_it.first, start), Direction.BACKWARD),
         ]
         following = Following(self._board, self._views, self._thing.key, running)
-        following.run(shot, born, [run for run in runs if len(run[0]) > 1])
+        following.run(shot, self._thing.born, [run for run in runs if len(run[0]) > 1])

@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import Callable, Optional
 
 from roto_client.desk.board import Board
+from roto_client.desk.note import Note
 from roto_client.desk.shot import Control, Render, Shot
 from roto_client.desk.state import Link
 from roto_client.desk.views import Views
-from roto_client.errors import ClientError, DaemonUnreachableError
+from roto_client.errors import BadInputError, ClientError, DaemonUnreachableError, EngineUnavailableError
 from roto_client.host import HostPlate
 from roto_client.results import Matte
 from roto_client.session import Daemon
@@ -28,7 +29,6 @@ class Line:
         self._connect = connect
         self._daemon: Optional[Daemon] = None
         self._given: Optional[HostPlate] = None
-        self._engine = ""
         self._lost = False
 
     def connect(self, address: Optional[str]) -> None:
@@ -44,27 +44,21 @@ class Line:
             )
         )
 
-    def open(self, given: HostPlate, engine: str) -> Shot:
-        """Open a plate and start to work on it with an engine."""
+    def open(self, given: HostPlate, note: Note) -> Shot:
+        """Open a plate and go on with the session that a note names, or start one."""
         if self._daemon is None:
             raise DaemonUnreachableError(self.address or "this machine's address")
-        shot = Shot(self._daemon, given, self._render(given))
-        try:
-            shot.begin(engine)
-        except ClientError:
-            shot.close()
-            raise
-        before, self.shot = self.shot, shot
-        self._given, self._engine = given, engine
-        if before is not None:
-            before.close()
+        shot = Shot(self._daemon, given, self._render(given), note.session_id)
+        if not shot.session_id:
+            _begin(shot, note.engine)
+        self.shot = shot
+        self._given = given
         return shot
 
     def use_engine(self, engine: str) -> Shot:
         """Work on with another engine, on the same plate."""
         shot = self.require_shot()
         shot.begin(engine)
-        self._engine = engine
         return shot
 
     def require_shot(self) -> Shot:
@@ -72,6 +66,22 @@ class Line:
         if self.shot is None or self._lost:
             raise DaemonUnreachableError(self.address or self._board.state.address)
         return self.shot
+
+    def pulse(self) -> None:
+        """Show whether the daemon answers, on the looker's thread: while it is away the worker may wait for it."""
+        daemon = self._daemon
+        if daemon is None or self._lost:
+            return
+        try:
+            daemon.greet()
+        except DaemonUnreachableError:
+            link = Link.LOST
+        except ClientError:
+            return
+        else:
+            link = Link.CONNECTED
+        if self._board.state.link is not link and self._board.state.link is not Link.CONNECTING:
+            self._board.later(lambda: self._board.change(link=link))
 
     def is_well(self) -> bool:
         """Say whether the daemon is still there, and still the one that was met."""
@@ -105,12 +115,10 @@ class Line:
         if before is not None:
             before.leave()
         engines = daemon.engines()
-        if self._given is not None:
-            self._put_back(daemon, self._given, control, views)
-        self._lost = False
         said = "The daemon is back."
-        if self.shot is not None:
+        if self._given is not None and not self._put_back(daemon, self._given, control, views):
             said += " What was pointed at and drawn is there again; frames in between have to be tracked again."
+        self._lost = False
         self._board.later(
             lambda: self._board.change(
                 link=Link.CONNECTED, address=daemon.address, engines=engines, said=said, is_error=False
@@ -122,12 +130,17 @@ class Line:
         """Let go of the daemon; what is open there can be found again."""
         self._leave()
 
-    def _put_back(self, daemon: Daemon, given: HostPlate, control: Control, views: Views) -> None:
-        shot = Shot(daemon, given, self._render(given))
-        shot.begin(self._engine)
+    def _put_back(self, daemon: Daemon, given: HostPlate, control: Control, views: Views) -> bool:
+        """Go on with the session of before, or make it anew; say whether the daemon had it still."""
+        state = self._board.state
+        shot = Shot(daemon, given, self._render(given), self.shot.session_id if self.shot else "")
+        had_it = bool(shot.session_id)
+        if not had_it:
+            _begin(shot, state.engine)
         self.shot = shot
-        mattes = shot.restore(self._board.state.objects, control)
-        self._board.later(lambda: show_restored(self._board, views, mattes))
+        mattes = shot.restore(state.objects, control)
+        self._board.later(lambda: show_restored(self._board, views, mattes, fresh=not had_it))
+        return had_it
 
     def _render(self, given: HostPlate) -> Optional[Render]:
         host = self._board.host
@@ -142,10 +155,21 @@ class Line:
             self._daemon = None
 
 
-def show_restored(board: Board, views: Views, mattes: dict[tuple[int, int], Matte]) -> None:
-    """Show the mattes of a session that was made anew, and those alone."""
-    views.clear_mattes()
-    board.change(found={}, objects=tuple(replace(each, stale=bool(each.prompts)) for each in board.state.objects))
+def show_restored(board: Board, views: Views, mattes: dict[tuple[int, int], Matte], *, fresh: bool = True) -> None:
+    """Show the mattes that came of putting things back; of a session that was made anew those alone."""
+    if fresh:
+        views.clear_mattes()
+        board.change(found={}, objects=tuple(replace(each, stale=bool(each.prompts)) for each in board.state.objects))
     for (key, frame), matte in mattes.items():
         views.keep(key, matte)
         board.put_found(key, {frame: matte.confidence})
+
+
+def _begin(shot: Shot, engine: str) -> None:
+    """Start a session with the engine of before, or with the daemon's choice where that cannot be used any more."""
+    try:
+        shot.begin(engine)
+    except (BadInputError, EngineUnavailableError):
+        if not engine:
+            raise
+        shot.begin()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
-from typing import Callable, Optional, Protocol
+from typing import Callable, NamedTuple, Optional, Protocol
 
 from roto_client.desk.numbering import (
     moved_event,
@@ -45,10 +45,23 @@ Render = Callable[[int], UploadFrame]
 """Gives a frame of the host, by the host's number; waits for its main thread."""
 
 
-class Shot:
-    """A plate that is open at a daemon, with the session that works on it."""
+class KeptObject(NamedTuple):
+    """An object as the daemon keeps it."""
 
-    def __init__(self, daemon: Daemon, given: HostPlate, render: Optional[Render]) -> None:
+    name: str
+    prompts: dict[int, Prompt]
+    shapes: tuple[Shape, ...]
+    confidence: dict[int, float]
+    """Of each frame that has a matte."""
+
+
+class Shot:
+    """A plate that is open at a daemon, with the session that works on it.
+
+    `session_id` names a session to go on with; when the daemon has it no more, `begin` starts another one.
+    """
+
+    def __init__(self, daemon: Daemon, given: HostPlate, render: Optional[Render], session_id: str = "") -> None:
         self.key = given.key
         self.sent = ""
         self._daemon = daemon
@@ -56,44 +69,53 @@ class Shot:
         self._offset = given.offset
         self._sent_frames: set[int] = set()
         self._objects: dict[int, TrackedObject] = {}
-        self._plate = self._open(given)
+        self._session = self._attached(session_id, given) if session_id else None
+        self._plate = self._session.open_plate if self._session else self._open(given)
         self.plate: Plate = replace(
             moved_plate(self._plate.plate, self._offset), pixel_aspect=given.plate.pixel_aspect, name=given.plate.name
         )
-        self._session: Optional[Session] = None
 
     @property
     def engine(self) -> str:
-        """Return the engine that works; empty before `begin`."""
+        """Return the engine that works; empty before there is a session."""
         return self._session.engine if self._session else ""
 
     @property
     def session_id(self) -> str:
-        """Return how the daemon names the session; empty before `begin`."""
+        """Return how the daemon names the session; empty before there is one."""
         return self._session.session_id if self._session else ""
 
     def begin(self, engine: str = "") -> None:
         """Start a session, by default with the engine of the daemon's choice, in place of the one before."""
-        before, self._session = self._session, self._plate.open_session(engine)
+        opened = self._plate.open_session(engine, name=self.plate.name, keep=True)
+        before, self._session = self._session, opened
         self._objects.clear()
         if before is not None:
-            before.close()
+            before.discard(keep_plate=True)
+
+    def kept(self) -> list[KeptObject]:
+        """Return what the session holds."""
+        found = []
+        for each in self._session.objects if self._session else ():
+            prompts = {prompt.frame: prompt for prompt in (moved_prompt(each, self._offset) for each in each.prompts)}
+            shapes = tuple(moved_shape(shape, self._offset) for shape in each.shapes)
+            confidence = {done.frame + self._offset: done.confidence for done in each.tracked}
+            found.append(KeptObject(each.name, prompts, shapes, confidence))
+        return found
 
     def restore(self, objects: Iterable[DeskObject], control: Control) -> dict[tuple[int, int], Matte]:
-        """Put objects with all that was pointed at and drawn into a fresh session; return mattes by key and frame."""
-        mattes = {}
-        kept = [each for each in objects if not each.removed and (each.prompts or each.shapes)]
-        total, done = sum(len(each.prompts) + 1 for each in kept), 0
-        for each in kept:
-            for frame, prompt in sorted(each.prompts.items()):
-                control.tell(done, total)
-                done += 1
-                matte = self.point(each.key, each.name, prompt, control)
-                if matte is not None:
-                    mattes[each.key, frame] = matte
-            if each.shapes:
-                self.set_shapes(each.key, each.name, each.shapes)
-            done += 1
+        """Let the session hold what objects hold, where it does not yet; return new mattes by key and frame."""
+        mattes: dict[tuple[int, int], Matte] = {}
+        for thing in objects:
+            for frame, prompt in self._missing(thing).items():
+                control.tell(len(mattes), 0)
+                matte = self.point(thing.key, thing.born, prompt, control)
+                if matte is not None and not prompt.is_empty:
+                    mattes[thing.key, frame] = matte
+            shapes = () if thing.removed else thing.shapes
+            known = self._objects.get(thing.key)
+            if shapes != tuple(moved_shape(shape, self._offset) for shape in (known.shapes if known else ())):
+                self.set_shapes(thing.key, thing.born, shapes)
         return mattes
 
     def point(self, key: int, name: str, prompt: Prompt, control: Control) -> Optional[Matte]:
@@ -132,11 +154,11 @@ class Shot:
 
     def needs(self, frame: int) -> bool:
         """Say whether a frame must be sent before it can be looked at."""
-        return bool(self.sent) and frame not in self._sent_frames
+        return bool(self.sent) and frame not in self._sent_frames and frame in self.plate.frames
 
     def send(self, frames: Iterable[int], control: Control) -> None:
         """Render those frames that the daemon has to be sent and has not, and send them, one at a time."""
-        missing = [frame for frame in frames if self.needs(frame) and frame in self.plate.frames]
+        missing = [frame for frame in frames if self.needs(frame)]
         if not missing:
             return
         for done, frame in enumerate(self._plate.upload(self._rendered(missing)), 1):
@@ -176,6 +198,30 @@ class Shot:
         self.sent = why or "Frames are sent to the daemon."
         self._offset = 0
         return self._daemon.open_upload(given.plate)
+
+    def _missing(self, thing: DeskObject) -> dict[int, Prompt]:
+        """Return what has to be pointed at for the session to be as an object is, with nothing where it is too much."""
+        if not (thing.prompts or thing.shapes):
+            return {}
+        known = {moved_prompt(each, self._offset).frame: each for each in self._object(thing.key, thing.born).prompts}
+        wanted = {frame: moved_prompt(prompt, -self._offset) for frame, prompt in thing.prompts.items()}
+        differ = sorted(frame for frame in {*known, *wanted} if known.get(frame) != wanted.get(frame))
+        return {frame: thing.prompts.get(frame, Prompt(frame)) for frame in differ}
+
+    def _attached(self, session_id: str, given: HostPlate) -> Optional[Session]:
+        """Go on with a session of before; None when it is gone, or is of a plate of another size."""
+        try:
+            session = self._daemon.attach(session_id)
+        except BadInputError:
+            return None
+        plate = session.open_plate.plate
+        if (plate.width, plate.height) != (given.plate.width, given.plate.height):
+            return None
+        if not session.open_plate.colour_source:  # it was sent, in the host's own numbers
+            if self._render is None:
+                return None
+            self.sent, self._offset = given.why_rendered or "Frames are sent to the daemon.", 0
+        return session
 
     def _rendered(self, frames: Iterable[int]) -> Iterator[UploadFrame]:
         for frame in frames:

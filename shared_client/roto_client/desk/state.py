@@ -41,6 +41,8 @@ class DeskObject:
 
     key: int
     """Names it as long as the desk lives."""
+    born: str
+    """The name that it had first, which is its name at the daemon."""
     name: str
     colour: RGB
     visible: bool = True

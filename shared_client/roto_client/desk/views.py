@@ -83,6 +83,7 @@ class Views:
         shot: Callable[[], Optional[Shot]],
         later: Callable[[Callable[[], None]], None],
         changed: Callable[[], None],
+        pulse: Callable[[], None],
     ) -> None:
         self.longest_px = 1024
         """How large pictures are to be fetched from now on."""
@@ -92,7 +93,7 @@ class Views:
         self._pictures: _Kept[int, PlatePicture] = _Kept(_PICTURE_BYTES, lambda each: len(each.jpeg))
         self._mattes: _Kept[MatteOf, Matte] = _Kept(_MATTE_BYTES, lambda each: len(each.samples))
         self._missing: set[Hashable] = set()
-        self._looker = Looker(self._fetch)
+        self._looker = Looker(self._fetch, pulse)
 
     def picture(self, frame: int) -> Optional[PlatePicture]:
         """Return the frame as far as it was fetched; it may be smaller than asked for now."""

@@ -176,10 +176,11 @@ class Worker:
 
 
 class Looker:
-    """Fetches what is looked at on a thread of its own: what was asked for last comes first."""
+    """Fetches what is looked at on a thread of its own: what was asked for last comes first; `pulse` while idle."""
 
-    def __init__(self, fetch: Callable[[Hashable], None]) -> None:
+    def __init__(self, fetch: Callable[[Hashable], None], pulse: Callable[[], None]) -> None:
         self._fetch = fetch
+        self._pulse = pulse
         self._wanted: list[Hashable] = []
         self._changed = threading.Condition()
         self._closed = False
@@ -202,13 +203,16 @@ class Looker:
     def _live(self) -> None:
         while True:
             with self._changed:
-                while not self._wanted and not self._closed:
-                    self._changed.wait()
+                if not self._wanted and not self._closed:
+                    self._changed.wait(_IDLE_S)
                 if self._closed:
                     return
-                thing = self._wanted.pop(0)
+                thing = self._wanted.pop(0) if self._wanted else None
             try:
-                self._fetch(thing)
+                if thing is None:
+                    self._pulse()
+                else:
+                    self._fetch(thing)
             except ClientError:
                 continue  # a picture that cannot be had is not shown; work that fails for the same reason says it
             except Exception:  # noqa: BLE001 - a border, as above

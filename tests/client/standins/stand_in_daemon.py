@@ -58,6 +58,7 @@ class StandInDaemon(
         self.features = ["ring"]
         self.plate = Plate(64, 48, FrameRange(1001, 1010), "plate.####.png")
         self.sees_files = True
+        self.colour_sources: dict[str, str] = {}
         self.refusals: dict[str, Refusal] = {}
         self.stalls: set[str] = set()
         self.released = threading.Event()
@@ -139,6 +140,7 @@ class StandInDaemon(
         plate_id = f"plate-{len(self.calls)}"
         self.plates[plate_id] = plate
         self.opened.append(request.path)
+        self.colour_sources[plate_id] = "" if request.WhichOneof("source") == "upload" else "by the file"
         return plates_pb2.OpenPlateResponse(plate_id=plate_id, plate=values_pb2.Plate(**wire.plate_to_wire(plate)))
 
     def UploadFrames(
@@ -245,7 +247,7 @@ class StandInDaemon(
         yield sessions_pb2.AttachSessionResponse(
             session=sessions_pb2.AttachedSession(
                 session_id=request.session_id, name="plate", plate_id=plate_id, plate=plate, engine=engine,
-                weights=weights, revision=self.revision,
+                weights=weights, revision=self.revision, colour_source=self.colour_sources[plate_id],
             )
         )  # fmt: skip
         for (session_id, name), object_id in self.objects.items():
