@@ -20,6 +20,16 @@ from roto_nuke.plates import ROTOLINK_GROUP
 def desk() -> Desk:
     """Return the one desk of this Nuke."""
     made = Desk(NukeHost())
+    before = [made.state.link]
+
+    def changed() -> None:
+        """Say in a window that the daemon is gone: the panel, which shows it, may be closed."""
+        link = made.state.link
+        if link is Link.LOST and before[0] is not Link.LOST:
+            made.host.message(made.state.said)
+        before[0] = link
+
+    made.watch(changed)
     atexit.register(made.close)
     return made
 

@@ -18,7 +18,7 @@ from roto_client.errors import HostError
 from roto_client.host import Abilities, HostPlate
 from roto_client.results import FileFrame
 from roto_nuke import plates, prompts, roto_node
-from roto_nuke.rendering import render_frame
+from roto_nuke.rendering import render_frame, without_undo
 from roto_shapes.prompt import Prompt
 from roto_shapes.shape import Interpolation, Roto
 from roto_shapes.shot import FrameRange
@@ -200,15 +200,17 @@ class NukeHost:
             return ""
 
     def write_note(self, plate: HostPlate, text: str) -> None:
-        """Keep a text in a hidden knob of the plate's node."""
+        """Keep a text in a hidden knob of the plate's node. Undo knows nothing of it: it is no work of the artist's."""
         node, name = plates.node_of(plate.key), _note_knob(plate.key)
-        with self.undo_step("Rotolink: note"), _refusals("keep a note"):
+        kept = base64.b64encode(text.encode()).decode()
+        with _refusals("keep a note"), without_undo():
             knob = node.knob(name)
-            if not isinstance(knob, nuke.String_Knob):
-                knob = nuke.String_Knob(name, "Rotolink")
+            if isinstance(knob, nuke.String_Knob):
+                knob.setValue(kept)
+            else:
+                knob = nuke.String_Knob(name, "Rotolink", kept)
                 knob.setFlag(nuke.INVISIBLE)
                 node.addKnob(knob)
-            knob.setValue(base64.b64encode(text.encode()).decode())
 
     def _run_next(self) -> None:
         with contextlib.suppress(queue.Empty):

@@ -20,7 +20,7 @@ def render_frame(node: nuke.Node, frame: int, view: str) -> bytes:
 
     The script is as it was afterwards, its undo history too.
     """
-    with tempfile.TemporaryDirectory(prefix="rotolink-") as folder, _without_undo(), _full_size():
+    with tempfile.TemporaryDirectory(prefix="rotolink-") as folder, without_undo(), _full_size():
         made: list[nuke.Node] = []
         try:
             with node.parent() or nuke.root():
@@ -51,7 +51,8 @@ def _writer(node: nuke.Node, folder: Path, made: list[nuke.Node]) -> nuke.Node:
 
 
 @contextlib.contextmanager
-def _without_undo() -> Iterator[None]:
+def without_undo() -> Iterator[None]:
+    """Let the undo history know nothing of what happens inside."""
     nuke.Undo.disable()
     try:
         yield
