@@ -213,6 +213,7 @@ def test_a_turned_layer_of_pixels_that_are_not_square_is_left_out(tmp_path: Path
     assert read.notes
 
 
+@pytest.mark.timeout(120 + INPUTS // 10)
 def test_damaged_projects_end_in_shapes_or_one_sentence() -> None:
     whole = aep.encode(Roto(Plate(64, 48, FrameRange(1, 9)), (replace(STILL, lifetime=FrameRange(2, 5)),)))[0]
     dice = random.Random(1)  # noqa: S311 - test data, not secrets

@@ -1,4 +1,4 @@
-"""Our script run against a strict stand-in of Blender's documented interface to masks."""
+"""Our script run against a strict stand-in of Blender's interface to masks, as Blender 4.5 and 5.0 showed it."""
 
 from __future__ import annotations
 
@@ -78,20 +78,39 @@ class Layers(list[Layer]):
 
 
 @dataclass
+class Key:
+    """A key; a new one eases, whatever the preferences say."""
+
+    value: Any
+    interpolation: str = "BEZIER"
+
+
+@dataclass
 class Mask:
-    """A mask whose keys are evaluated on straight lines, if the preference said so when they were put."""
+    """A mask whose keys are evaluated on straight lines, for which each must have been told to be one."""
 
     name: str
-    edit: SimpleNamespace
+    layered_actions: bool
     layers: Layers = field(default_factory=Layers)
     frame_start: int = 0
     frame_end: int = 0
-    keys: dict[str, dict[int, Any]] = field(default_factory=dict)
+    keys: dict[str, dict[int, Key]] = field(default_factory=dict)
 
     def keyframe_insert(self, *, data_path: str, frame: int) -> None:
-        assert self.edit.keyframe_new_interpolation_type == "LINEAR"
         value = self.found(data_path)
-        self.keys.setdefault(data_path, {})[frame] = value if isinstance(value, (int, float)) else list(value)
+        self.keys.setdefault(data_path, {})[frame] = Key(value if isinstance(value, (int, float)) else list(value))
+
+    @property
+    def animation_data(self) -> SimpleNamespace | None:
+        if not self.keys:
+            return None
+        curves = [SimpleNamespace(keyframe_points=list(keys.values())) for keys in self.keys.values()]
+        if not self.layered_actions:
+            return SimpleNamespace(action=SimpleNamespace(fcurves=curves))
+        bags = {"slot": SimpleNamespace(fcurves=curves)}
+        strip = SimpleNamespace(channelbag=bags.__getitem__)
+        action = SimpleNamespace(layers=[SimpleNamespace(strips=[strip])])
+        return SimpleNamespace(action=action, action_slot="slot")
 
     def found(self, path: str) -> Any:  # noqa: ANN401 - a number or a pair
         found = re.fullmatch(
@@ -109,32 +128,31 @@ class Mask:
         start = max((time for time in keys if time <= frame), default=min(keys))
         end = min((time for time in keys if time >= frame), default=max(keys))
         share = (frame - start) / (end - start) if end > start else 0.0
-        if isinstance(keys[start], (int, float)):
-            return keys[start] + (keys[end] - keys[start]) * share
-        return [a + (b - a) * share for a, b in zip(keys[start], keys[end])]
+        assert keys[start].interpolation == keys[end].interpolation == "LINEAR"
+        here, there = keys[start].value, keys[end].value
+        if isinstance(here, (int, float)):
+            return here + (there - here) * share
+        return [a + (b - a) * share for a, b in zip(here, there)]
 
 
 def escaped(name: str) -> str:
     return name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
-def built(text: str, monkeypatch: pytest.MonkeyPatch) -> Mask:
-    """Return the mask that a script builds."""
-    edit = SimpleNamespace(keyframe_new_interpolation_type="BEZIER")
+def built(text: str, monkeypatch: pytest.MonkeyPatch, *, layered_actions: bool = False) -> Mask:
+    """Return the mask that a script builds, in a Blender before 5.0 or, with layered actions, from there on."""
     masks: list[Mask] = []
 
     def new(*, name: str) -> Mask:
-        masks.append(Mask(name, edit))
+        masks.append(Mask(name, layered_actions))
         return masks[-1]
 
     bpy = SimpleNamespace(
         data=SimpleNamespace(masks=SimpleNamespace(new=new)),
-        context=SimpleNamespace(preferences=SimpleNamespace(edit=edit)),
         utils=SimpleNamespace(escape_identifier=escaped),
     )
     monkeypatch.setitem(sys.modules, "bpy", bpy)
     exec(compile(text, "shapes.blender.py", "exec"), {})  # noqa: S102 - our own script
-    assert edit.keyframe_new_interpolation_type == "BEZIER", "the user's preference is back"
     (mask,) = masks
     return mask
 
@@ -162,10 +180,14 @@ def tips(shape: Shape, frame: int) -> list[tuple[float, float]]:
     ]
 
 
+@pytest.mark.parametrize("layered_actions", [False, True])
 @pytest.mark.parametrize("plate", [WIDE, TALL, WIDE_OF_TALL_PIXELS, Plate(900, 900, FRAMES)])
-def test_the_mask_has_every_outline_on_every_frame(plate: Plate, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_mask_has_every_outline_on_every_frame(
+    plate: Plate, monkeypatch: pytest.MonkeyPatch, *, layered_actions: bool
+) -> None:
     shapes = (BODY, HOLE, STILL)
-    mask = built(encode(Roto(plate, shapes, MADE_BY), ".blender.py"), monkeypatch)
+    text = encode(Roto(plate, shapes, MADE_BY), ".blender.py")
+    mask = built(text, monkeypatch, layered_actions=layered_actions)
     assert (mask.name, mask.frame_start, mask.frame_end) == ("Rotolink", 1001, 1024)
     assert [(layer.name, layer.blend) for layer in mask.layers] == [
         (BODY.name, "MERGE_ADD"), ("hole", "MERGE_SUBTRACT"), ("n" * 58, "MERGE_ADD"),

@@ -82,6 +82,7 @@ def damaged(text: str, chance: random.Random) -> str:
     return text
 
 
+@pytest.mark.timeout(120 + INPUTS // 20)
 @pytest.mark.parametrize("ending", READ_ENDINGS)
 def test_damaged_files_end_in_shapes_or_one_sentence(ending: str) -> None:
     whole = sources(ending)

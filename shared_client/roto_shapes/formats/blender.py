@@ -64,13 +64,22 @@ def build(data):
     return mask
 
 
-edit = bpy.context.preferences.edit
-usual = edit.keyframe_new_interpolation_type
-edit.keyframe_new_interpolation_type = "LINEAR"
-try:
-    build(DATA)
-finally:
-    edit.keyframe_new_interpolation_type = usual
+def straighten(mask):
+    """Join the keys of a mask by straight lines; Blender gives new ones an easing, whatever its preferences say."""
+    animation = mask.animation_data
+    if animation is None or animation.action is None:
+        return
+    action = animation.action
+    if hasattr(action, "fcurves"):
+        curves = action.fcurves
+    else:  # from Blender 5.0 on
+        curves = action.layers[0].strips[0].channelbag(animation.action_slot).fcurves
+    for curve in curves:
+        for key in curve.keyframe_points:
+            key.interpolation = "LINEAR"
+
+
+straighten(build(DATA))
 '''
 
 
