@@ -6,7 +6,9 @@ An unknown key is an error. `roto-daemon doctor` prints each value and where it 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import ipaddress
 import math
 import tomllib
 from collections.abc import Mapping
@@ -115,6 +117,23 @@ def split_address(address: str) -> tuple[str, int]:
     if not separator or not host or not port.isdigit() or int(port) > _LAST_PORT:
         raise ConfigError(f"'{address}' is not an address: write it as HOST:PORT, for example {DEFAULT_LISTEN}.")
     return host.strip("[]"), int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a host is this machine and nothing beyond, by its address or the name localhost."""
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host == "localhost"
+
+
+def from_here(address: str) -> str:
+    """Return where an address is reached from this machine, where it may stand for all of the machine's."""
+    host, port = split_address(address)
+    with contextlib.suppress(ValueError):
+        given = ipaddress.ip_address(host)
+        if given.is_unspecified:
+            host = "127.0.0.1" if given.version == 4 else "::1"  # noqa: PLR2004 - of the Internet Protocol
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def load(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, Any]) -> Loaded:

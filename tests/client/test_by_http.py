@@ -35,7 +35,7 @@ class Refusing:
             raise AssertionError(f"{name} is imported")
 
 sys.meta_path.insert(0, Refusing())
-import roto_client.session
+import roto_client.desk, roto_client.discovery, roto_client.host, roto_client.local_daemon, roto_client.session
 from roto_client.results import FrameDone, Matte
 from roto_client.transport.by_http import HttpTransport
 from roto_shapes.prompt import MaskPrompt

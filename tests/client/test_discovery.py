@@ -184,7 +184,7 @@ def test_where_http_is_needed_and_not_known_the_address_is_asked_for(stand_in: S
     with pytest.raises(BadInputError, match=r"not known: give that address, as http://gpu-box:50751"):
         http_address("gpu-box:7")
     runs_here(stand_in)
-    with pytest.raises(BadInputError, match=r"answers HTTP is not known"):
+    with pytest.raises(BadInputError, match=r"does not answer HTTP: start it without http = false"):
         open_transport(stand_in.address, "HTTP")
 
 

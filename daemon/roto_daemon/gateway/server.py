@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -13,7 +12,7 @@ from typing import final
 import uvicorn
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from roto_daemon.config import Config, split_address
+from roto_daemon.config import Config, from_here, is_loopback, split_address
 from roto_daemon.errors import ConfigError
 from roto_daemon.gateway.app import application
 from roto_daemon.gateway.calls import Backend
@@ -49,10 +48,10 @@ async def running_gateway(config: Config, daemon_address: str) -> AsyncIterator[
     host, grpc_port = split_address(config.listen)
     listening = _bound(host, config.http_port if grpc_port else 0)
     shown = f"[{host}]" if ":" in host else host
-    backend = Backend(_from_here(daemon_address))
+    backend = Backend(from_here(daemon_address))
     server = _Server(
         uvicorn.Config(
-            application(config, backend, remote=not _is_loopback(host)),
+            application(config, backend, remote=not is_loopback(host)),
             ws=_Protocol,
             ws_max_size=MESSAGE_LIMIT_BYTES,
             ws_ping_interval=config.http_silence_s / 2,
@@ -117,19 +116,3 @@ def _bound(host: str, port: int) -> socket.socket:
     # waits 40 ms for the receipt of the one before.
     bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return bound
-
-
-def _is_loopback(host: str) -> bool:
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return host == "localhost"
-
-
-def _from_here(address: str) -> str:
-    """Return where a port is reached from this machine that may listen on all of its addresses."""
-    host, port = split_address(address)
-    with contextlib.suppress(ValueError):
-        given = ipaddress.ip_address(host)
-        if given.is_unspecified:
-            host = "127.0.0.1" if given.version == 4 else "::1"  # noqa: PLR2004 - of the Internet Protocol
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

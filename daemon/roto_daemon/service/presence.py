@@ -11,7 +11,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
-from roto_daemon.config import Config, split_address
+from roto_daemon.config import Config, from_here, is_loopback, split_address
 from roto_daemon.service.server import RunningDaemon
 from roto_proto import runtime_file, wire
 
@@ -30,7 +30,7 @@ async def present(config: Config, daemon: RunningDaemon, http: str) -> AsyncIter
     """
     with _found_here(daemon, http):
         host, _ = split_address(daemon.address)
-        if not config.announce or _is_here_alone(host):
+        if not config.announce or is_loopback(host):
             yield
             return
         async with announced(daemon, http, _addresses(host)):
@@ -76,8 +76,8 @@ async def announced(
 def _found_here(daemon: RunningDaemon, http: str) -> Iterator[None]:
     written: Path | None = None
     entry = runtime_file.RunningDaemon(
-        address=_from_here(daemon.address),
-        http=f"http://{_from_here(http.removeprefix('http://'))}" if http else "",
+        address=from_here(daemon.address),
+        http=f"http://{from_here(http.removeprefix('http://'))}" if http else "",
         pid=os.getpid(),
         daemon_id=daemon.daemon_id,
         version=importlib.metadata.version("rotolink"),
@@ -91,22 +91,6 @@ def _found_here(daemon: RunningDaemon, http: str) -> Iterator[None]:
     finally:
         if written:
             written.unlink(missing_ok=True)
-
-
-def _from_here(address: str) -> str:
-    """Return where an address that may stand for all of this machine's is reached from it."""
-    host, port = split_address(address)
-    with contextlib.suppress(ValueError):
-        given = ipaddress.ip_address(host)
-        if given.is_unspecified:
-            host = "127.0.0.1" if given.version == 4 else "::1"  # noqa: PLR2004 - of the Internet Protocol
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _is_here_alone(host: str) -> bool:
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return host == "localhost"
 
 
 def _addresses(host: str) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
 import secrets
 from collections.abc import AsyncIterator
@@ -15,7 +14,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from roto_daemon.checkpoints import ModelsFolder
-from roto_daemon.config import Config, split_address
+from roto_daemon.config import Config, is_loopback, split_address
 from roto_daemon.errors import ConfigError
 from roto_daemon.service.daemon import DaemonServicer
 from roto_daemon.service.plates import PlateServicer
@@ -130,10 +129,7 @@ def _bind(server: aio.Server, config: Config) -> str:
 
 def _require_local(config: Config) -> None:
     host, _ = split_address(config.listen)
-    with contextlib.suppress(ValueError):
-        if ipaddress.ip_address(host).is_loopback:
-            return
-    if host != "localhost" and not config.allow_remote:
+    if not is_loopback(host) and not config.allow_remote:
         raise ConfigError(
             f"{config.listen} can be reached from other machines, and this version has neither encryption nor "
             "tokens. Listen on 127.0.0.1, or set allow_remote = true on a network that you trust."

@@ -66,10 +66,15 @@ def http_address(address: str, folder: Optional[Path] = None) -> str:
     it); elsewhere it is the usual port beside the usual one of gRPC. Raises BadInputError when neither tells.
     """
     host, port = split_address(address)
-    if is_loopback(host):
-        for daemon in running_daemons(folder):
-            if daemon.http and split_address(daemon.address)[1] == port:
-                return daemon.http
+    for daemon in running_daemons(folder):
+        there = split_address(daemon.address)
+        if there == (host, port) or (is_loopback(host) and is_loopback(there[0]) and there[1] == port):
+            if not daemon.http:
+                raise BadInputError(
+                    f"gRPC cannot be used here, and the daemon at {address} does not answer HTTP: start it without "
+                    "http = false, or work with a Python that has grpcio."
+                )
+            return daemon.http
     if port == DEFAULT_PORT:
         return HTTP_SCHEME + join_address(host, DEFAULT_HTTP_PORT)
     raise BadInputError(
