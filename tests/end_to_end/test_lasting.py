@@ -126,11 +126,12 @@ def test_4_a_daemon_killed_between_calls_has_all_that_it_answered(
     require_sound(mortal.state)
 
 
+@pytest.mark.parametrize("way", ["gRPC", "HTTP"])
 def test_4_a_daemon_killed_while_it_tracks_costs_the_frame_in_flight(
-    mortal: Daemon, plate: str, undisturbed: Drawn
+    mortal: Daemon, plate: str, undisturbed: Drawn, way: str
 ) -> None:
     with (
-        connect(mortal.address, patience_s=60) as far,
+        connect(mortal.address if way == "gRPC" else mortal.http, prefer=way, patience_s=60) as far,
         far.open_plate(plate) as opened,
         opened.open_session("faulty") as session,
     ):

@@ -62,8 +62,9 @@ class Daemon:
         psutil.wait_procs(workers, timeout=20)
 
     def start_again(self) -> None:
-        """Start it at the same address on what it left behind."""
-        self.process, _, self.http = _started(self.log, self.environment, self.address)
+        """Start it at the same addresses on what it left behind."""
+        same = {**self.environment, "ROTO_HTTP_PORT": self.http.rpartition(":")[2]} if self.http else self.environment
+        self.process, _, self.http = _started(self.log, same, self.address)
 
 
 @contextlib.contextmanager
