@@ -19,6 +19,7 @@ from roto_daemon.config import Config
 from roto_daemon.errors import LimitError, UnknownError
 from roto_daemon.sessions import Sessions
 from roto_daemon.sessions.record import STEPS_KEPT
+from roto_daemon.sessions.state import Session
 from roto_daemon.store.folder import state_folder
 from roto_daemon.workers.orders import PlateOrder
 from roto_daemon.workers.process import WorkerProcess
@@ -186,6 +187,7 @@ def test_a_thousand_sessions_opened_and_expired_leave_nothing_behind(memory: Pat
         assert after[0] <= before[0] + 2
         assert after[1] <= before[1] + 2
         assert left(memory) == []
+        assert not [each for each in gc.get_objects() if isinstance(each, Session)]
 
     play(memory, scenario, session_days=1.0 / 86400)
     assert (memory / "state" / "sessions.db").stat().st_size < 1 << 20
