@@ -501,9 +501,9 @@ class Sessions:
         return wanted[0]
 
     async def _require_session_room(self) -> None:
-        if len(await self._record.summaries()) >= self._config.max_sessions:
+        if await self._record.session_count() >= self._config.max_sessions:
             await self.tidy()
-        if len(await self._record.summaries()) >= self._config.max_sessions:
+        if await self._record.session_count() >= self._config.max_sessions:
             raise LimitError(
                 f"This daemon keeps {self._config.max_sessions} sessions already (max_sessions): "
                 "close one that is done."

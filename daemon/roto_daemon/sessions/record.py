@@ -82,6 +82,10 @@ class Record:
         """Return the rows of sessions with these values."""
         return await asyncio.to_thread(self._store.rows, sessions, **where)
 
+    async def session_count(self) -> int:
+        """Return how many sessions there are."""
+        return await asyncio.to_thread(self._store.count, sessions)
+
     async def object_names(self) -> dict[str, list[str]]:
         """Return the names of each session's objects."""
         names: dict[str, list[str]] = {}

@@ -28,6 +28,7 @@ from sqlalchemy import (
     create_engine,
     delete,
     event,
+    func,
     insert,
     inspect,
     select,
@@ -131,6 +132,11 @@ class Store:
     def rows(self, table: Table, **where: object) -> list[RowMapping]:
         """Return the rows with these values, by rising key; raises OutputError."""
         return self._selected(select(table).where(_found(table, where)).order_by(*table.primary_key.columns))
+
+    def count(self, table: Table) -> int:
+        """Return how many rows a table has; raises OutputError."""
+        (row,) = self._selected(select(func.count().label("rows")).select_from(table))
+        return int(row["rows"])
 
     def some(self, *columns: Column[Any]) -> list[RowMapping]:
         """Return some columns of all rows of a table, by rising value; raises OutputError."""
