@@ -101,7 +101,7 @@ class FrameSpool:
         for file in folder.glob("*"):
             if file.suffix == ".part":
                 file.unlink(missing_ok=True)
-            else:
+            elif file.suffix in {".npy", ".image"}:
                 self._sizes[int(file.name.partition(".")[0])] = file.stat().st_size
 
     @property

@@ -124,11 +124,12 @@ class Sessions:
         for kind, names in known.items():
             for left in self._state.left_over(kind, names):
                 await _remove(left)
-        for session_id in known["sessions"]:
-            self._matte_bytes[session_id] = await asyncio.to_thread(_matte_bytes, self._state.session(session_id))
 
     async def keep_house(self) -> None:
-        """Forget what has expired, again and again, until cancelled."""
+        """Measure what mattes take, and forget what has expired, again and again, until cancelled."""
+        for row in await self._record.summaries():
+            folder = self._state.session(row["session_id"])
+            self._matte_bytes.setdefault(row["session_id"], await asyncio.to_thread(_matte_bytes, folder))
         while True:
             await asyncio.sleep(min(_ROUND_S, self._config.session_days * _DAY_S, self._config.plate_idle_s))
             try:
