@@ -108,7 +108,7 @@ class SocketEdge:
     def close(self) -> None:
         self._opened.close()
 
-    def call(self, op: str, requests: Sequence[Mapping[str, Any]], most: int | None = None) -> Outcome:
+    def call(self, op: str, requests: Sequence[Mapping[str, Any]], most: int | None = None, **more: object) -> Outcome:
         self._calls += 1
         number = self._calls
         if METHODS[op].client_streaming:
@@ -117,7 +117,7 @@ class SocketEdge:
                 self.send({"id": number, "send": request})
             self.send({"id": number, "end": True})
         else:
-            self.send({"id": number, "op": op, "args": requests[0]})
+            self.send({"id": number, "op": op, "args": requests[0], **more})
         answers: list[Message] = []
         while True:
             answer = self.receive()

@@ -30,6 +30,7 @@ class Figures:
 class Daemon:
     address: str
     process: psutil.Process
+    http: str
 
     @property
     def memory_mib(self) -> float:
@@ -41,7 +42,7 @@ class Daemon:
 @contextlib.contextmanager
 def serving(folder: Path) -> Iterator[Daemon]:
     """Run a daemon with the disc engine beside its own."""
-    address = folder / "address"
+    address, http = folder / "address", folder / "http-address"
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(STANDINS), *filter(None, [os.environ.get("PYTHONPATH")])]),
@@ -50,6 +51,7 @@ def serving(folder: Path) -> Iterator[Daemon]:
         "ROTO_STATE_FOLDER": str(folder / "state"),
     }
     command = [sys.executable, "-m", "roto_daemon", "serve", "--listen", "127.0.0.1:0", "--address-file", str(address)]
+    command += ["--http-address-file", str(http)]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 60
@@ -57,7 +59,7 @@ def serving(folder: Path) -> Iterator[Daemon]:
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        yield Daemon(address.read_text(), psutil.Process(process.pid))
+        yield Daemon(address.read_text(), psutil.Process(process.pid), http.read_text())
     finally:
         process.terminate()
         process.wait(30)
