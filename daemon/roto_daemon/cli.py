@@ -35,6 +35,8 @@ _BAD_SETTING = 3
 _LIBRARIES = (
     "grpcio",
     "protobuf",
+    "fastapi",
+    "uvicorn",
     "numpy",
     "opencv-python-headless",
     "openimageio",

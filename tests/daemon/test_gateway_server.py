@@ -14,11 +14,15 @@ import grpc
 import msgpack
 import pytest
 from edges import SUBPROTOCOL
+from google.protobuf.message import Message
 from grpc import aio
 from websockets.asyncio.client import connect
 
 from roto_daemon.config import Config
 from roto_daemon.errors import ConfigError
+from roto_daemon.gateway.app import application
+from roto_daemon.gateway.calls import Backend
+from roto_daemon.gateway.guard import Guard
 from roto_daemon.gateway.server import running_gateway
 
 NOBODY = "127.0.0.1:1"
@@ -56,6 +60,13 @@ def post(op: str, body: str = "{}") -> str:
     return f"{head}Content-Length: {len(body)}\n\n{body}"
 
 
+class BrokenBackend(Backend):
+    """One with a defect."""
+
+    async def ask(self, *_: object) -> Message:
+        raise ZeroDivisionError
+
+
 class StrangeDaemon:
     """A stand-in for what the edge speaks to: it waits for ever, or ends calls as no daemon of ours does."""
 
@@ -63,15 +74,15 @@ class StrangeDaemon:
         self.waiting = asyncio.Event()
         self.cancelled = asyncio.Event()
 
-    async def wait(self, request: bytes, context: Context) -> bytes:
+    async def wait(self, request: object, context: Context) -> bytes:
         self.waiting.set()
         try:
             await asyncio.Event().wait()
         finally:
             self.cancelled.set()
-        return request
+        return b""
 
-    async def stream(self, request: bytes, context: Context) -> AsyncIterator[bytes]:
+    async def stream(self, request: object, context: Context) -> AsyncIterator[bytes]:
         yield await self.wait(request, context)
 
     async def lose(self, request: bytes, context: Context) -> None:
@@ -85,7 +96,7 @@ answering = grpc.unary_unary_rpc_method_handler
 
 
 @contextlib.asynccontextmanager
-async def strange_daemon() -> AsyncIterator[tuple[StrangeDaemon, str]]:
+async def strange_daemon(config: Config = FREE) -> AsyncIterator[tuple[StrangeDaemon, str]]:
     """Run the stand-in, and the edge before it."""
     server, strange = aio.server(), StrangeDaemon()
     server.add_generic_rpc_handlers(
@@ -93,6 +104,9 @@ async def strange_daemon() -> AsyncIterator[tuple[StrangeDaemon, str]]:
             grpc.method_handlers_generic_handler(
                 "roto.v1.DaemonService",
                 {"ListEngines": answering(strange.wait), "Hello": answering(strange.lose)},
+            ),
+            grpc.method_handlers_generic_handler(
+                "roto.v1.PlateService", {"UploadFrames": grpc.stream_stream_rpc_method_handler(strange.stream)}
             ),
             grpc.method_handlers_generic_handler(
                 "roto.v1.SessionService",
@@ -105,7 +119,7 @@ async def strange_daemon() -> AsyncIterator[tuple[StrangeDaemon, str]]:
     )
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    async with running_gateway(FREE, f"127.0.0.1:{port}") as url:
+    async with running_gateway(config, f"127.0.0.1:{port}") as url:
         yield strange, url
     await server.stop(None)
 
@@ -213,3 +227,60 @@ def test_the_end_of_the_edge_ends_calls_under_way() -> None:
         assert (status, said["code"]) == (500, "CANCELLED")
 
     run(scenario)
+
+
+def test_a_client_stream_that_the_daemon_does_not_take_is_ended_and_the_socket_goes_on() -> None:
+    async def scenario() -> None:
+        async with (
+            strange_daemon(Config(listen="127.0.0.1:0", http_silence_s=1)) as (_, url),
+            connect(f"{url.replace('http', 'ws')}/ws", subprotocols=[SUBPROTOCOL]) as opened,
+        ):
+            await opened.send(msgpack.packb({"id": 1, "op": "PlateService/UploadFrames"}))
+            for _ in range(40):  # more than gRPC holds between two ends
+                await opened.send(msgpack.packb({"id": 1, "send": {"data": bytes(1 << 20)}}))
+            answer = msgpack.unpackb(await opened.recv())
+            assert (answer["id"], answer["error"]["code"]) == (1, "DEADLINE_EXCEEDED")
+            await opened.send(msgpack.packb({"id": 2, "op": "DaemonService/Hello"}))
+            assert msgpack.unpackb(await opened.recv())["error"]["code"] == "DATA_LOSS"
+
+    run(scenario)
+
+
+def test_a_defect_is_told_as_one_and_costs_its_call_alone() -> None:
+    async def scenario() -> None:
+        app = application(FREE, BrokenBackend(NOBODY), remote=False)
+        headers = [(b"host", b"127.0.0.1"), (b"content-type", b"application/json")]
+        body = {"type": "http.request", "body": b"{}"}
+        sent = await exchange(app, {"type": "http", "method": "POST", "headers": headers}, [body])
+        assert sent[0]["status"] == 500
+        assert json.loads(sent[1]["body"])["reason"] == "InternalError"
+        calls = [{"id": number, "op": "DaemonService/Hello"} for number in (1, 2)]
+        messages = [{"type": "websocket.receive", "bytes": msgpack.packb(each)} for each in calls]
+        scope = {"type": "websocket", "headers": headers, "subprotocols": [SUBPROTOCOL], "path": "/ws"}
+        sent = await exchange(app, scope, [{"type": "websocket.connect"}, *messages])
+        answers = [msgpack.unpackb(each["bytes"]) for each in sent if each["type"] == "websocket.send"]
+        assert [(each["id"], each["error"]["reason"]) for each in answers] == [
+            (1, "InternalError"),
+            (2, "InternalError"),
+        ]
+
+    run(scenario)
+
+
+async def exchange(app: Guard, scope: dict[str, Any], messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Speak ASGI with the application: give it messages, in the end that the client left; return what it says."""
+    whole = {"path": "/api/v1/DaemonService/Hello", "query_string": b"", "root_path": "", "scheme": "http", **scope}
+    sent: list[dict[str, Any]] = []
+    waiting = list(messages)
+
+    async def receive() -> dict[str, Any]:
+        if waiting:
+            return waiting.pop(0)
+        await asyncio.sleep(0.1)
+        return {"type": f"{scope['type']}.disconnect", "code": 1000}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    await app(whole, receive, send)
+    return sent

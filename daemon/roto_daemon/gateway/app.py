@@ -18,7 +18,7 @@ from google.protobuf.message import Message
 
 from roto_daemon.config import Config
 from roto_daemon.gateway import openapi
-from roto_daemon.gateway.calls import CALLS, FORWARDED, Backend, Call, Metadata, Refusal, misread
+from roto_daemon.gateway.calls import CALLS, FORWARDED, Backend, Call, Metadata, Refusal, defect, misread
 from roto_daemon.gateway.forms import FORMS, JSON, Form
 from roto_daemon.gateway.guard import Guard
 from roto_daemon.gateway.sockets import SUBPROTOCOL, Socket, beside
@@ -105,6 +105,8 @@ def _answering(call: Call, backend: Backend) -> Callable[[Request], Any]:
             return problem(misread(error), form or JSON)
         except Refusal as refusal:
             return problem(refusal, form or JSON)
+        except Exception as error:  # noqa: BLE001 - the edge's border
+            return problem(defect(error), form or JSON)
 
     return answer
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,8 @@ _REASON_KEY = "roto-error"
 _AHEAD_BYTES = 1 << 18
 """So much of a stream may come before it is read: what a deaf reader costs beside the message that is on its way."""
 _HEALTH_DEADLINE_S = 5.0
+
+_log = logging.getLogger("roto_daemon.gateway")
 
 Metadata = Sequence[tuple[str, str]]
 
@@ -60,6 +63,13 @@ class Refusal(Exception):  # noqa: N818 - no error of ours but one that is passe
     def as_map(self) -> dict[str, Any]:
         """Return it as it is sent."""
         return {"code": self.code.name, "detail": self.detail, "reason": self.reason}
+
+
+def defect(error: BaseException) -> Refusal:
+    """Log what should not have happened, and return the refusal that is told of it."""
+    _log.error("a call failed inside the gateway", exc_info=error)
+    detail = f"The daemon failed inside ({type(error).__name__}); its log has the details."
+    return Refusal(grpc.StatusCode.INTERNAL, detail, "InternalError")
 
 
 def misread(error: ValueError) -> Refusal:

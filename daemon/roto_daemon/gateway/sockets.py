@@ -12,7 +12,7 @@ import grpc
 from fastapi.websockets import WebSocket, WebSocketDisconnect
 from google.protobuf.message import Message
 
-from roto_daemon.gateway.calls import FORWARDED, Backend, Call, Metadata, Refusal, find, misread
+from roto_daemon.gateway.calls import FORWARDED, Backend, Call, Metadata, Refusal, defect, find, misread
 from roto_daemon.gateway.forms import MSGPACK
 from roto_daemon.gateway.messages import from_map, to_map
 from roto_daemon.gateway.previews import latest
@@ -174,6 +174,10 @@ class Socket:
             if running.ended_by is None:  # the socket ends
                 raise
             ending = {"error": running.ended_by.as_map()}
+        except WebSocketDisconnect:
+            raise
+        except Exception as error:  # noqa: BLE001 - one call's defect is none of the others'
+            ending = {"error": defect(error).as_map()}
         finally:
             del self._running[number]
         await self._send({"id": number, **ending})
