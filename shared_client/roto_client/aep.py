@@ -71,12 +71,22 @@ def decode(data: bytes, given: Given = NOTHING_GIVEN) -> Reading:
         place = Path(folder) / "read.aep"
         place.write_bytes(data)
         try:
-            compositions = list(py_aep.parse(place).project.compositions)
+            return _reading(place, given)
+        except _RefusedError:
+            raise
         except Exception as error:
-            # Damage makes the package fail in as many ways as it has lines.
+            # Damage makes the package fail in as many ways as it has lines, and as late as values are asked for.
             said = " ".join(str(error).split())[:100] or type(error).__name__
             message = f"this is no project of After Effects that can be read ({said}): save it again there"
             raise ValueError(message) from error
+
+
+class _RefusedError(ValueError):
+    """A sentence of ours."""
+
+
+def _reading(place: Path, given: Given) -> Reading:
+    compositions = list(py_aep.parse(place).project.compositions)
     masked = [each for each in compositions if any(_masks(layer) for layer in each.layers)]
     if not masked:
         _refuse("no layer of this project has masks")
@@ -266,4 +276,4 @@ def _points(outline: Any, place: Placement) -> tuple[ControlPoint, ...]:  # noqa
 
 
 def _refuse(why: str) -> NoReturn:
-    raise ValueError(why)
+    raise _RefusedError(why)
