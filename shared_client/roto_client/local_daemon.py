@@ -93,6 +93,11 @@ def start_daemon(
     return daemon
 
 
+def start_here() -> str:
+    """Start a daemon at the usual address of this machine and return it; raises as `start_daemon`."""
+    return start_daemon().address
+
+
 def daemon_program() -> str:
     """Return the command that starts a daemon: that of the settings, on PATH, or beside this interpreter.
 

@@ -20,7 +20,7 @@ from roto_client.desk.note import Note
 from roto_client.desk.painting import Canvas, mask_of
 from roto_client.desk.state import Link
 from roto_client.desk.worker import Order
-from roto_client.errors import DaemonUnreachableError
+from roto_client.errors import DaemonNotStartedError, DaemonUnreachableError
 from roto_client.host import Abilities
 from roto_client.session import Daemon
 from roto_client.transport.by_grpc import GrpcTransport
@@ -41,9 +41,17 @@ class Room:
     def __init__(self, host: PlainHost, daemon: StandInDaemon) -> None:
         self.host, self.daemon = host, daemon
         self.reachable = True
-        self.desk = Desk(host, self._meet)
+        self.met: list[Optional[str]] = []
+        self.desk = Desk(host, self._meet, self._start)
+
+    def _start(self) -> str:
+        if self.daemon.stalls:
+            raise DaemonNotStartedError("The program roto-daemon is not on this machine.")
+        self.reachable = True
+        return "127.0.0.1:7"
 
     def _meet(self, address: Optional[str]) -> Daemon:
+        self.met.append(address)
         if not self.reachable:
             raise DaemonUnreachableError("there")
         return Daemon(GrpcTransport(self.daemon.address, timeout_s=5.0, silence_s=5.0))
@@ -89,6 +97,23 @@ def test_a_click_reaches_the_daemon_in_the_files_numbers_and_its_matte_comes_bac
     assert matte is not None
     assert matte.box == (30 - RADIUS, 20 - RADIUS, 30 + RADIUS, 20 + RADIUS)
     assert set(desk.state.found_of(thing.key).confidence) == {2003}
+
+
+def test_where_no_daemon_runs_one_is_started_from_the_host(room: Room) -> None:
+    room.reachable = False
+    room.desk.connect()
+    room.settle()
+    assert (room.desk.state.link, room.desk.state.is_error) == (Link.NONE, True)
+    room.daemon.stalls.add("everything")
+    room.desk.start_daemon()
+    room.settle()
+    assert room.desk.state.said == "The program roto-daemon is not on this machine."
+    assert (room.desk.state.link, room.met) == (Link.NONE, [None])
+    room.daemon.stalls.clear()
+    room.desk.start_daemon()
+    room.settle()
+    assert (room.desk.state.link, room.met) == (Link.CONNECTED, [None, "127.0.0.1:7"])
+    assert room.desk.state.said == f"Connected to the daemon at {room.daemon.address}, Rotolink 9.8.7, by gRPC."
 
 
 def test_following_both_ways_shows_every_frame_and_names_those_to_look_at(room: Room) -> None:

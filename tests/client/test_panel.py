@@ -6,6 +6,7 @@ import importlib
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Optional
 
 import grpc
@@ -18,6 +19,7 @@ from panel_room import PanelRoom
 from stand_in_daemon import RADIUS, Refusal, StandInDaemon
 
 from roto_client.desk.state import Link
+from roto_client.errors import DaemonUnreachableError
 from roto_client.panel import RotoPanel
 from roto_client.panel.help_sheet import SHORTCUTS
 from roto_client.panel.qt import QtCore, QtGui, QtWidgets
@@ -273,6 +275,7 @@ def test_stop_ends_a_track_in_the_middle_and_keeps_its_frames(hands: Hands, stan
 
 def test_a_lost_daemon_shows_and_reconnect_finds_it_again(hands: Hands, stand_in: StandInDaemon) -> None:
     assert not hands.panel.status.reconnect.isVisible()
+    assert not hands.panel.status.start.isVisible()
     refusal = Refusal(grpc.StatusCode.UNAVAILABLE)
     stand_in.refusals.update({"SetPrompt": refusal, "Hello": refusal})
     hands.click(30.5, 20.5)
@@ -283,6 +286,25 @@ def test_a_lost_daemon_shows_and_reconnect_finds_it_again(hands: Hands, stand_in
     hands.until(lambda: hands.desk.state.link is Link.CONNECTED)
     hands.settle()
     assert stand_in.prompts[1001].points
+
+
+def test_where_no_daemon_answers_one_can_be_started_by_a_button(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "rotolink").mkdir()
+    (tmp_path / "rotolink" / "client.ini").write_text("[client]\nprogram = no-such-daemon\n")
+
+    def meet(_: Optional[str]) -> Daemon:
+        raise DaemonUnreachableError("127.0.0.1:50750")
+
+    alone = Hands("127.0.0.1:50750", GivenPlate(PLATE, "plate.####.png", OFFSET), meet)
+    alone.until(lambda: alone.desk.state.link is Link.NONE)
+    assert alone.panel.status.start.isVisible()
+    alone.panel.status.start.click()
+    alone.until(lambda: "no-such-daemon is not on this machine" in alone.desk.state.said)
+    assert alone.panel.status.start.isVisible()
+    alone.close()
 
 
 def test_objects_are_named_hidden_and_coloured_in_the_list(hands: Hands) -> None:

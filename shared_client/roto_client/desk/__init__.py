@@ -22,7 +22,7 @@ from roto_client.desk.board import Board, with_prompt
 from roto_client.desk.edits import with_keyframe, with_locks
 from roto_client.desk.following import Following, Way, runs_from
 from roto_client.desk.handover import Handover
-from roto_client.desk.line import Connect, Line, show_restored
+from roto_client.desk.line import Connect, Line, Start, show_restored
 from roto_client.desk.note import Note, found_again
 from roto_client.desk.painting import Canvas, Place
 from roto_client.desk.shot import Shot
@@ -31,6 +31,7 @@ from roto_client.desk.views import PlatePicture, Views
 from roto_client.desk.worker import Order, Running, Worker
 from roto_client.errors import BusyError, DaemonUnreachableError, HostError
 from roto_client.host import Host, HostPlate
+from roto_client.local_daemon import start_here
 from roto_client.results import Matte
 from roto_client.session import connect as connect_to_daemon
 from roto_shapes.fit_options import FitOptions
@@ -42,7 +43,8 @@ from roto_shapes.shape import RGB, Shape
 class Desk:
     """One artist's work on the plate of a node."""
 
-    def __init__(self, host: Host, connect: Connect = connect_to_daemon) -> None:
+    def __init__(self, host: Host, connect: Connect = connect_to_daemon, start: Start = start_here) -> None:
+        self._start = start
         self._board = Board(host)
         self._line = Line(self._board, connect)
         self._worker = Worker(self._show_work, self._failed, self._look_after)
@@ -84,6 +86,13 @@ class Desk:
         """Meet the daemon at `HOST:PORT`, by default the one of this machine."""
         self._board.change(link=Link.CONNECTING, said="Looking for the daemon.", is_error=False)
         self._put(Order(lambda _: self._line.connect(address), instead_of="connect", refused=self._not_connected))
+
+    def start_daemon(self) -> None:
+        """Start a daemon on this machine and meet it. It goes on when the host ends."""
+        said = "Starting a daemon on this machine: a moment."
+        self._board.change(link=Link.CONNECTING, said=said, is_error=False)
+        work = Order(lambda _: self._line.connect(self._start()), instead_of="connect", refused=self._not_connected)
+        self._put(work)
 
     def reconnect(self) -> None:
         """Look at once for a daemon that is lost, or was never met."""

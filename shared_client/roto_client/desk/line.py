@@ -17,6 +17,8 @@ from roto_client.session import Daemon
 
 Connect = Callable[[Optional[str]], Daemon]
 """Meets the daemon at an address, None for where one is by default."""
+Start = Callable[[], str]
+"""Starts a daemon on this machine, waits until it answers, and returns its address."""
 
 
 class Line:
@@ -37,7 +39,7 @@ class Line:
         self.address, self._lost = address, False
         daemon = self._daemon = self._connect(address)
         engines = daemon.engines()
-        said = f"Connected to the daemon at {daemon.address}, Rotolink {daemon.info.version}."
+        said = f"Connected to the daemon at {daemon.address}, Rotolink {daemon.info.version}, by {daemon.reached_by}."
         self._board.later(
             lambda: self._board.change(
                 link=Link.CONNECTED, address=daemon.address, engines=engines, said=said, is_error=False

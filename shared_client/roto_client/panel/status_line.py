@@ -34,10 +34,13 @@ class StatusLine(QtWidgets.QFrame):
         self.reconnect = QtWidgets.QPushButton("Reconnect")
         self.reconnect.setToolTip("Look for the daemon again")
         self.reconnect.clicked.connect(lambda *_: desk.reconnect())
+        self.start = QtWidgets.QPushButton("Start daemon")
+        self.start.setToolTip("Start a daemon on this machine, which goes on when this program ends")
+        self.start.clicked.connect(lambda *_: desk.start_daemon())
         line = QtWidgets.QHBoxLayout(self)
         line.setContentsMargins(2, 0, 2, 0)
         line.setSpacing(6)
-        for widget in (self._light, self._sentence, self._work, self.bar, self.cancel, self.reconnect):
+        for widget in (self._light, self._sentence, self._work, self.bar, self.cancel, self.reconnect, self.start):
             line.addWidget(widget, 1 if widget is self._sentence else 0)
         self.setFixedHeight(30)
         self.show_state()
@@ -51,6 +54,7 @@ class StatusLine(QtWidgets.QFrame):
         self._sentence.set_words(state.said, bad=state.is_error)
         self._show_work(state)
         self.reconnect.setVisible(state.link in {Link.NONE, Link.LOST})
+        self.start.setVisible(state.link is Link.NONE)
 
     def _show_work(self, state: DeskState) -> None:
         work = state.work
