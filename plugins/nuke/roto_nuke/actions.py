@@ -12,7 +12,7 @@ from roto_client.desk import Desk
 from roto_client.desk.state import Link
 from roto_client.errors import HostError
 from roto_nuke import menus, prompts
-from roto_nuke.host import NukeHost
+from roto_nuke.host import NukeHost, refusals
 from roto_nuke.plates import ROTOLINK_GROUP
 
 
@@ -26,7 +26,10 @@ def desk() -> Desk:
         """Say in a window that the daemon is gone: the panel, which shows it, may be closed."""
         link = made.state.link
         if link is Link.LOST and before[0] is not Link.LOST:
-            made.host.message(made.state.said)
+            made.host.message(
+                f"The daemon at {made.state.address} does not answer any more. Rotolink waits for it to come back; "
+                "nothing drawn is lost."
+            )
         before[0] = link
 
     made.watch(changed)
@@ -43,7 +46,7 @@ def add_group() -> None:
     """Make a Rotolink group behind the selected node, to point in the Viewer."""
     host = desk().host
     try:
-        with host.undo_step("Rotolink group"):
+        with host.undo_step("Rotolink group"), refusals("make a Rotolink group"):
             prompts.create_group().showControlPanel()
     except HostError as error:
         host.message(str(error))

@@ -78,7 +78,7 @@ class NukeHost:
 
     def plate(self) -> HostPlate:
         """Return the plate of the selected node."""
-        with _refusals("look at the selected node"):
+        with refusals("look at the selected node"):
             found = plates.plate_of_selection()
         self._beside = found.key
         return found
@@ -88,7 +88,7 @@ class NukeHost:
         if frame not in plate.plate.frames:
             raise HostError(f"Frame {frame} lies outside the plate: choose one of {plate.plate.frames}.")
         node = plates.node_of(plate.key)
-        with _refusals(f"render frame {frame}"):
+        with refusals(f"render frame {frame}"):
             return FileFrame(frame, f"frame.{frame}.exr", render_frame(node, frame, plates.view_of(plate.key)))
 
     def frame_range(self) -> FrameRange:
@@ -169,7 +169,7 @@ class NukeHost:
 
     def write_shapes(self, roto: Roto, group: str, node: str = "") -> str:
         """Put shapes into a layer of a Roto node, or of a new one beside the plate's node."""
-        with self.undo_step(f"Rotolink: {group}"), _refusals(f"write '{group}'"):
+        with self.undo_step(f"Rotolink: {group}"), refusals(f"write '{group}'"):
             if node:
                 target = roto_node.find_node(node)
                 roto_node.write_into(target, roto, group)
@@ -181,12 +181,12 @@ class NukeHost:
 
     def read_shapes(self, node: str, group: str) -> Roto:
         """Return the shapes of a group as the node holds them now."""
-        with _refusals(f"read '{group}'"):
+        with refusals(f"read '{group}'"):
             return roto_node.read_from(roto_node.find_node(node), group)
 
     def prompt(self, plate: HostPlate, frame: int) -> Optional[Prompt]:
         """Return what a Rotolink group of the plate points at on a frame."""
-        with _refusals("look at the points"):
+        with refusals("look at the points"):
             return prompts.prompt_on(plates.node_of(plate.key), frame)
 
     def read_note(self, plate: HostPlate) -> str:
@@ -203,7 +203,7 @@ class NukeHost:
         """Keep a text in a hidden knob of the plate's node. Undo knows nothing of it: it is no work of the artist's."""
         node, name = plates.node_of(plate.key), _note_knob(plate.key)
         kept = base64.b64encode(text.encode()).decode()
-        with _refusals("keep a note"), without_undo():
+        with refusals("keep a note"), without_undo():
             knob = node.knob(name)
             if isinstance(knob, nuke.String_Knob):
                 knob.setValue(kept)
@@ -235,7 +235,7 @@ def _note_knob(key: str) -> str:
 
 
 @contextlib.contextmanager
-def _refusals(what: str) -> Iterator[None]:
+def refusals(what: str) -> Iterator[None]:
     """Turn what Nuke raises into a sentence."""
     try:
         yield

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from typing import TYPE_CHECKING
 
 from roto_nuke.actions import desk
 
+if TYPE_CHECKING:
+    from roto_client.panel import RotoPanel
 
-def make_panel() -> Any:  # noqa: ANN401 - a widget of either Qt
+
+def make_panel() -> RotoPanel:
     """Return the shared panel on this Nuke's desk."""
-    return importlib.import_module("roto_client.panel").RotoPanel(desk())
+    from roto_client.panel import RotoPanel  # noqa: PLC0415 - it brings Qt
+
+    return RotoPanel(desk())
