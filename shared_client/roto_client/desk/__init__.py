@@ -49,6 +49,8 @@ class Desk:
         self._line = Line(self._board, connect)
         self._worker = Worker(self._show_work, self._failed, self._look_after)
         self._views = Views(lambda: self._line.shot, self._board.later, self._board.notice, self._line.pulse)
+        self._broken_off: list[Order] = []
+        """What a lost daemon cut short and what goes on when it is back; the worker's."""
         self._accepted: dict[tuple[int, int], Prompt] = {}
         """By key and frame, what the daemon took last."""
         self._handover = Handover(self._board, self._line, self._views, self._put)
@@ -293,10 +295,12 @@ class Desk:
         known = {*thing.prompts, *self.state.found_of(thing.key).confidence}
         runs = runs_from(self.state.frame, known, plate.frames, way)
 
-        def work(running: Running) -> None:
-            Following(self._board, self._views, thing.key, running).run(self._line.require_shot(), thing.born, runs)
+        following = Following(self._board, self._views, thing.key, runs)
 
-        self._put(Order(work, title=f"Tracking {thing.name}", owner=thing.key))
+        def work(running: Running) -> None:
+            following.run(self._line.require_shot(), thing.born, running)
+
+        self._put(Order(work, title=f"Tracking {thing.name}", owner=thing.key, goes_on=True))
 
     def fit(self) -> None:
         """Turn the object's mattes into shapes, as `fit_options` say."""
@@ -499,6 +503,8 @@ class Desk:
         met = self._line.shot is not None or self.state.link is Link.CONNECTED
         if met and (isinstance(error, DaemonUnreachableError) or not self._line.is_well()):
             self._line.lose()
+            if order is not None and order.goes_on:
+                self._broken_off.append(order)
             return
         if order is not None:
             self._board.later(order.refused)
@@ -506,6 +512,9 @@ class Desk:
 
     def _return(self, running: Running) -> None:
         if self._line.reconnect(running, self._views):
+            orders, self._broken_off = self._broken_off, []
+            for order in orders if self._line.had_session else ():
+                self._worker.put(order)
             self._board.later(self.look)
 
     def _look_after(self) -> None:

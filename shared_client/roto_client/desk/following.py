@@ -6,13 +6,12 @@ import contextlib
 import time
 from collections.abc import Collection, Sequence
 from enum import Enum
-from typing import Union
 
 from roto_client.desk.board import Board
 from roto_client.desk.shot import Shot
 from roto_client.desk.views import Views
 from roto_client.desk.worker import Running
-from roto_client.results import Direction, FrameDone, FrameUnreadable, Matte, Progress
+from roto_client.results import Direction, FrameDone, FrameUnreadable, Matte, Progress, TrackEvent
 from roto_shapes.shot import LOOK_FIRST_BELOW, FrameRange, spans
 
 _HANDED_EVERY_S = 0.05
@@ -42,13 +41,17 @@ def runs_from(here: int, known: Collection[int], frames: FrameRange, way: Way) -
 
 
 class Following:
-    """One order to follow an object: takes what comes, and hands it to the main thread many frames at a time."""
+    """One order to follow an object: takes what comes, and hands it to the main thread many frames at a time.
 
-    def __init__(self, board: Board, views: Views, key: int, running: Running) -> None:
+    Run again after the daemon was away it goes on where it was.
+    """
+
+    def __init__(self, board: Board, views: Views, key: int, runs: Sequence[Run]) -> None:
         self._board = board
         self._views = views
         self._key = key
-        self._running = running
+        self._left = list(runs)
+        self._total = sum(len(frames) for frames, _ in runs)
         self._confidence: dict[int, float] = {}
         self._unreadable: set[int] = set()
         self._mattes: list[Matte] = []
@@ -56,23 +59,24 @@ class Following:
         self._missed: set[int] = set()
         self._handed_s = time.monotonic()
 
-    def run(self, shot: Shot, name: str, runs: Sequence[Run]) -> None:
+    def run(self, shot: Shot, name: str, running: Running) -> None:
         """Follow the object through all runs; when it is stopped, frames done are kept."""
-        total, before = sum(len(frames) for frames, _ in runs), 0
         try:
-            for frames, direction in runs:
-                with contextlib.closing(shot.track(self._key, name, frames, direction, self._running)) as events:
+            while self._left:
+                frames, direction = self._left[0]
+                with contextlib.closing(shot.track(self._key, name, frames, direction, running)) as events:
                     for event in events:
-                        if isinstance(event, Progress):
-                            self._running.tell(before + event.done, total)
-                        else:
-                            self._take(event)
-                before += len(frames)
+                        self._take(event)
+                        done = self._total - sum(len(frames) for frames, _ in self._left)
+                        running.tell(done, self._total)
+                self._left = [run for run in self._left if run[1] is not direction]
         finally:
             self._hand_over()
         self._sum_up()
 
-    def _take(self, event: Union[FrameDone, FrameUnreadable, Matte]) -> None:
+    def _take(self, event: TrackEvent) -> None:
+        if isinstance(event, Progress):
+            return
         if isinstance(event, FrameDone):
             self._confidence[event.frame] = event.confidence
             if event.confidence < LOOK_FIRST_BELOW:
@@ -82,8 +86,17 @@ class Following:
             self._missed.add(event.frame)
         else:
             self._mattes.append(event)
+        if not isinstance(event, FrameDone):
+            self._pass(event.frame)
         if time.monotonic() - self._handed_s >= _HANDED_EVERY_S:
             self._hand_over()
+
+    def _pass(self, frame: int) -> None:
+        """Take note that a frame of the run under way is done, its matte with it."""
+        frames, direction = self._left[0]
+        first, last = (frame + 1, frames.last) if direction is Direction.FORWARD else (frames.first, frame - 1)
+        if first <= last:
+            self._left[0] = FrameRange(first, last), direction
 
     def _hand_over(self) -> None:
         confidence, unreadable, mattes = self._confidence, self._unreadable, self._mattes

@@ -251,5 +251,5 @@ class _Refining:
             (FrameRange(start, round_it.last), Direction.FORWARD),
             (FrameRange(round_it.first, start), Direction.BACKWARD),
         ]
-        following = Following(self._board, self._views, self._thing.key, running)
-        following.run(shot, self._thing.born, [run for run in runs if len(run[0]) > 1])
+        runs = [run for run in runs if len(run[0]) > 1]
+        Following(self._board, self._views, self._thing.key, runs).run(shot, self._thing.born, running)

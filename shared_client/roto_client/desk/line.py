@@ -27,6 +27,8 @@ class Line:
     def __init__(self, board: Board, connect: Connect) -> None:
         self.shot: Optional[Shot] = None
         self.address: Optional[str] = None
+        self.had_session = False
+        """Whether the daemon still had the session when it was found again."""
         self._board = board
         self._connect = connect
         self._daemon: Optional[Daemon] = None
@@ -118,7 +120,8 @@ class Line:
             before.leave()
         engines = daemon.engines()
         said = "The daemon is back."
-        if self._given is not None and not self._put_back(daemon, self._given, control, views):
+        self.had_session = self._given is not None and self._put_back(daemon, self._given, control, views)
+        if self._given is not None and not self.had_session:
             said += " What was pointed at and drawn is there again; frames in between have to be tracked again."
         self._lost = False
         self._board.later(

@@ -40,6 +40,8 @@ class Order:
     """The key of the object that it works for."""
     instead_of: Optional[Hashable] = None
     """A waiting order with the same mark is replaced."""
+    goes_on: bool = False
+    """Whether it is carried out again when a lost daemon is back with all that it had."""
     refused: Callable[[], None] = lambda: None
     """Is called on the main thread when the daemon or the host says no."""
     stopped: threading.Event = field(default_factory=threading.Event)
