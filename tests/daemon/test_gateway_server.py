@@ -267,6 +267,28 @@ def test_a_defect_is_told_as_one_and_costs_its_call_alone() -> None:
     run(scenario)
 
 
+def test_connections_that_ask_nothing_or_half_a_question_or_no_more_are_cut() -> None:
+    whole = get("/healthz").replace("close", "keep-alive").replace("\n", "\r\n").encode()
+
+    async def read_to_its_end(url: str, begun: bytes) -> bytes:
+        parts = urlsplit(url)
+        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        writer.write(begun)
+        read = b""
+        with contextlib.suppress(ConnectionResetError):
+            read = await reader.read()
+        writer.close()
+        return read
+
+    async def scenario() -> None:
+        async with running_gateway(Config(listen="127.0.0.1:0", http_silence_s=1), NOBODY) as url:
+            given = await asyncio.gather(*[read_to_its_end(url, each) for each in (b"", whole[:30], whole)])
+            assert given[:2] == [b"", b""]
+            assert b" 503 " in given[2]
+
+    run(scenario)
+
+
 async def exchange(app: Guard, scope: dict[str, Any], messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Speak ASGI with the application: give it messages, in the end that the client left; return what it says."""
     whole = {"path": "/api/v1/DaemonService/Hello", "query_string": b"", "root_path": "", "scheme": "http", **scope}

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import socket
 from collections.abc import AsyncIterator, Iterator
 from typing import final
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from roto_daemon.config import Config, from_here, is_loopback, split_address
@@ -22,6 +24,8 @@ _GRACE_S = 2
 """How long requests under way may take to end when the daemon stops, as its gRPC calls may."""
 _FLUSH_S = 1.0
 """How long a socket that was closed may take to send what is left; after that it is cut."""
+_REST_S = 20.0
+"""How long a connection may rest before its first request, after its last, and with an answer that nobody reads."""
 _HEADERS = [
     ("X-Content-Type-Options", "nosniff"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
@@ -52,11 +56,13 @@ async def running_gateway(config: Config, daemon_address: str) -> AsyncIterator[
     server = _Server(
         uvicorn.Config(
             application(config, backend, remote=not is_loopback(host)),
-            ws=_Protocol,
+            http=_Requests,
+            ws=_Messages,
             ws_max_size=MESSAGE_LIMIT_BYTES,
             ws_ping_interval=config.http_silence_s / 2,
             ws_ping_timeout=config.http_silence_s,
             ws_per_message_deflate=False,
+            timeout_keep_alive=math.ceil(min(_REST_S, config.http_silence_s)),
             timeout_graceful_shutdown=_GRACE_S + 1,  # by then the calls that requests wait for are over
             lifespan="off",
             log_config=None,
@@ -88,7 +94,26 @@ class _Server(uvicorn.Server):
 
 
 @final
-class _Protocol(WebSocketsSansIOProtocol):
+class _Requests(H11Protocol):
+    """Connections that are cut when they ask nothing, or do not read what they were answered."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        """Give the other end some time for its first request."""
+        super().connection_made(transport)
+        self.loop.call_later(self.timeout_keep_alive, self._require_request)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close a connection that rests, and cut it where what it was sent stays unread."""
+        super().timeout_keep_alive_handler()
+        self.loop.call_later(_REST_S, self.transport.abort)
+
+    def _require_request(self) -> None:
+        if self.cycle is None and self in self.connections:  # those that became WebSockets are no longer among them
+            self.transport.abort()
+
+
+@final
+class _Messages(WebSocketsSansIOProtocol):
     """Connections that end when they are closed: one that never reads would keep what it was sent for ever."""
 
     async def run_asgi(self) -> None:
