@@ -297,9 +297,10 @@ def test_a_given_size_and_range_go_before_those_of_the_file() -> None:
         ("<Silhouette></Silhouette>", "how large the picture is"),
         ('<!DOCTYPE x [<!ENTITY a "b">]><Silhouette/>', "document type"),
         ("<Silhouette>" + "<a>" * 200, "more than 100 deep"),
-        (spline("Bezier", SQUARE), "'s' has a point without its two handles"),
-        (spline("Bspline", SQUARE.replace("0.3", "nan")), "not a finite number"),
-        (spline("Bspline", SQUARE[:27]), "'s' has keys of 1 points"),
+        (spline("Bezier", SQUARE), "^line 2: shape 's' has a point without its two handles"),
+        (spline("Bspline", SQUARE.replace("0.3", "nan")), "^line 2: .* not a finite number"),
+        (spline("Bspline", SQUARE[:27]), "^line 2: shape 's' has keys of 1 points"),
+        (spline("Bspline", SQUARE, keyed("rotate", f0="east")), "^line 1: transform.rotate of a layer holds 'east'"),
         (SESSION.replace("200", "wide").format(""), "'width' of the session"),
     ],
 )

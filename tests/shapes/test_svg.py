@@ -351,6 +351,14 @@ def test_what_cannot_be_read_is_refused_with_its_place(text: str, why: str) -> N
         read_shapes(text, ".svg")
 
 
+@pytest.mark.parametrize(
+    "wrong", ['d="M0 0 L"', 'd="M0 0L1 0L1 1Z" transform="twist(3)"', 'd="M0 0L1 0L1 1Z" stroke="']
+)
+def test_what_is_refused_bears_its_line(wrong: str) -> None:
+    with pytest.raises(ValueError, match=r"^line [34]"):
+        read_shapes(f'<svg viewBox="0 0 9 9">\n<g>\n<path {wrong}/></g>\n</svg>', ".svg")
+
+
 @settings(max_examples=300)
 @given(data=st.data())
 def test_damaged_files_end_in_shapes_or_one_sentence(data: st.DataObject) -> None:

@@ -26,7 +26,7 @@ from roto_shapes.formats.silhouette_xml import (
 )
 from roto_shapes.formats.straight import layers_apart, unique_names
 from roto_shapes.formats.timeline import MOST_FRAMES, Key, on_whole_frames, shown_spans
-from roto_shapes.formats.xml_text import finite
+from roto_shapes.formats.xml_text import finite, lines_told
 from roto_shapes.layers import BAKING_TOLERANCE_PX, with_keyframes
 from roto_shapes.reading import NOTHING_GIVEN, Given, Reading
 from roto_shapes.shape import ControlPoint, Roto, Shape
@@ -85,8 +85,9 @@ class _Reader:
             if kind == "Layer":
                 yield from self._layer(element, name, carried)
             elif kind == "Shape":
-                made = reversed(list(self._shape(element, name)))
-                yield from (self._carried(shape, carried) for shape in made)
+                with lines_told(element):
+                    made = [self._carried(shape, carried) for shape in self._shape(element, name)]
+                yield from reversed(made)
 
     def _layer(self, layer: Element, name: str, carried: tuple[Motion, ...]) -> Iterator[Shape]:
         inside = property_named(layer, "objects")
@@ -96,7 +97,8 @@ class _Reader:
         if strange:
             self.notes.append(f"Layer '{name}' moves by {strange}, which is not read: its shapes are left out.")
             return
-        motion = motion_of(layer, name, self.plate)
+        with lines_told(layer):
+            motion = motion_of(layer, name, self.plate)
         yield from self.shapes(inside, carried if motion is None else (*carried, motion))
 
     def _carried(self, shape: Shape, carried: tuple[Motion, ...]) -> Shape:

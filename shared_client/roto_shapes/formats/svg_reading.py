@@ -15,7 +15,7 @@ from roto_shapes.curve import Point, distance_outside, flatten, is_clockwise
 from roto_shapes.formats.straight import unique_names
 from roto_shapes.formats.svg_path import Outline, outlines
 from roto_shapes.formats.timeline import MOST_FRAMES, Key, on_whole_frames, shown_spans
-from roto_shapes.formats.xml_text import finite, parse_tree
+from roto_shapes.formats.xml_text import finite, lines_told, parse_tree
 from roto_shapes.reading import NOTHING_GIVEN, Given, Reading
 from roto_shapes.shape import RGB, ControlPoint, Roto, Shape
 from roto_shapes.shot import FrameRange, Plate
@@ -169,14 +169,17 @@ class _Reader:
                 continue
             name = element.get("data-name") or element.get("id") or tag
             seen = look.below(element)
-            here = place.of(_transform(element.get("transform", ""), name))
+            with lines_told(element):
+                here = place.of(_transform(element.get("transform", ""), name))
             if seen.hidden and _animations(element, "visibility", "display") == []:
                 self.notes.append(f"'{name}' is not shown and is left out.")
             elif tag in _CONTAINERS:
                 if tag != "defs" or any("data-cuts" in each.attrib for each in element):
                     yield from self.shapes(element, here, seen)
             else:
-                yield from self._drawn(element, name, here, seen)
+                with lines_told(element):
+                    made = list(self._drawn(element, name, here, seen))
+                yield from made
 
     def _drawn(self, element: Element, name: str, place: _Matrix, look: _Look) -> Iterator[Shape]:
         for child in element:
