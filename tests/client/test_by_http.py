@@ -122,7 +122,7 @@ def test_an_answer_of_nonsense_is_an_error_of_the_daemon_s(
 
 
 def test_an_answer_that_comes_a_byte_at_a_time_is_given_up_at_the_deadline(gateway: StandInGateway) -> None:
-    hurried = HttpTransport(gateway.address, timeout_s=0.5)
+    hurried = HttpTransport(gateway.address, timeout_s=1.5)
     gateway.trickle = True
     with pytest.raises(ClientError, match="did not answer in time"):
         hurried.open_path(PlatePath("p"))

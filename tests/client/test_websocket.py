@@ -231,7 +231,7 @@ def test_a_frozen_peer_is_asked_once_and_given_up(serve: Serve) -> None:
 
     over = threading.Event()
     with pytest.raises(SocketEndedError, match="does not answer any more"):
-        list(serve(peer).messages(0.6))
+        list(serve(peer).messages(1.2))
     assert over.wait(10)
     assert asked[:2] == [(9, b""), (9, b"")], "the first was answered, so it was asked again later"
     assert asked[2] == (8, struct.pack(">H", 1000))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import subprocess
 import threading
 from pathlib import Path
@@ -16,6 +17,7 @@ from roto_client.errors import DaemonNotStartedError, DaemonUnreachableError
 from roto_client.local_daemon import start_daemon
 from roto_client.results import FrameDone
 from roto_client.session import Session, connect
+from roto_client.transport import split_address
 from roto_daemon.config import Config
 from roto_daemon.service.presence import announced, present
 from roto_daemon.service.server import RunningDaemon
@@ -93,14 +95,14 @@ def running(address: str) -> RunningDaemon:
     return RunningDaemon(address, "0123456789abcdef", *(WorkerProcess(kind, Config()) for kind in ("engine", "fit")))
 
 
-async def listened() -> tuple[Announced, ...]:
-    return await asyncio.to_thread(daemons_on_the_network, 1.0, LOOPBACK)
+async def listened(wait_s: float = 1.0) -> tuple[Announced, ...]:
+    return await asyncio.to_thread(daemons_on_the_network, wait_s, LOOPBACK)
 
 
 def test_a_daemon_that_announces_itself_is_listed_until_it_ends() -> None:
     async def run() -> tuple[tuple[Announced, ...], tuple[Announced, ...]]:
         async with announced(running("127.0.0.1:7"), "http://127.0.0.1:8", LOOPBACK, LOOPBACK):
-            during = await listened()
+            during = await listened(2.0)
         return during, await listened()
 
     during, afterwards = asyncio.run(run())
@@ -124,13 +126,40 @@ def test_a_daemon_for_this_machine_alone_is_not_announced(
     assert asyncio.run(run()) == ()
 
 
+@pytest.mark.parametrize("announces", [True, False])
+def test_a_daemon_for_the_network_is_announced_where_others_reach_it_unless_that_is_off(
+    announces: bool,  # noqa: FBT001 - pytest passes by name
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        try:
+            sender.connect(("192.0.2.1", 9))  # sends nothing, and tells by which address it would
+        except OSError:
+            pytest.skip("this machine has no network")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+
+    async def run() -> tuple[Announced, ...]:
+        async with present(Config(announce=announces), running("0.0.0.0:7"), "http://0.0.0.0:8"):
+            assert json.loads(next(tmp_path.glob("*/*.json")).read_text())["address"] == "127.0.0.1:7"
+            return await asyncio.to_thread(daemons_on_the_network, 2.0)
+
+    found = asyncio.run(run())
+    assert len(found) == announces
+    for each in found:
+        host, port = split_address(each.address)
+        assert (port, each.http) == (7, f"http://{host}:8")
+        assert not host.startswith("127.")
+        socket.create_server((host, 0)).close()  # it is an address of this machine
+
+
 def test_what_a_stranger_says_of_itself_is_shown_as_one_short_line() -> None:
     workers = (running("a:1").engine_worker, running("a:1").fit_worker)
     stranger = RunningDaemon("127.0.0.1:7", "evil\n\x1b[2J" * 7, *workers)
 
     async def run() -> tuple[Announced, ...]:
         async with announced(stranger, "", LOOPBACK, LOOPBACK):
-            return await listened()
+            return await listened(2.0)
 
     (found,) = asyncio.run(run())
     assert found.daemon_id == ("evil??[2J" * 8)[:63]

@@ -98,7 +98,8 @@ def _addresses(host: str) -> list[str]:
     with contextlib.suppress(ValueError):
         if not ipaddress.ip_address(host).is_unspecified:
             return [host]
-        from zeroconf import get_all_addresses  # type: ignore[attr-defined]  # noqa: PLC0415 - as above; it is public
+        import ifaddr  # noqa: PLC0415 - as above
 
-        return [each for each in get_all_addresses() if not ipaddress.ip_address(each).is_loopback]
+        found = (str(each.ip) for adapter in ifaddr.get_adapters() for each in adapter.ips if each.is_IPv4)
+        return [each for each in found if not is_loopback(each)]
     return sorted({str(each[4][0]) for each in socket.getaddrinfo(host, None)})
