@@ -14,6 +14,7 @@
     ├── FitError                mattes that cannot become shapes
     ├── OutputError             a file cannot be written
     ├── LimitError              a bound of the daemon is reached
+    ├── StoppingError           the daemon was told to stop; what was asked did not happen
     ├── WorkerError             the worker process died or hung during the call; it has been restarted
     ├── VersionError            the client speaks another protocol version
     └── ConfigError             a setting that cannot be used
@@ -100,6 +101,10 @@ class LimitError(RotoError):
 
 class WorkerError(RotoError):
     """The worker process died or hung during the call; it has been restarted."""
+
+
+class StoppingError(RotoError):
+    """The daemon was told to stop; what was asked did not happen."""
 
 
 class VersionError(RotoError):

@@ -8,20 +8,28 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import queue
 import random
 import shutil
 import sqlite3
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from serving import FIRST, LAST, Daemon, Roto, centre, picture, program, serving
 
-from roto_client.errors import BusyError, ChangedElsewhereError, ClientError, DaemonUnreachableError, OutputFileError
+from roto_client.errors import (
+    BadInputError,
+    BusyError,
+    ChangedElsewhereError,
+    ClientError,
+    DaemonUnreachableError,
+    OutputFileError,
+)
 from roto_client.results import Direction, FrameDone, PixelFrame, SampleType
 from roto_client.session import Session, TrackedObject, connect
 from roto_shapes.prompt import MaskPrompt, PointPrompt, Prompt
@@ -126,9 +134,10 @@ def test_4_a_daemon_killed_between_calls_has_all_that_it_answered(
     require_sound(mortal.state)
 
 
+@pytest.mark.parametrize("end", [Daemon.kill, Daemon.stop])
 @pytest.mark.parametrize("way", ["gRPC", "HTTP"])
-def test_4_a_daemon_killed_while_it_tracks_costs_the_frame_in_flight(
-    mortal: Daemon, plate: str, undisturbed: Drawn, way: str
+def test_4_a_daemon_that_ends_while_it_tracks_costs_the_frame_in_flight(
+    mortal: Daemon, plate: str, undisturbed: Drawn, way: str, end: Callable[[Daemon], object]
 ) -> None:
     with (
         connect(mortal.address if way == "gRPC" else mortal.http, prefer=way, patience_s=60) as far,
@@ -138,14 +147,14 @@ def test_4_a_daemon_killed_while_it_tracks_costs_the_frame_in_flight(
         disc = session.add_object("disc")
         disc.click(FIRST, *centre(FIRST))
         disc.click(FIRST + 3, *centre(FIRST + 3))
-        mortal.fault.write_text("slow 0.05")
+        mortal.fault.write_text("slow 0.05" if end is Daemon.kill else "slow 0.5")
         back: list[threading.Thread] = []
         told: list[int] = []
         for event in disc.track(mattes=True):
             if isinstance(event, FrameDone):
                 told.append(event.frame)
                 if event.frame == FIRST + 5 and not back:
-                    mortal.kill()
+                    end(mortal)
                     back.append(threading.Thread(target=mortal.start_again))
                     back[0].start()
         back[0].join()
@@ -286,6 +295,30 @@ def test_two_artists_see_each_other_and_overwrite_nothing(daemon: Daemon, plate:
         disc.set_shapes([])
         assert session.shapes().shapes == ()
         session.close()
+
+
+def test_who_watches_goes_on_when_the_daemon_was_started_again(mortal: Daemon, plate: str) -> None:
+    with connect(mortal.address, patience_s=60) as far, far.open_plate(plate) as opened:
+        session = opened.open_session("disc", keep=True)
+        disc = session.add_object("disc")
+        seen: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+        def watch() -> None:
+            with pytest.raises(BadInputError, match="was closed"):
+                for each in session.watch():
+                    seen.put(each.revision)
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        before = seen.get(timeout=20)
+        assert mortal.stop() == 0
+        mortal.start_again()
+        assert seen.get(timeout=20) == before
+        disc.click(FIRST, *centre(FIRST))
+        assert seen.get(timeout=20) > before
+        far.attach(session.session_id).discard()
+        watcher.join(20)
+        assert not watcher.is_alive()
 
 
 def test_an_object_that_is_there_comes_with_what_it_has(daemon: Daemon, plate: str) -> None:

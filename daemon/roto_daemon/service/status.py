@@ -29,6 +29,7 @@ CODES: dict[type[errors.RotoError], grpc.StatusCode] = {
     errors.LimitError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.OutputError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.WorkerError: grpc.StatusCode.ABORTED,
+    errors.StoppingError: grpc.StatusCode.UNAVAILABLE,
     errors.ConfigError: grpc.StatusCode.INTERNAL,
 }
 """The status of each error; a subclass without a line of its own has its parent's."""

@@ -25,6 +25,7 @@ from roto_daemon.errors import (
     LimitError,
     OutputError,
     PromptError,
+    StoppingError,
     UnavailableError,
     UnknownError,
     WorkerError,
@@ -111,6 +112,7 @@ class Sessions:
         """Those in memory; the record has all."""
         self._loading = asyncio.Lock()
         self._adding = asyncio.Lock()
+        self._stopping = False
         self._matte_bytes: dict[str, int] = {}
 
     # From start to stop
@@ -153,8 +155,8 @@ class Sessions:
 
     def let_go(self) -> None:
         """End what waits for changes, so that the daemon can stop."""
+        self._stopping = True
         for session in self._sessions.values():
-            session.closed = True
             session.announce()
 
     async def close(self) -> None:
@@ -225,16 +227,18 @@ class Sessions:
         session.watchers += 1
         seen = -1
         try:
-            while not session.closed:
+            while not (session.closed or self._stopping):
                 if session.revision == seen:
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(_SIGN_OF_LIFE_S):
                             await session.change()
-                if not session.closed:
+                if not (session.closed or self._stopping):
                     seen = session.revision
                     yield session
         finally:
             session.watchers -= 1
+        if self._stopping:
+            raise StoppingError("The daemon is stopping: watch again when it was started again.")
         raise UnknownError(f"Session '{session_id}' was closed.")
 
     async def close_session(self, session_id: str) -> None:

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 
 from roto_daemon import errors
 from roto_daemon.config import Config
-from roto_daemon.errors import RotoError, WorkerError
+from roto_daemon.errors import RotoError, StoppingError, WorkerError
 from roto_daemon.workers import pipe
 
 INTERACTIVE, BATCH = 0, 1
@@ -177,8 +177,10 @@ class WorkerProcess:
         _log.warning("worker '%s' (process %d) ended with status %d", self._name, process.pid, status)
         how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
         self._fail_all(
-            f"The worker process {how} during this call. It is being restarted and what was finished before is kept: "
-            "ask again."
+            WorkerError(
+                f"The worker process {how} during this call. It is being restarted and what was finished before is "
+                "kept: ask again."
+            )
         )
 
     async def _watch(self) -> None:
@@ -216,10 +218,10 @@ class WorkerProcess:
         else:
             call.finished.set()
 
-    def _fail_all(self, text: str) -> None:
+    def _fail_all(self, error: RotoError) -> None:
         for call in self._calls.values():
             if not call.finished.is_set():
-                call.answers.put_nowait(WorkerError(text))
+                call.answers.put_nowait(error)
                 call.finished.set()
 
     def _kill(self, why: str) -> None:
@@ -240,7 +242,7 @@ class WorkerProcess:
             except TimeoutError:
                 self._kill(f"did not leave within {_LEAVE_S:g} s")
                 await process.wait()
-        self._fail_all("The daemon is stopping: start it again, then ask again.")
+        self._fail_all(StoppingError("The daemon is stopping: start it again, then ask again."))
 
 
 def _environment() -> dict[str, str]:

@@ -49,11 +49,11 @@ _ERRORS_BY_STATUS: dict[str, type[ClientError]] = {
 def translated(error: CallError, address: str) -> ClientError:
     """Return what the failure of a call is to a user; `address` is where the daemon should be."""
     code, said = error.code, error.detail
+    if code == "UNAVAILABLE":
+        return DaemonUnreachableError(address, "the connection broke")
     if error.reason is not None:
         # A daemon that is newer than this client may name an error that is not known here; its status still is.
         return _ERRORS_BY_NAME.get(error.reason, _ERRORS_BY_STATUS.get(code, WorkFailedError))(said)
-    if code == "UNAVAILABLE":
-        return DaemonUnreachableError(address, "the connection broke")
     if code == "DEADLINE_EXCEEDED":
         return WorkFailedError(f"The daemon at {address} did not answer in time. roto doctor tells whether it is well.")
     if code == "CANCELLED":
