@@ -15,8 +15,9 @@ from typing import Any
 import cv2
 import grpc
 import pytest
-from edges import METHODS, GrpcEdge, Outcome, PostEdge, SocketEdge
+from edges import METHODS, GrpcEdge, Outcome, PostEdge, SocketEdge, post
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from jsonschema import Draft202012Validator
 from serving import FIRST, LAST, Daemon, centre, picture, serving
 
 Edge = GrpcEdge | PostEdge | SocketEdge
@@ -237,7 +238,28 @@ def test_every_call_is_described_in_the_published_schema(daemon: Daemon) -> None
     assert described["paths"].keys() == {f"/api/v1/{op}" for op in METHODS}
     schemas = described["components"]["schemas"]
     for op, method in METHODS.items():
-        post = described["paths"][f"/api/v1/{op}"]["post"]
-        asked = post["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        operation = described["paths"][f"/api/v1/{op}"]["post"]
+        asked = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
         assert asked == method.input_type.name
         assert schemas[asked]["properties"].keys() == {field.name for field in method.input_type.fields}
+        assert operation["description"]
+    for name, schema in schemas.items():
+        assert all(each.get("description") for each in schema["properties"].values()), name
+
+
+@pytest.mark.parametrize("op", ONE_ANSWER)
+def test_answers_are_as_the_published_schema_says(daemon: Daemon, files: str, op: str) -> None:
+    world = World(daemon, files)
+    world.prepare(daemon, op)
+    with urllib.request.urlopen(f"{daemon.http}/openapi.json", timeout=10) as answer:  # noqa: S310 - our own daemon
+        described = json.load(answer)
+    body = json.dumps(world.filled(GOOD[op][0])).encode()
+    status, _, content = post(daemon.http, op, body, {"Content-Type": "application/json"})
+    assert status == 200
+    schema = {"$ref": f"#/components/schemas/{METHODS[op].output_type.name}", "components": described["components"]}
+    validator = Draft202012Validator(schema)
+    validator.check_schema(schema)
+    validator.validate(json.loads(content))
+    fields = described["components"]["schemas"][METHODS[op].output_type.name]["properties"]
+    assert json.loads(content).keys() <= fields.keys()
+    assert not validator.is_valid(dict.fromkeys(fields) if fields else [])

@@ -7,6 +7,7 @@ from typing import Any
 from google.protobuf.descriptor import FieldDescriptor
 
 from roto_daemon.gateway.calls import CALLS, Call
+from roto_daemon.gateway.comments import comments
 from roto_daemon.gateway.forms import FORMS
 
 PROBLEM = "Problem"
@@ -38,13 +39,14 @@ def schemas() -> dict[str, Any]:
 def operation(call: Call) -> dict[str, Any]:
     """Return what OpenAPI says of one call, beside its path."""
     streams = call.takes_stream or call.gives_stream
-    how = "A stream: begin it over /ws, where its messages have these forms." if streams else "One answer."
+    how = " A stream: begin it over /ws, where its messages have these forms." if streams else ""
     request, response = ({"$ref": _REFERENCE + kind.DESCRIPTOR.name} for kind in (call.request, call.response))
     refused = {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": _REFERENCE + PROBLEM}}}
     return {
         "operationId": f"{call.service}_{call.name}",
         "summary": call.op,
-        "description": f"{how} docs/reference/rpcs.md says what it does.",
+        "description": comments()[f"{call.service}.{call.name}"] + how,
+        "tags": [call.service],
         "x-streams": {"request": call.takes_stream, "answers": call.gives_stream},
         "requestBody": {"required": True, "content": _content(request)},
         "responses": {
@@ -61,9 +63,9 @@ def _content(schema: dict[str, Any]) -> dict[str, Any]:
 def _problem() -> dict[str, Any]:
     text = {"type": "string"}
     properties = {
-        "type": {"const": "about:blank"},
-        "title": text,
-        "status": {"type": "integer"},
+        "type": {"const": "about:blank", "description": "Nothing more: the code says what it is."},
+        "title": {**text, "description": "What the status is called."},
+        "status": {"type": "integer", "description": "The status of HTTP."},
         "code": {**text, "description": "The name of a gRPC status, such as NOT_FOUND."},
         "detail": {**text, "description": "One sentence or two for a person."},
         "reason": {**text, "description": "The daemon's error (docs/reference/errors.md); empty where it is none."},
@@ -74,19 +76,15 @@ def _problem() -> dict[str, Any]:
 def _collect(descriptor: Any, found: dict[str, Any]) -> None:  # noqa: ANN401 - its type has two names
     if descriptor.name in found:
         return
-    required = [field.name for field in descriptor.fields if not field.has_presence]
-    found[descriptor.name] = {
-        "type": "object",
-        "properties": {field.name: _schema(field) for field in descriptor.fields},
-        "description": "The daemon sends each of these; in a request what is left out has its default: "
-        f"{', '.join(required)}."
-        if required
-        else "The daemon leaves out what is not set.",
-    }
+    said = comments()[descriptor.name]
     for oneof in descriptor.oneofs:
         if len(oneof.fields) > 1:
-            names = ", ".join(field.name for field in oneof.fields)
-            found[descriptor.name]["description"] += f" At most one of: {names}."
+            said += f" At most one of: {', '.join(field.name for field in oneof.fields)}."
+    found[descriptor.name] = {
+        "type": "object",
+        "description": said,
+        "properties": {field.name: _schema(field) for field in descriptor.fields},
+    }
     for field in descriptor.fields:
         if field.message_type:
             _collect(field.message_type, found)
@@ -94,14 +92,18 @@ def _collect(descriptor: Any, found: dict[str, Any]) -> None:  # noqa: ANN401 - 
 
 def _schema(field: FieldDescriptor) -> dict[str, Any]:
     one = _one(field)
-    return {"type": "array", "items": one} if isinstance(field.default_value, list) else one
+    schema: dict[str, Any] = {"type": "array", "items": one} if isinstance(field.default_value, list) else one
+    own = comments()[".".join(field.full_name.split(".")[-2:])]
+    return {**schema, "description": " ".join([own, schema.get("description", "")]).strip()}
 
 
 def _one(field: FieldDescriptor) -> dict[str, Any]:
     if field.message_type:
         return {"$ref": _REFERENCE + field.message_type.name}
     if field.enum_type:
-        return {"type": "string", "enum": list(field.enum_type.values_by_name)}
+        names = list(field.enum_type.values_by_name)
+        said = [f"{name}: {comments()[f'{field.enum_type.name}.{name}']}" for name in names]
+        return {"type": "string", "enum": names, "description": " ".join(said)}
     if field.cpp_type in _INTEGERS:
         least, most = _INTEGERS[field.cpp_type]
         return {"type": "integer", "minimum": least, "maximum": most}
