@@ -89,7 +89,8 @@ HOSTS = {
             folder="rotolink_silhouette",
             hook="SFX_SCRIPT_IMPORTS=@ROTOLINK@",
             hook_file="",
-            inside="import roto_silhouette.first_run; roto_silhouette.first_run.main()",
+            inside="Rotolink > Check this Silhouette",
+            menu_files={"rotolink_silhouette.py": "rotolink_silhouette/__init__.py"},
         ),
         HostKind(
             name="fusion",

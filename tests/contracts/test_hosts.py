@@ -12,6 +12,7 @@ from fusion_rig import FusionRig
 from host_rig import GivenPlate, Rig
 from nuke_rig import NukeRig
 from plain_host import PlainRig
+from silhouette_rig import SilhouetteRig
 
 from roto_client.errors import HostError
 from roto_client.results import PixelFrame, SampleType, UploadFrame
@@ -19,7 +20,13 @@ from roto_shapes.layers import evaluate_on_plate
 from roto_shapes.shape import ControlPoint, Interpolation, Layer, LayerKeyframe, Roto, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate
 
-RIGS: dict[str, Callable[[], Rig]] = {"fusion": FusionRig, "nuke": NukeRig, "plain": PlainRig}
+RIGS: dict[str, Callable[[], Rig]] = {
+    "fusion": FusionRig,
+    "nuke": NukeRig,
+    "plain": PlainRig,
+    "silhouette": SilhouetteRig,
+    "silhouette, live paths": lambda: SilhouetteRig(live_paths=True),
+}
 
 # Non-square, off-centre, 1001-based: what a wrong conversion cannot hide behind.
 PLATE = Plate(320, 134, FrameRange(1001, 1012), pixel_aspect=2.0)

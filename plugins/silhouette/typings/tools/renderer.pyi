@@ -1,0 +1,4 @@
+from typing import Any
+
+class Renderer:
+    def render(self, options: dict[str, Any]) -> None: ...

@@ -1,0 +1,1 @@
+"""Silhouette's package of helpers."""
