@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
-from fusion_program import write_exr
+from white_exr import write_exr
 
 Place = tuple[float, float]
 
