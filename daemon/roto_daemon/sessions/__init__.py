@@ -570,6 +570,7 @@ def _require_other(front: TrackedObject, target: TrackedObject) -> None:
 def _recover(session: Session) -> None:
     """Take back in a session's folder what a death cut short, and write the masks that workers read."""
     order = session.order()
+    session.folder.mkdir(parents=True, exist_ok=True)
     for each in session.objects.values():
         session.store.recover(each.object_id, each.revision, each.prompts.keys())
         for prompt in each.prompts.values():

@@ -61,24 +61,24 @@ def state_folder(config: Config) -> Iterator[StateFolder]:
     The caller closes the store. Raises ConfigError when the folder cannot be used or belongs to another daemon.
     """
     path = Path(config.state_folder).expanduser().absolute() if config.state_folder else default_folder()
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with FileLock(path / "lock", timeout=_LEAVE_S, mode=0o600):
+    with contextlib.ExitStack() as stack:
+        try:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            stack.enter_context(FileLock(path / "lock", timeout=_LEAVE_S, mode=0o600))
+            stack.callback(_clear, path / "run")
             _clear(path / "run")
             (path / "run").mkdir()
             if os.name != "nt":
                 path.chmod(0o700)  # plates under non-disclosure: nobody else reads what was made of them
-            try:
-                yield StateFolder(path, Store.opened(path))
-            finally:
-                _clear(path / "run")
-    except Timeout:
-        raise ConfigError(
-            f"The state folder {path} belongs to another daemon that is running: stop that one, or set another "
-            "state_folder for this one."
-        ) from None
-    except OSError as error:
-        raise ConfigError(f"The state folder {path} cannot be used ({error.strerror}): set state_folder.") from error
+        except Timeout:
+            raise ConfigError(
+                f"The state folder {path} belongs to another daemon that is running: stop that one, or set another "
+                "state_folder for this one."
+            ) from None
+        except OSError as error:
+            why = f"The state folder {path} cannot be used ({error.strerror}): set state_folder."
+            raise ConfigError(why) from error
+        yield StateFolder(path, Store.opened(path))
 
 
 def _clear(folder: Path) -> None:
