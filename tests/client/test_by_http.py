@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import subprocess
 import sys
 import sysconfig
+import threading
+import time
 from pathlib import Path
 from typing import Any, Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from stand_in_daemon import StandInDaemon
 from stand_in_gateway import StandInGateway
 
@@ -139,6 +145,63 @@ def test_a_gateway_that_goes_away_is_a_broken_connection(
     gateway.cut()
     with pytest.raises(DaemonUnreachableError, match="the connection broke"):
         list(events)  # what had come already is read first
+
+
+LEAVES_IN_THE_MIDDLE = """
+import sys
+sys.path += sys.argv[2].split("|")
+from roto_client.results import Direction
+from roto_client.transport.by_http import HttpTransport
+from roto_shapes.shot import FrameRange
+events = HttpTransport(sys.argv[1]).propagate("s", 1, FrameRange(1001, 1004), Direction.FORWARD)
+print(next(events).frame)
+sys.exit(0)
+"""
+
+
+def test_a_program_that_ends_in_the_middle_of_a_stream_ends(gateway: StandInGateway, stand_in: StandInDaemon) -> None:
+    stand_in.stalls.add("Propagate")
+    command = [sys.executable, "-I", "-S", "-c", LEAVES_IN_THE_MIDDLE, gateway.address, "|".join(PACKAGES)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "1001\n", "")
+    assert stand_in.released.wait(5.0), "the daemon did not see that the client had gone"
+
+
+def test_no_thread_outlives_its_call(reached: HttpTransport, stand_in: StandInDaemon) -> None:
+    def ours() -> set[str]:
+        return {each.name for each in threading.enumerate() if each.name.startswith("roto-")}
+
+    for _ in range(3):
+        list(reached.fit_shapes("s", 1, FitOrder()))
+    stand_in.stalls.add("Propagate")
+    events = reached.propagate("s", 1, FRAMES, Direction.FORWARD)
+    next(events)
+    assert ours()
+    events.close()
+    deadline = time.monotonic() + 10
+    while ours():
+        assert time.monotonic() < deadline, ours()
+        time.sleep(0.01)
+
+
+@given(
+    st.binary(max_size=200),
+    st.sampled_from([b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"]),
+)
+def test_whatever_answers_becomes_an_error_for_the_user(said: bytes, before: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            visitor, _ = server.accept()
+            with visitor, contextlib.suppress(OSError):
+                visitor.recv(1 << 16)
+                visitor.sendall(before + said)
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        with pytest.raises(ClientError):
+            HttpTransport(f"127.0.0.1:{server.getsockname()[1]}", timeout_s=5.0)
+        thread.join(10)
 
 
 def test_a_web_server_that_is_no_daemon_is_told_from_one(gateway: StandInGateway) -> None:

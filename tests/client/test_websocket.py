@@ -133,6 +133,25 @@ def test_messages_come_out_as_they_were_however_they_are_cut(sent: list[bytes], 
     assert received == sent
 
 
+@given(st.lists(st.binary(max_size=40) | st.binary(max_size=9).map(lambda data: frame(2, data)), max_size=6))
+def test_whatever_a_peer_sends_ends_in_an_error_of_ours(said: list[bytes]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def run() -> None:
+            with server.accept()[0] as connection, suppress(OSError):
+                answer(connection)
+                connection.sendall(b"".join(said))
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(4096):
+                    pass
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        with pytest.raises(SocketEndedError):
+            list(connect(server.getsockname()[1]).messages())
+        thread.join(10)
+
+
 def test_a_ping_is_answered_with_what_it_holds(serve: Serve) -> None:
     answered: list[tuple[int, bytes]] = []
 
