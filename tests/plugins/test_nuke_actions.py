@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Callable
@@ -17,9 +18,12 @@ nuke_standin.start()
 
 import nuke  # noqa: E402 - it belongs to a program that runs
 
+from roto_client.desk import Desk  # noqa: E402
 from roto_client.desk.state import Link  # noqa: E402
 from roto_nuke import actions, first_run, menus, pane, prompts  # noqa: E402
+from roto_nuke.host import NukeHost  # noqa: E402
 from roto_shapes.prompt import PointPrompt  # noqa: E402
+from roto_shapes.shot import FrameRange  # noqa: E402
 
 FIRST, LAST = 1001, 1010
 """Of the daemon's plate, 64x48."""
@@ -169,6 +173,37 @@ def test_the_group_is_made_in_one_step_and_what_nuke_refuses_is_a_sentence(room:
     room.choose("Points in the Viewer")
     assert len(room.program.messages) == 1
     assert nuke.allNodes() == [room.read]
+
+
+def test_without_qt_the_artist_reads_what_there_is_instead(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PySide2", "PySide6"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.delitem(sys.modules, "roto_client.panel", raising=False)
+    monkeypatch.delitem(sys.modules, "roto_client.panel.qt", raising=False)
+    room.choose("Open the panel")
+    (said,) = room.program.messages
+    assert "neither PySide6 nor PySide2" in said
+    assert room.program.panes == []
+
+
+def test_a_script_in_a_terminal_tracks_and_writes_as_the_page_says() -> None:
+    with served() as daemon:
+        nuke_standin.start(gui=False)
+        read = nuke.nodes.Read(file="plate.####.png", first=FIRST, last=LAST)
+        read["format"].fromScript("64 48 0 0 64 48 1 plate")
+        read.setSelected(True)
+        host = NukeHost()
+        desk = Desk(host)
+        desk.connect(daemon.address)
+        desk.open_plate()
+        assert host.run_waiting(lambda: desk.state.plate is not None, timeout_s=20)
+        desk.click(32, 24)
+        desk.track()
+        desk.write()
+        assert host.run_waiting(lambda: bool(desk.state.node), timeout_s=20)
+        desk.close()
+    assert [node.name() for node in nuke.allNodes()] == ["Read1", "Rotolink1"]
+    assert daemon.runs[0][0] == FrameRange(FIRST, LAST)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("PySide6") is None, reason="PySide6 is not installed here")

@@ -17,7 +17,9 @@ nuke_standin.start()
 
 import nuke  # noqa: E402 - it belongs to a program that runs
 import nuke.rotopaint as rp  # noqa: E402
+from nuke_standin import elements as standin_elements  # noqa: E402
 from nuke_standin import nodes as standin_nodes  # noqa: E402
+from nuke_standin.words import Word  # noqa: E402
 
 from roto_client.errors import HostError  # noqa: E402
 from roto_nuke import first_run, menus, prompts, roto_node  # noqa: E402
@@ -320,18 +322,18 @@ def test_everything_else_in_a_node_stays_bit_for_bit() -> None:
         "{cubiccurve stroke 512 catmullrom {cc {f 2080} {p {x41000000 x41000000 1} {x42000000 0 1}}} {a bs x41a00000}}}"
     )
     text = knob.toScript()
-    at = text.index("{layer ball")
-    knob.fromScript(text[:at] + others + " " + text[at:])
-    kept = element_text(node, "mine")
+    at, end = text.index("{layer ball"), text.rindex("}}}")
+    knob.fromScript(f"{text[:at]}{others} {text[at:end]} {others.replace('layer mine', 'layer below')}{text[end:]}")
+    kept = element_text(node, "mine"), element_text(node, "below")
 
     host.write_shapes(Roto(PLATE, (square("ball", 30.0), square("second"))), "ball", node)
-    assert element_text(node, "mine") == kept
-    assert [element.name for element in curves(node).rootLayer] == ["mine", "ball"], "each in its place"
+    assert (element_text(node, "mine"), element_text(node, "below")) == kept
+    assert [element.name for element in curves(node).rootLayer] == ["mine", "ball", "below"], "each in its place"
     host.write_shapes(Roto(PLATE, (square("tail"),)), "tail", node)
-    assert element_text(node, "mine") == kept
-    assert [element.name for element in curves(node).rootLayer] == ["tail", "mine", "ball"], "what is new lies on top"
-    assert "future" in kept
-    assert "lockpoint" in kept
+    assert (element_text(node, "mine"), element_text(node, "below")) == kept
+    assert curves(node).rootLayer[0].name == "tail", "what is new lies on top"
+    assert "future" in kept[1]
+    assert "lockpoint" in kept[0]
 
 
 def element_text(node: str, path: str) -> str:
@@ -348,6 +350,9 @@ def test_groups_and_shapes_keep_names_that_nuke_does_not_know() -> None:
     host.write_shapes(Roto(PLATE, (square("other"),)), "a_b", node)
     assert [shape.name for shape in host.read_shapes(node, "a b").shapes] == ["größe 1", "gr__e 1"]
     assert [shape.name for shape in host.read_shapes(node, "a_b").shapes] == ["other"]
+    host.write_shapes(Roto(PLATE, (square("another"),)), "a_b", node)
+    assert [shape.name for shape in host.read_shapes(node, "a b").shapes] == ["größe 1", "gr__e 1"]
+    assert [shape.name for shape in host.read_shapes(node, "a_b").shapes] == ["another"]
     put(nuke.allNodes("Roto")[0], roto_node.NAMES_KNOB, "damaged")
     assert [shape.name for shape in host.read_shapes(node, "a_b").shapes] == ["gr_e_1", "gr__e_1"]
 
@@ -452,6 +457,23 @@ def test_what_writing_back_would_lose_is_refused_with_its_name(text: str, senten
         at = script.index("{curvegroup")
         knob.fromScript(script[:at] + text + script[at:])
     assert sentence in refused(lambda: host.read_shapes(node, "ball"))
+
+
+def test_a_nuke_that_takes_less_than_was_written_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    white()
+    host = NukeHost()
+    host.plate()
+    node = host.write_shapes(Roto(PLATE, (square("ball"),)), "ball")
+    read = standin_elements.Tree.read
+
+    def take_one(tree: standin_elements.Tree, words: Word) -> None:
+        read(tree, words)
+        del tree._root._items[0]._items[1:]
+
+    monkeypatch.setattr(standin_elements.Tree, "read", take_one)
+    two = Roto(PLATE, (square("ball"), square("tail")))
+    assert "Nuke took 1 of 2 shapes into Rotolink1" in refused(lambda: host.write_shapes(two, "ball", node))
+    assert "Nuke took 1 of 2 shapes into Rotolink2" in refused(lambda: host.write_shapes(two, "ball"))
 
 
 def test_a_script_that_cannot_be_saved_where_it_is_is_said_once(

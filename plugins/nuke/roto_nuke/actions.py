@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import importlib
 from typing import Callable
 
 import nuke
@@ -38,8 +39,15 @@ def desk() -> Desk:
 
 
 def open_panel() -> None:
-    """Show the panel."""
-    menus.open_panel()
+    """Show the panel; where this Nuke has no Qt for it, say what there is instead."""
+    try:
+        importlib.import_module("roto_client.panel.qt")
+    except ImportError:
+        desk().host.message(
+            "This Nuke has neither PySide6 nor PySide2, which the panel needs: use Rotolink > Points in the Viewer."
+        )
+    else:
+        menus.open_panel()
 
 
 def add_group() -> None:
