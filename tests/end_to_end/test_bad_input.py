@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from running_roto import roto as roto_here
 from serving import FIRST, LAST, Daemon, Roto, centre, program
 
 CLICK = f"{FIRST}:{centre(FIRST)[0]:g},{centre(FIRST)[1]:g}"
@@ -111,6 +112,20 @@ def test_an_address_that_others_can_reach(tmp_path: Path) -> None:
     refused(done, 3, everywhere, "allow_remote")
 
 
+@pytest.fixture
+def fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Roto:
+    """Run `roto fit` in this process, in an empty folder: what it refuses before it works needs none of its own."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        done = roto_here("fit", *arguments)
+        return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
+
+    return run
+
+
 @pytest.mark.parametrize(
     ("options", "code", "words"),
     [
@@ -128,8 +143,8 @@ def test_an_address_that_others_can_reach(tmp_path: Path) -> None:
         (("--out", "/proc/no/b.json"), OUTPUT, "/proc/no/b.json"),
     ],
 )
-def test_a_fit_that_cannot_be(roto: Roto, plate: str, options: tuple[str, ...], code: int, words: str) -> None:
-    refused(roto("fit", plate, "--out", "a.json", *options), code, words)
+def test_a_fit_that_cannot_be(fit: Roto, plate: str, options: tuple[str, ...], code: int, words: str) -> None:
+    refused(fit(plate, "--out", "a.json", *options), code, words)
 
 
 @pytest.mark.parametrize(
@@ -145,8 +160,8 @@ def test_a_fit_that_cannot_be(roto: Roto, plate: str, options: tuple[str, ...], 
     ],
     ids=operator.itemgetter(0),
 )
-def test_an_option_that_a_fit_anew_would_ignore(roto: Roto, plate: str, option: tuple[str, ...]) -> None:
-    refused(roto("fit", plate, "--shapes", "none.json", "--out", "a.json", *option), BAD_INPUT, option[0], "--shapes")
+def test_an_option_that_a_fit_anew_would_ignore(fit: Roto, plate: str, option: tuple[str, ...]) -> None:
+    refused(fit(plate, "--shapes", "none.json", "--out", "a.json", *option), BAD_INPUT, option[0], "--shapes")
 
 
 def test_every_command_tells_its_exit_codes(roto: Roto) -> None:

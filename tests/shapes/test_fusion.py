@@ -247,7 +247,7 @@ def test_what_lua_allows_is_read() -> None:
     assert [value.kind for value in table.items() if isinstance(value, Table)] == ["K.L", "ordered()"]
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_damaged_files_end_in_shapes_or_one_sentence(data: st.DataObject) -> None:
     text = encode(ROTO, ".setting")

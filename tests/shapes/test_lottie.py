@@ -220,7 +220,7 @@ def test_text_that_is_no_lottie_is_refused(text: str) -> None:
         read_shapes(text, ".lottie.json")
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_damaged_files_end_in_shapes_or_one_sentence(data: st.DataObject) -> None:
     text = encode(Roto(PLATE, (shape(), shape("hole", invert=True))), data.draw(st.sampled_from(FORMS)))

@@ -311,7 +311,7 @@ def whole_script() -> str:
     return encode(Roto(PLATE, (*shapes, *on(SPIN).shapes)), ".nk")
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_damaged_files_end_in_shapes_or_one_sentence(data: st.DataObject) -> None:
     text = whole_script()

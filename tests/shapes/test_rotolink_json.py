@@ -93,7 +93,7 @@ def changed(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
     return document
 
 
-@settings(max_examples=80)
+@settings(max_examples=40)
 @given(ROTOS)
 def test_what_is_written_reads_back_exactly_and_fits_the_schema(roto: Roto) -> None:
     text = encode(roto, ".json")

@@ -309,7 +309,7 @@ def test_what_cannot_be_read_is_refused_with_its_place(text: str, why: str) -> N
         read_shapes(text, ".fxs")
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_damaged_files_end_in_shapes_or_one_sentence(data: st.DataObject) -> None:
     text = encode(ROTO, ".fxs")

@@ -359,7 +359,7 @@ def test_what_is_refused_bears_its_line(wrong: str) -> None:
         read_shapes(f'<svg viewBox="0 0 9 9">\n<g>\n<path {wrong}/></g>\n</svg>', ".svg")
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_damaged_files_end_in_shapes_or_one_sentence(data: st.DataObject) -> None:
     text = encode(ROTO, ".svg")
