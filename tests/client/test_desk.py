@@ -402,6 +402,25 @@ def test_a_host_that_is_opened_again_finds_the_work_of_before(room: Room) -> Non
     again.close()
 
 
+def test_another_daemon_gets_the_plate_and_all_that_was_done_on_it(room: Room) -> None:
+    desk = room.open().desk
+    desk.click(30, 20)
+    room.settle()
+    room.daemon.prompts.clear()
+    room.daemon.refusals["AttachSession"] = Refusal(grpc.StatusCode.NOT_FOUND, "No such session.", "UnknownError")
+    desk.connect("another:50750")
+    room.settle()
+    assert room.daemon.prompts[1001].points == (PointPrompt(30, 20),)
+    desk.click(31, 21)
+    room.settle()
+    assert len(room.daemon.prompts[1001].points) == 2
+    room.reachable = False
+    desk.connect("nowhere:50750")
+    room.settle()
+    assert desk.state.link is Link.CONNECTED, "the daemon of before is still there"
+    assert "No Rotolink daemon answers" in desk.state.said
+
+
 def test_no_daemon_is_a_sentence_and_connecting_again_works(room: Room) -> None:
     room.reachable = False
     room.desk.connect()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from host_rig import GivenPlate
 from panel_room import PanelRoom
 from stand_in_daemon import RADIUS, Refusal, StandInDaemon
 
-from roto_client.desk.state import Link
+from roto_client.desk.state import Link, OfferedDaemon
 from roto_client.errors import DaemonUnreachableError
 from roto_client.panel import RotoPanel
 from roto_client.panel.help_sheet import SHORTCUTS
@@ -31,6 +32,8 @@ from roto_shapes.shot import FrameRange, Plate
 QtTest: Any = importlib.import_module(f"{QtCore.__name__.split('.', maxsplit=1)[0]}.QtTest")
 OFFSET = 1000
 PLATE = Plate(64, 48, FrameRange(2001, 2010), "plate", pixel_aspect=2.0)
+NOT_STARTED = "no-such-daemon is not on this machine|Something listens at"
+"""Why no daemon can be started; the second where this machine runs one of its own."""
 LEFT, MIDDLE = QtCore.Qt.MouseButton.LeftButton, QtCore.Qt.MouseButton.MiddleButton
 NONE, ALT = QtCore.Qt.KeyboardModifier.NoModifier, QtCore.Qt.KeyboardModifier.AltModifier
 CTRL, SHIFT = QtCore.Qt.KeyboardModifier.ControlModifier, QtCore.Qt.KeyboardModifier.ShiftModifier
@@ -39,6 +42,9 @@ Key = QtCore.Qt.Key
 
 class Hands(PanelRoom):
     """A panel and an artist's hands on it."""
+
+    asked: list[Optional[str]]
+    """The addresses that the desk connected to."""
 
     def click(self, x: float, y: float, keys: QtCore.Qt.KeyboardModifier = NONE) -> None:
         QtTest.QTest.mouseClick(self.panel.view, LEFT, keys, self.at(x, y))
@@ -85,10 +91,14 @@ def send_move(
 
 @pytest.fixture
 def hands(stand_in: StandInDaemon) -> Iterator[Hands]:
-    def meet(_: Optional[str]) -> Daemon:
+    asked: list[Optional[str]] = []
+
+    def meet(address: Optional[str]) -> Daemon:
+        asked.append(address)
         return Daemon(GrpcTransport(stand_in.address, timeout_s=5.0, silence_s=5.0))
 
     made = Hands(stand_in.address, GivenPlate(PLATE, "plate.####.png", OFFSET), meet)
+    made.asked = asked
     made.panel.button("open").click()
     made.settle()
     assert made.desk.state.plate == PLATE
@@ -302,9 +312,20 @@ def test_where_no_daemon_answers_one_can_be_started_by_a_button(
     alone.until(lambda: alone.desk.state.link is Link.NONE)
     assert alone.panel.status.start.isVisible()
     alone.panel.status.start.click()
-    alone.until(lambda: "no-such-daemon is not on this machine" in alone.desk.state.said)
+    alone.until(lambda: re.search(NOT_STARTED, alone.desk.state.said) is not None)
     assert alone.panel.status.start.isVisible()
     alone.close()
+
+
+def test_the_menu_of_daemons_offers_those_that_were_found_and_connects(hands: Hands) -> None:
+    hands.desk._board.change(offered=(OfferedDaemon("render7", "render7:50750"),))
+    menu = hands.panel.status.daemons
+    menu.aboutToShow.emit()
+    words = [action.text() for action in menu.actions() if action.text()]
+    assert words == ["render7   render7:50750", "Look on the network", "Another address..."]
+    menu.actions()[0].trigger()
+    hands.settle()
+    assert hands.asked[-1] == "render7:50750"
 
 
 def test_objects_are_named_hidden_and_coloured_in_the_list(hands: Hands) -> None:

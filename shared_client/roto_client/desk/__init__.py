@@ -24,7 +24,7 @@ from roto_client.desk.following import Following, Way, runs_from
 from roto_client.desk.handover import Handover
 from roto_client.desk.line import Connect, Line, Start, show_restored
 from roto_client.desk.note import Note, found_again
-from roto_client.desk.painting import Canvas, Place
+from roto_client.desk.painting import Canvas, Place, thinned
 from roto_client.desk.shot import Shot
 from roto_client.desk.state import COLOURS, DeskObject, DeskState, Link
 from roto_client.desk.views import PlatePicture, Views
@@ -37,6 +37,9 @@ from roto_client.session import connect as connect_to_daemon
 from roto_shapes.fit_options import FitOptions
 from roto_shapes.prompt import BoxPrompt, PointPrompt, Prompt
 from roto_shapes.shape import RGB, Shape
+
+_CONNECT = "connect"
+"""Marks the orders that meet a daemon: the newest replaces one that waits."""
 
 
 @final
@@ -87,24 +90,45 @@ class Desk:
     def connect(self, address: Optional[str] = None) -> None:
         """Meet the daemon at `HOST:PORT`, by default the one of this machine."""
         self._board.change(link=Link.CONNECTING, said="Looking for the daemon.", is_error=False)
-        self._put(Order(lambda _: self._line.connect(address), instead_of="connect", refused=self._not_connected))
+
+        def work(running: Running) -> None:
+            self._line.connect(address, running, self._views)
+            self._board.later(self.look)
+
+        self._put(Order(work, instead_of=_CONNECT, refused=self._not_connected))
 
     def start_daemon(self) -> None:
         """Start a daemon on this machine and meet it. It goes on when the host ends."""
         said = "Starting a daemon on this machine: a moment."
         self._board.change(link=Link.CONNECTING, said=said, is_error=False)
-        work = Order(lambda _: self._line.connect(self._start()), instead_of="connect", refused=self._not_connected)
-        self._put(work)
+
+        def work(running: Running) -> None:
+            self._line.connect(self._start(), running, self._views)
+            self._board.later(self.look)
+
+        self._put(Order(work, instead_of=_CONNECT, refused=self._not_connected))
+
+    def find_daemons(self) -> None:
+        """Look on this machine and on the network for daemons to connect to; `DeskState.offered` has them then."""
+
+        def work(_: Running) -> None:
+            offered = self._line.offered()
+            said = "Choose a daemon from the list." if offered else "No daemon is found here or on the network."
+            self._board.later(lambda: self._board.change(offered=offered, said=said, is_error=False))
+
+        self._put(Order(work, title="Looking for daemons", instead_of="find"))
 
     def reconnect(self) -> None:
         """Look at once for a daemon that is lost, or was never met."""
         if self.state.link is not Link.LOST:
             self.connect(self._line.address)
         else:
-            self._put(Order(self._return, instead_of="connect"))
+            self._put(Order(self._return, instead_of=_CONNECT))
 
     def open_plate(self) -> None:
-        """Open the plate of the host's selected node, unless it is open already."""
+        """Open the plate of the host's selected node, unless it is open already; without a daemon meet it first."""
+        if self.state.link is Link.NONE:
+            self.connect(self._line.address)
         try:
             given = self.host.plate()
             note = Note.parse(self.host.read_note(given))
@@ -256,7 +280,7 @@ class Desk:
         prompt, matte = self._prompt(thing), self.matte(thing.key, self.state.frame)
         under = prompt.mask.coverage if prompt.mask and not prompt.points else matte.coverage8() if matte else b""
         canvas = Canvas(plate.width, plate.height, under)
-        canvas.stroke(places, radius_px, add=add)
+        canvas.stroke(thinned(places, radius_px), radius_px, add=add)
         if canvas.is_empty:
             self._board.say("The brush wiped all of it: paint the object, or clear the frame.")
             return
@@ -491,7 +515,7 @@ class Desk:
 
     def _not_connected(self) -> None:
         if self.state.link is Link.CONNECTING:
-            self._board.change(link=Link.NONE)
+            self._board.change(link=self._line.link)
 
     # Inside, on the worker's thread
 
@@ -500,7 +524,8 @@ class Desk:
 
     def _failed(self, error: Exception, order: Optional[Order]) -> None:
         """Tell the artist what failed; a daemon that is gone is waited for, and refuses nothing."""
-        met = self._line.shot is not None or self.state.link is Link.CONNECTED
+        connects = order is not None and order.instead_of == _CONNECT
+        met = self._line.link is not Link.NONE and not connects
         if met and (isinstance(error, DaemonUnreachableError) or not self._line.is_well()):
             self._line.lose()
             if order is not None and order.goes_on:

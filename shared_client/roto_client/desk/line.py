@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import Callable, Optional
 
 from roto_client.desk.board import Board
 from roto_client.desk.note import Note
 from roto_client.desk.shot import Control, Render, Shot
-from roto_client.desk.state import Link
+from roto_client.desk.state import Link, OfferedDaemon
 from roto_client.desk.views import Views
+from roto_client.discovery import daemons_here, daemons_on_the_network
 from roto_client.errors import BadInputError, ClientError, DaemonUnreachableError, EngineUnavailableError
 from roto_client.host import HostPlate
 from roto_client.results import Matte
 from roto_client.session import Daemon
+
+_LISTEN_S = 1.5
+"""Daemons on a local network answer within a second."""
 
 Connect = Callable[[Optional[str]], Daemon]
 """Meets the daemon at an address, None for where one is by default."""
@@ -35,18 +40,25 @@ class Line:
         self._given: Optional[HostPlate] = None
         self._lost = False
 
-    def connect(self, address: Optional[str]) -> None:
-        """Meet the daemon."""
-        self._leave()
-        self.address, self._lost = address, False
-        daemon = self._daemon = self._connect(address)
-        engines = daemon.engines()
+    def connect(self, address: Optional[str], control: Control, views: Views) -> None:
+        """Meet a daemon; the plate that is open goes along. While none is met all of before stays."""
+        daemon = self._connect(address)
+        self.address = address
         said = f"Connected to the daemon at {daemon.address}, Rotolink {daemon.info.version}, by {daemon.reached_by}."
-        self._board.later(
-            lambda: self._board.change(
-                link=Link.CONNECTED, address=daemon.address, engines=engines, said=said, is_error=False
-            )
-        )
+        self._met(daemon, said, control, views)
+
+    @staticmethod
+    def offered() -> tuple[OfferedDaemon, ...]:
+        """Return the daemons on this machine and on the network; those here alone where nothing listens there."""
+        here = [OfferedDaemon("this machine", each.address) for each in daemons_here()]
+        with contextlib.suppress(BadInputError):
+            there = daemons_on_the_network(_LISTEN_S)
+            here += [
+                OfferedDaemon(each.name, each.address)
+                for each in there
+                if each.address not in {e.address for e in here}
+            ]
+        return tuple(here)
 
     def open(self, given: HostPlate, note: Note) -> Shot:
         """Open a plate and go on with the session that a note names, or start one."""
@@ -105,6 +117,13 @@ class Line:
             self._board.later(lambda: self._board.change(link=Link.LOST, said=said, is_error=True))
 
     @property
+    def link(self) -> Link:
+        """Return how things stand with the daemon, where nobody connects just now."""
+        if self._daemon is None:
+            return Link.NONE
+        return Link.LOST if self._lost else Link.CONNECTED
+
+    @property
     def is_lost(self) -> bool:
         """Say whether a daemon was met and is gone."""
         return self._lost
@@ -115,25 +134,38 @@ class Line:
             daemon = self._connect(self.address or self._board.state.address or None)
         except ClientError:
             return False
-        before, self._daemon = self._daemon, daemon
-        if before is not None:
-            before.leave()
-        engines = daemon.engines()
-        said = "The daemon is back."
-        self.had_session = self._given is not None and self._put_back(daemon, self._given, control, views)
-        if self._given is not None and not self.had_session:
-            said += " What was pointed at and drawn is there again; frames in between have to be tracked again."
-        self._lost = False
-        self._board.later(
-            lambda: self._board.change(
-                link=Link.CONNECTED, address=daemon.address, engines=engines, said=said, is_error=False
-            )
-        )
+        self._met(daemon, "The daemon is back.", control, views)
         return True
 
     def close(self) -> None:
         """Let go of the daemon; what is open there can be found again."""
-        self._leave()
+        self.shot, self._given = None, None
+        if self._daemon is not None:
+            self._daemon.leave()
+            self._daemon = None
+
+    def _met(self, daemon: Daemon, said: str, control: Control, views: Views) -> None:
+        engines = daemon.engines()
+        before, self._daemon = self._daemon, daemon
+        if before is not None:
+            before.leave()
+        failed = ""
+        try:
+            self.had_session = self._given is not None and self._put_back(daemon, self._given, control, views)
+        except (BadInputError, EngineUnavailableError) as error:  # this daemon cannot have the plate
+            self.shot, self.had_session, failed = None, False, str(error)
+        self._lost = False
+        if self.shot is not None and not self.had_session:
+            said += " What was pointed at and drawn is there again; frames in between have to be tracked again."
+        self._board.later(
+            lambda: self._board.change(
+                link=Link.CONNECTED,
+                address=daemon.address,
+                engines=engines,
+                said=failed or said,
+                is_error=bool(failed),
+            )
+        )
 
     def _put_back(self, daemon: Daemon, given: HostPlate, control: Control, views: Views) -> bool:
         """Go on with the session of before, or make it anew; say whether the daemon had it still."""
@@ -152,12 +184,6 @@ class Line:
         if not host.abilities.render:
             return None
         return lambda frame: self._board.ask_host(lambda: host.render(given, frame))
-
-    def _leave(self) -> None:
-        self.shot, self._given = None, None
-        if self._daemon is not None:
-            self._daemon.leave()
-            self._daemon = None
 
 
 def show_restored(board: Board, views: Views, mattes: dict[tuple[int, int], Matte], *, fresh: bool = True) -> None:

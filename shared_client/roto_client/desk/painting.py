@@ -18,6 +18,10 @@ _FLATNESS_PX = 0.25
 """How far an outline's straight pieces may lie from its curves: below what a mask of whole pixels holds."""
 
 
+_SKIPPED = 0.1
+"""Shares of the radius that a stroke may skip between two places."""
+
+
 class Canvas:
     """A mask being painted: covered or not, a pixel at a time, by whether its centre is."""
 
@@ -73,6 +77,15 @@ class Canvas:
         if last > first:
             start = row * self._width
             self._rows[start + first : start + last] = bytes((level,)) * (last - first)
+
+
+def thinned(places: Sequence[Place], radius_px: float) -> list[Place]:
+    """Return a line through fewer places, whose stroke is the same to a tenth of its radius."""
+    kept = list(places[:1])
+    for place in places[1:-1]:
+        if math.dist(place, kept[-1]) >= radius_px * _SKIPPED:
+            kept.append(place)
+    return kept + list(places[1:][-1:])
 
 
 def mask_of(outlines: Iterable[tuple[Sequence[ControlPoint], bool]], width: int, height: int) -> MaskPrompt:

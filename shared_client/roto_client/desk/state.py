@@ -87,6 +87,14 @@ class Work:
 
 
 @dataclass(frozen=True)
+class OfferedDaemon:
+    """A daemon that could be used, as it says of itself."""
+
+    name: str
+    address: str
+
+
+@dataclass(frozen=True)
 class DeskState:
     """All that a view of a desk shows. Frames are the host's, places are plate pixels."""
 
@@ -95,6 +103,8 @@ class DeskState:
     said: str = ""
     """The last sentence for the artist."""
     is_error: bool = False
+    offered: tuple[OfferedDaemon, ...] = ()
+    """The daemons that `Desk.find_daemons` found."""
     engines: tuple[EngineInfo, ...] = ()
     engine: str = ""
     """The engine that works; empty before a session is open."""

@@ -68,6 +68,12 @@ QListWidget::item { border: none; }
 QListWidget::item:selected { background: #454545; }
 QProgressBar { background: #2a2a2a; border: 1px solid #222222; border-radius: 3px; max-height: 10px; }
 QProgressBar::chunk { background: #8c8c8c; border-radius: 2px; }
+QToolButton::menu-indicator { image: none; }
+QMenu { background: #2a2a2a; border: 1px solid #555555; }
+QMenu::item { padding: 4px 20px; }
+QMenu::item:selected { background: #505050; }
+QMenu::separator { height: 1px; background: #444444; margin: 3px 6px; }
+QInputDialog { background: #323232; }
 QToolTip { color: #e6e6e6; background: #262626; border: 1px solid #5a5a5a; padding: 3px; }
 QSplitter::handle { background: #2a2a2a; }
 QTextBrowser { background: #2a2a2a; border: none; }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Callable, Optional
 
 from roto_client.desk import Desk
 from roto_client.desk.state import DeskState, Link
@@ -37,10 +37,18 @@ class StatusLine(QtWidgets.QFrame):
         self.start = QtWidgets.QPushButton("Start daemon")
         self.start.setToolTip("Start a daemon on this machine, which goes on when this program ends")
         self.start.clicked.connect(lambda *_: desk.start_daemon())
+        self.daemon = QtWidgets.QToolButton()
+        self.daemon.setText("Daemon")
+        self.daemon.setToolTip("Choose another daemon")
+        self.daemon.setPopupMode(QtWidgets.QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.daemons = QtWidgets.QMenu(self)
+        self.daemons.aboutToShow.connect(self._fill_menu)
+        self.daemon.setMenu(self.daemons)
         line = QtWidgets.QHBoxLayout(self)
         line.setContentsMargins(2, 0, 2, 0)
         line.setSpacing(6)
-        for widget in (self._light, self._sentence, self._work, self.bar, self.cancel, self.reconnect, self.start):
+        buttons = self.cancel, self.reconnect, self.start, self.daemon
+        for widget in (self._light, self._sentence, self._work, self.bar, *buttons):
             line.addWidget(widget, 1 if widget is self._sentence else 0)
         self.setFixedHeight(30)
         self.show_state()
@@ -55,6 +63,27 @@ class StatusLine(QtWidgets.QFrame):
         self._show_work(state)
         self.reconnect.setVisible(state.link in {Link.NONE, Link.LOST})
         self.start.setVisible(state.link is Link.NONE)
+
+    def _fill_menu(self) -> None:
+        """Offer the daemons that were found, a look for more, and an address of the artist's own."""
+        desk, menu = self._desk, self.daemons
+        menu.clear()
+        for each in desk.state.offered:
+            menu.addAction(f"{each.name}   {each.address}").triggered.connect(self._connecting(each.address))
+        menu.addSeparator()
+        menu.addAction("Look on the network").triggered.connect(lambda *_: desk.find_daemons())
+        menu.addAction("Another address...").triggered.connect(lambda *_: self._ask_address())
+
+    def _connecting(self, address: str) -> Callable[..., None]:
+        return lambda *_: self._desk.connect(address)
+
+    def _ask_address(self) -> None:
+        asked = QtWidgets.QInputDialog(self)
+        asked.setWindowTitle("Rotolink")
+        asked.setLabelText("Address of the daemon, such as render7:50750")
+        asked.setTextValue(self._desk.state.address)
+        asked.textValueSelected.connect(lambda text: self._desk.connect(text.strip() or None))
+        asked.open()
 
     def _show_work(self, state: DeskState) -> None:
         work = state.work
