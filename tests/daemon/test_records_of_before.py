@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from roto_daemon.config import Config
+from roto_daemon.errors import OutputError, UnknownError
 from roto_daemon.sessions import Sessions, record
 from roto_daemon.sessions.record import Record
 from roto_daemon.sessions.state import Drawing, FitOrder, Fitted, OpenPlate, Session, TrackedObject
@@ -105,6 +106,18 @@ async def _taken_over(folder: Path) -> tuple[Session, record.Step]:
         await sessions.close()
     assert step
     return session, step
+
+
+@pytest.mark.parametrize(("table", "sentence"), [("plates", "its sessions stay shut"), ("prompts", "is damaged")])
+def test_damaged_content_costs_its_own_session_and_not_the_daemon(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, table: str, sentence: str
+) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "sessions.db")) as old, old:
+        old.executescript((RECORDS / f"{NEWEST}.sql").read_text())
+        old.execute(f"UPDATE {table} SET content = x'ff00ff'")  # noqa: S608 - a table of ours
+    with pytest.raises((OutputError, UnknownError, ValueError)) as told:
+        asyncio.run(_taken_over(tmp_path))
+    assert sentence in f"{told.value} {caplog.text}"
 
 
 def test_25_every_schema_has_a_record_here() -> None:

@@ -14,7 +14,7 @@ import logging
 import secrets
 import shutil
 import time
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from roto_daemon.errors import (
     LimitError,
     OutputError,
     PromptError,
+    RotoError,
     StoppingError,
     UnavailableError,
     UnknownError,
@@ -32,6 +33,7 @@ from roto_daemon.errors import (
 )
 from roto_daemon.plates.matte_store import StoredMatte
 from roto_daemon.sessions import record
+from roto_daemon.sessions.asked import frames_with_mattes, measured, require_other
 from roto_daemon.sessions.changes import Changes
 from roto_daemon.sessions.plates import Plates
 from roto_daemon.sessions.record import Record
@@ -50,7 +52,6 @@ from roto_daemon.store.folder import StateFolder
 from roto_daemon.workers.orders import pack_options, pack_plate
 from roto_daemon.workers.pipe import Message
 from roto_daemon.workers.process import BATCH, WorkerProcess
-from roto_shapes.fit_options import FitOptions
 from roto_shapes.formats import encode
 from roto_shapes.formats.rotolink_json import read_roto
 from roto_shapes.prompt import Prompt
@@ -134,24 +135,29 @@ class Sessions:
             self._matte_bytes.setdefault(row["session_id"], await asyncio.to_thread(_matte_bytes, folder))
         while True:
             await asyncio.sleep(min(_ROUND_S, self._config.session_days * _DAY_S, self._config.plate_idle_s))
-            try:
-                await self.tidy()
-            except OutputError as error:
-                _log.warning("what has expired could not be forgotten: %s", error)
+            await self.tidy()
 
     async def tidy(self) -> None:
-        """Forget sessions and plates that have expired, and let go of the memory of those that are not used."""
-        await self._write_touched()
+        """Forget sessions and plates that have expired, and let go of the memory of those that are not used.
+
+        What cannot be forgotten now is told of in the log, and tried again the next time.
+        """
+        with _told_in_the_log():
+            await self._write_touched()
         now = time.time()
         for row in await self._record.summaries():
             held = self._sessions.get(row["session_id"])
             touched, idle = (held.touched, held.is_idle) if held else (row["touched"], True)
             if idle and now - touched > self._config.session_days * _DAY_S:
-                await self.close_session(row["session_id"])
+                with _told_in_the_log():
+                    await self.close_session(row["session_id"])
             elif held and idle and now - touched > _RESIDENT_S:
                 del self._sessions[row["session_id"]]
         worked_on = {row["plate_id"] for row in await self._record.summaries()}
-        await self.plates.tidy(worked_on)
+        for plate_id, touched in self.plates.touched.items():
+            if plate_id not in worked_on and now - touched > self._config.plate_idle_s:
+                with _told_in_the_log():
+                    await self.plates.close_plate(plate_id)
 
     def let_go(self) -> None:
         """End what waits for changes, so that the daemon can stop."""
@@ -206,6 +212,8 @@ class Sessions:
         where = {"artist": artist} if artist else {}
         told = []
         for row in await self._record.summaries(**where):
+            if row["plate_id"] not in self.plates.touched:
+                continue  # damaged, as the log tells
             session_id = row["session_id"]
             held = self._sessions.get(session_id)
             told.append(
@@ -385,7 +393,7 @@ class Sessions:
         target.require_seen(target.shapes_revision, order.based_on, "The shapes")
         locked = any(key.locked for shape in target.shapes for key in shape.keyframes)
         for each in order.in_front:
-            _require_other(session.find(each), target)
+            require_other(session.find(each), target)
         if order.in_front and (locked or order.edited):
             raise ConflictError("Shapes that are fitted anew go on behind nothing: name no objects in front.")
         kept = encode(Roto(session.plate.plate, target.shapes), ".json") if locked or order.edited else ""
@@ -394,7 +402,7 @@ class Sessions:
             "plate": pack_plate(session.plate.plate),
             "footage": session.plate.order.pack(),
             "object_id": object_id,
-            "frames": _frames_with_mattes(session, [object_id], order.frames),
+            "frames": frames_with_mattes(session, [object_id], order.frames),
             "options": pack_options(replace(order.options, name=target.name)),
             "kept": kept,
             "edited": list(order.edited),
@@ -430,7 +438,7 @@ class Sessions:
         """Make files; yields `{"file": path, "frame": frame or None}`, each to be deleted by the caller."""
         session = await self.session(session_id)
         objects = [session.find(order.object_id)] if order.object_id else list(session.objects.values())
-        frames = _frames_with_mattes(session, [each.object_id for each in objects], order.frames)
+        frames = frames_with_mattes(session, [each.object_id for each in objects], order.frames)
         folder = self._state.run / f"export-{secrets.token_hex(4)}"
         with _made(folder):
             folder.mkdir()
@@ -448,7 +456,7 @@ class Sessions:
             "frames": frames,
             "roto": encode(session.roto(), ".json"),
             "reports": [each.drawing.fitted.report for each in objects if each.drawing.fitted],
-            "measured": _measured(session, objects) if order.kind in REPORT_KINDS else None,
+            "measured": measured(session, objects) if order.kind in REPORT_KINDS else None,
             "credit": order.credit,
             "into": str(folder),
         }
@@ -536,35 +544,13 @@ class Sessions:
             self._require_matte_room()
 
 
-def _frames_with_mattes(session: Session, objects: Sequence[int], frames: FrameRange | None) -> list[int]:
-    """Return the frames on which any of the objects has a matte, rising; raises ConflictError when there is none."""
-    found = {frame for each in objects for frame in session.store.frames(each) if frames is None or frame in frames}
-    if not found:
-        where = f" in frames {frames}" if frames else ""
-        raise ConflictError(f"The object has no mattes{where}: track it first.")
-    return sorted(found)
-
-
-def _measured(session: Session, objects: Sequence[TrackedObject]) -> Message:
-    """Return what a report measures: the shapes of one object, and what was asked of their fit."""
-    if len(objects) != 1:
-        raise PromptError("A report tells of one object: say which.")
-    if not objects[0].shapes:
-        raise ConflictError(f"Object '{objects[0].name}' has no shapes to report on: fit it first.")
-    fitted = objects[0].drawing.fitted
-    options = fitted.order.options if fitted else FitOptions.bounded()
-    return {
-        "roto": encode(Roto(session.plate.plate, fitted.plain if fitted else objects[0].shapes), ".json"),
-        "options": pack_options(options),
-        "judged_px": fitted.judged_px if fitted else options.tolerance_px,
-        "doubtful": fitted.report["doubtful_frames"] if fitted else [],
-        "in_front": [each for each in fitted.order.in_front if each in session.objects] if fitted else [],
-    }
-
-
-def _require_other(front: TrackedObject, target: TrackedObject) -> None:
-    if front is target:
-        raise ConflictError(f"Object '{target.name}' cannot stand in front of itself: name other objects.")
+@contextlib.contextmanager
+def _told_in_the_log() -> Iterator[None]:
+    """Tell of what could not be tidied up: the disk refuses, or an artist came back in this moment."""
+    try:
+        yield
+    except RotoError as error:
+        _log.warning("what has expired could not be forgotten: %s", error)
 
 
 def _recover(session: Session) -> None:

@@ -56,12 +56,6 @@ class Plates:
         """Return when each plate was used last."""
         return {plate_id: plate.touched for plate_id, plate in self._plates.items()}
 
-    async def tidy(self, worked_on: set[str]) -> None:
-        """Forget plates that no session works on and nobody used for long."""
-        for plate_id, touched in self.touched.items():
-            if plate_id not in worked_on and time.time() - touched > self._config.plate_idle_s:
-                await self.close_plate(plate_id)
-
     async def open_plate(self, order: PlateOrder) -> OpenPlate:
         """Open a plate by path; raises PlateError or LimitError."""
         self._require_room()

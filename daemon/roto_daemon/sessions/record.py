@@ -7,6 +7,7 @@ caller that goes away meanwhile changes nothing about that. All methods of `Reco
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import msgpack
 import zstandard
 
+from roto_daemon.errors import OutputError
 from roto_daemon.sessions.state import Drawing, FitOrder, Fitted, OpenPlate, Session, TrackedObject
 from roto_daemon.store import Store, Writing
 from roto_daemon.store.schema import objects, plates, prompts, sessions, steps
@@ -27,6 +29,11 @@ from roto_shapes.shot import FrameRange, Plate
 STEPS_KEPT = 100
 """Steps of an object that can be taken back: an afternoon of clicks."""
 _MASK_LEVEL = 1  # painted masks are flat: higher levels win next to nothing
+
+_UNREADABLE = (LookupError, TypeError, ValueError, msgpack.UnpackException, zstandard.ZstdError)
+"""What unpacking damaged content raises; SQLite tells of damage to its own structure alone."""
+
+_log = logging.getLogger("roto_daemon.sessions")
 
 Change = Callable[[Writing], None]
 
@@ -76,7 +83,13 @@ class Record:
 
     async def plates(self) -> list[OpenPlate]:
         """Return every plate; the caller says where uploads lie and how frames are read."""
-        return [_plate(row) for row in await asyncio.to_thread(self._store.rows, plates)]
+        found = []
+        for row in await asyncio.to_thread(self._store.rows, plates):
+            try:
+                found.append(_plate(row))
+            except _UNREADABLE as error:
+                _log.error("plate %s of the record cannot be read (%r): its sessions stay shut", row["plate_id"], error)
+        return found
 
     async def summaries(self, **where: object) -> Sequence[Any]:
         """Return the rows of sessions with these values."""
@@ -95,8 +108,13 @@ class Record:
         return names
 
     async def session(self, session_id: str) -> tuple[Any, list[TrackedObject]] | None:
-        """Return a session's row and its objects; None when there is none."""
-        return await asyncio.to_thread(self._read_session, session_id)
+        """Return a session's row and its objects; None when there is none. OutputError for one that is damaged."""
+        try:
+            return await asyncio.to_thread(self._read_session, session_id)
+        except _UNREADABLE as error:
+            raise OutputError(
+                f"What the record holds of session '{session_id}' is damaged ({error!r}): put a backup in its place."
+            ) from error
 
     async def last_step(self, session: Session, object_id: int, *, undone: bool) -> Step | None:
         """Return the step to take back, or with `undone` the one to do again; of any object when that is 0."""
