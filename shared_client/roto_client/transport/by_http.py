@@ -106,7 +106,7 @@ class _HttpChannel:
                 stack.enter_context(_cut_after(timeout_s, connection.sock, late))
                 headers = {"Content-Type": _MEDIA_TYPE, "Accept": _MEDIA_TYPE, "Connection": "close", **_HEADERS}
                 connection.request("POST", target, body, headers)
-                answer = connection.getresponse()
+                answer = stack.enter_context(connection.getresponse())
                 data = answer.read(_ANSWER_LIMIT_BYTES + 1)
                 if late.is_set() or (answer.length and len(data) <= _ANSWER_LIMIT_BYTES):
                     raise ConnectionResetError("the answer broke off")
