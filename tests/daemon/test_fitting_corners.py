@@ -115,3 +115,19 @@ def test_a_corner_that_opens_has_its_control_point_while_it_is_one() -> None:
     for frame in range(OPEN - 2):
         points = np.array([(point.x, point.y) for point in evaluate(shape, frame)])
         assert np.linalg.norm(points[:, None] - opening(frame), axis=-1).min(axis=0).max() < 1.5
+
+
+def wavering(frame: int, turns: int) -> Points:
+    """A box whose long side has a tip in the middle, outwards, or inwards on the last frames."""
+    tip = 22 if frame < COUNT - turns else -22
+    moved: Points = np.array([[40.0, 60], [120, 60 - tip], [200, 60], [200, 160], [40, 160]]) + 1.5 * frame
+    return moved
+
+
+@pytest.mark.parametrize(("turns", "corners"), [(0, 5), (COUNT // 2, 4)])
+def test_what_turns_left_on_some_frames_and_right_on_others_is_no_corner(turns: int, corners: int) -> None:
+    linker = TrackLinker()
+    for frame in range(COUNT):
+        linker.add(frame, trace_outlines(coverage(wavering(frame, turns), *SIZE)))
+    (track,) = linker.finish()
+    assert len(match(track, *SIZE).corners) == corners

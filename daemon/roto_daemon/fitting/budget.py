@@ -32,7 +32,7 @@ def knots_within(matched: Matched, points: int, tolerance_px: float, smoothing_p
         else:
             low = middle
     while len(best.at) > points:
-        best = best.without(int(np.argmin(knot_needs(within, best))))
+        best = best.without(int(np.argmin(np.where(best.corner, np.inf, knot_needs(within, best)))))
     return best
 
 

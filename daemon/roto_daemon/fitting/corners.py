@@ -54,8 +54,10 @@ def choose_corners(
     apart = np.arange(1 - max(round(_APART_PX / spacing_px), 1), max(round(_APART_PX / spacing_px), 1))
     kept: list[int] = []
     while True:
-        share = np.where(often, ((left != 0) & shown).sum(axis=0) / seen, 0)
-        lasts = (share >= _SHARE) | (_longest_run(left) >= max(_RUN_FRAMES, _RUN_SHARE * len(left)))
+        ways = [way * left > 0 for way in (-1, 1)]
+        share = np.where(often, np.maximum(*((way & shown).sum(axis=0) for way in ways)) / seen, 0)
+        run = np.maximum(*(_longest_run(left * way) for way in ways))
+        lasts = (share >= _SHARE) | (run >= max(_RUN_FRAMES, _RUN_SHARE * len(left)))
         strength = np.where(lasts, share * np.abs(left).mean(axis=0), 0)
         if not strength.any():
             return np.array(sorted(kept), np.int64)

@@ -103,7 +103,7 @@ def first_handles(matched: Matched, knots: Knots) -> tuple[Floats, Floats]:
 
 
 def knot_needs(matched: Matched, knots: Knots) -> Floats:
-    """Return (N,) how far one cubic in place of the two beside each knot would err, in px; infinite at corners."""
+    """Return (N,) how far one cubic in place of the two beside each knot would err, in px."""
     frames = spread(len(matched.frames))
     arrive, leave = end_tangents(matched, frames)
     weight = np.where(matched.visible[frames], 1.0, _HIDDEN_WEIGHT)
@@ -111,8 +111,8 @@ def knot_needs(matched: Matched, knots: Knots) -> Floats:
     count = matched.points.shape[1]
     before = np.roll(knots.at, 1)
     length = (np.roll(knots.at, -1) - before) % count
-    needs = np.median(table.errors(before, before + np.where(length == 0, count, length)), axis=0)
-    return np.where(knots.corner, np.inf, needs)
+    needs: Floats = np.median(table.errors(before, before + np.where(length == 0, count, length)), axis=0)
+    return needs
 
 
 def choose_knots(matched: Matched, tolerance_px: float, smoothing_px: float = 0.0) -> Knots:

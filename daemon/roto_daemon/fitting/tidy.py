@@ -12,7 +12,7 @@ from roto_daemon.fitting.correspondence import Floats
 from roto_daemon.fitting.measure import crossing_pieces
 from roto_daemon.fitting.mixing import Mixing
 from roto_daemon.fitting.ring import unit
-from roto_daemon.fitting.solve import FEWEST_KNOTS, JointFit, refitted
+from roto_daemon.fitting.solve import FEWEST_KNOTS, ROUNDS, JointFit
 
 _NEAREST_PX = 2.2
 """Control points nearer than this on a keyframe cannot be picked apart: one of them goes."""
@@ -59,7 +59,8 @@ def _with_fewer_looping_knots(
         gone = _looping_knot(fit, controls, loops, refused)
         if gone is None:
             break
-        trial = refitted(fit, fit.matched, fit.knots.without(gone), mixing)
+        trial = fit.without([gone])
+        trial.refine(mixing, ROUNDS)
         tried = _untangled(trial, within_chords(trial.controls[list(mixing.keys)]), mixing, limit_px)
         left = _looped(tried, mixing)
         if left.sum() < loops.sum() and _error(trial, tried, mixing) <= limit_px:
@@ -97,7 +98,8 @@ def _without_crowding(fit: JointFit, mixing: Mixing, tolerance_px: float) -> Joi
         gone = _crowded_knot(fit, list(mixing.keys), refused)
         if gone is None:
             break
-        trial = refitted(fit, fit.matched, fit.knots.without(gone), mixing)
+        trial = fit.without([gone])
+        trial.refine(mixing, ROUNDS)
         if np.abs(trial.deciding_errors(trial.controls)).max() <= limit:
             fit = trial
         else:
@@ -237,14 +239,15 @@ def _loops(outline: Floats) -> list[tuple[int, int]]:
     """
     count = len(outline)
     found = set()
-    for pair in crossing_pieces(_polyline(outline)) // _PIECES:
+    for pair in crossing_pieces(flattened(outline)) // _PIECES:
         first, second = int(pair.min()), int(pair.max())
         ahead = second - first
         found.add((first, ahead) if 2 * ahead <= count else (second, count - ahead))
     return sorted((first, ahead) for first, ahead in found if ahead <= _NEAR)
 
 
-def _polyline(outline: Floats) -> Floats:
+def flattened(outline: Floats) -> Floats:
+    """Return an outline (N, 6) as a closed line of N * 20 points, the first ones on its first segment."""
     start = outline[:, :2]
     end = np.roll(start, -1, axis=0)
     # Loops are small and sit at the knots: look closer there.

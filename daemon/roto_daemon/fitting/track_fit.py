@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +10,11 @@ from scipy.ndimage import gaussian_filter1d
 
 from roto_daemon.fitting.budget import knots_within
 from roto_daemon.fitting.correspondence import Floats, Matched
-from roto_daemon.fitting.curve import Knots, choose_knots, knot_needs, spread
+from roto_daemon.fitting.curve import Knots, choose_knots, spread
 from roto_daemon.fitting.keyframes import KeyframeSearch
-from roto_daemon.fitting.mixing import KeyRule, Mixing, every_frame
-from roto_daemon.fitting.solve import DECIDING_ARC_PX, FEWEST_KNOTS, KEYED_PULL, ROUNDS, JointFit, arc_mean, refitted
+from roto_daemon.fitting.mixing import KeyRule, every_frame
+from roto_daemon.fitting.pruning import Bounds, errors_within_chords, without_needless
+from roto_daemon.fitting.solve import DECIDING_ARC_PX, KEYED_PULL, ROUNDS, JointFit, arc_mean
 from roto_daemon.fitting.tidy import looped, tidied, tidied_in_place, within_chords
 from roto_shapes.shape import Interpolation, Layer
 
@@ -55,9 +55,10 @@ _LEAST_SPREAD_PX = 0.03
 _SPREAD_SHARE = 0.12
 """Points are not worth keeping for errors whose spread is below this share of the bound."""
 
-_PRUNING_ROUNDS = 3
-_NEEDED = 5.0
-"""A knot without which the outline would err by this many times the bound is not tried to be dropped."""
+_BROKEN, _WORTH_LOOPS, _LOST = 0.25, 1.5, 0.04
+"""Where the tolerance is missed and so large a share of the frames loops, mattes are broken: for the sake of fewer
+points it may then be missed by so many tolerances more, and by still more on so large a share of the frames. Loops are
+undone at a like price. A bunny before grass came with 34 points so, not 54 that follow each blade."""
 
 _KNOT_ROUNDS = 6
 _KNOTS_AT_ONCE = 4
@@ -102,7 +103,7 @@ def fit_samples(
     tolerance = tolerance if points is None else max(tolerance, reached)
     fit, keys = _keyed(fit, tolerance, rule, max(tolerance, reached))
     mixing = rule.mixing(matched.frames, keys)
-    fit = _with_fewer_knots(fit, mixing, tolerance)
+    fit = without_needless(fit, mixing, _worth_points(fit, tolerance))
     fit, controls = tidied(fit, mixing, tolerance)
     reached = float(np.abs(fit.deciding_errors(mixing.apply(controls))).max())
     return TrackFit(
@@ -124,12 +125,12 @@ def _keyed(fit: JointFit, tolerance_px: float, rule: KeyRule, holds_px: float) -
     fit.pull = KEYED_PULL
     fit.gather()
     first = _with_keys(fit, tolerance_px, rule)
-    if _largest_and_spread(first[0])[0] <= _ASTRAY * holds_px:
+    if _largest(first[0]) <= _ASTRAY * holds_px:
         return first
     held = JointFit(fit.matched, fit.knots, deciding_px=fit.deciding_px)
     held.refine(every_frame(len(fit.matched.frames)), ROUNDS)
     second = _with_keys(held, tolerance_px, rule)
-    return second if _largest_and_spread(second[0])[0] <= _ASTRAY * holds_px else first
+    return second if _largest(second[0]) <= _ASTRAY * holds_px else first
 
 
 def _with_keys(fit: JointFit, tolerance_px: float, rule: KeyRule) -> tuple[JointFit, list[int]]:
@@ -243,44 +244,15 @@ def _settle(fit: JointFit, keys: list[int], tolerance_px: float, rule: KeyRule) 
     return fit, keys
 
 
-def _with_fewer_knots(fit: JointFit, mixing: Mixing, tolerance_px: float) -> JointFit:
-    """Drop smooth knots that the outline can do without now that keyframes are known, the least needed first.
-
-    Each frame on its own asks for more knots than all frames together: what one knot explains on one frame its
-    neighbours explain on the others once they may slide.
-    """
-    most = max(tolerance_px, _largest_and_spread(fit)[0])
-    # Trials look at keyframes and two frames of each span: enough to tell, and the work grows with keyframes alone.
-    some = _keys_and_betweens(mixing.keys)
-    part, few = fit.matched.part(some), mixing.at(some)
-    trials = [refitted(fit, part, fit.knots, few, _PRUNING_ROUNDS)]
-    loops = looped(trials[0].controls).sum()
-    spread_px = _spread_worth(_largest_and_spread(trials[0])[1], _noise(fit.matched, fit.deciding_px))
-    spread_px = max(spread_px, _SPREAD_SHARE * tolerance_px)
-    refused: set[int] = set()
-    while len(trials[-1].knots.at) > FEWEST_KNOTS:
-        knots = trials[-1].knots
-        needed = knot_needs(part, knots)
-        order = [int(n) for n in np.argsort(needed, kind="stable") if needed[n] <= _NEEDED * most]
-        order = [number for number in order if int(knots.at[number]) not in refused]
-        if not order:
-            break
-        trial = refitted(fit, part, knots.without(order[0]), few, _PRUNING_ROUNDS)
-        reached = _largest_and_spread(trial)
-        if reached[0] <= most and reached[1] <= spread_px and looped(trial.controls).sum() <= loops:
-            trials.append(trial)
-        else:
-            refused.add(int(knots.at[order[0]]))
-    for trial in reversed(trials[1:]):
-        whole = refitted(fit, fit.matched, trial.knots, mixing)
-        if _largest_and_spread(whole)[0] <= most:
-            return whole
-    return fit
-
-
-def _keys_and_betweens(keys: tuple[int, ...]) -> NDArray[np.int64]:
-    between = [round(a + (b - a) * share) for a, b in pairwise(keys) for share in (1 / 3, 2 / 3)]
-    return np.unique(np.array([*keys, *between], np.int64))
+def _worth_points(fit: JointFit, tolerance_px: float) -> Bounds:
+    """Return what errors may rise to for the sake of fewer points."""
+    errors = errors_within_chords(fit)
+    largest_px, broken = float(np.abs(errors).max()), 0.0
+    if largest_px > tolerance_px:
+        broken = min(float(looped(within_chords(fit.controls)).mean()) / _BROKEN, 1.0)
+    largest_px = max(largest_px, tolerance_px) + broken * _WORTH_LOOPS * tolerance_px
+    worth_px = _spread_worth(float(np.sqrt(np.mean(errors**2))), _noise(fit.matched, fit.deciding_px))
+    return Bounds(largest_px, max(worth_px, _SPREAD_SHARE * largest_px), broken * _LOST)
 
 
 def _spread_worth(spread_px: float, noise_px: float) -> float:
@@ -289,7 +261,6 @@ def _spread_worth(spread_px: float, noise_px: float) -> float:
     return float(np.sqrt(spread_px**2 + (_WORTH_KEEPING**2 - 1) * own))
 
 
-def _largest_and_spread(fit: JointFit) -> tuple[float, float]:
-    """Return the largest deciding error and the root of their mean square, in px."""
-    errors = fit.deciding_errors(within_chords(fit.controls))
-    return float(np.abs(errors).max()), float(np.sqrt(np.mean(errors**2)))
+def _largest(fit: JointFit) -> float:
+    """Return the largest deciding error in px."""
+    return float(np.abs(errors_within_chords(fit)).max())
