@@ -56,7 +56,7 @@ def test_a_disc_drawn_with_twenty_points_keeps_four_to_six() -> None:
 
 
 def test_points_that_the_bound_needs_stay() -> None:
-    """Six waves of 8 px ask for a point at each crest and trough."""
+    """Six waves of 8 px ask for a point at each top and each valley."""
     fit = pruned(ring(6, 8.0), list(range(0, SAMPLES, 10)), Bounds(0.5, 0.1))
     assert 10 <= len(fit.knots.at) <= 16
 
