@@ -34,7 +34,7 @@ def unpack(data: Buffer) -> Any:  # noqa: ANN401 - what a peer sent
     Raises ValueError when they are damaged, hold more, or exceed LARGEST_ARRAY, LARGEST_MAP or DEEPEST; keys of maps
     must be texts. Nothing is made larger than what really came.
     """
-    reader = _Reader(memoryview(data).cast("B"))
+    reader = _Reader(bytes(data))
     value = reader.value(DEEPEST)
     if reader.left:
         raise ValueError(f"{reader.left} bytes too many follow the message.")
@@ -122,15 +122,17 @@ _CONSTANTS = {0xC0: None, 0xC2: False, 0xC3: True}
 _NUMBERS = {mark: struct.Struct(f">{form[-1]}") for mark, form in (*_UNSIGNED, *_SIGNED, (0xCA, "f"), (0xCB, "d"))}
 _SIZED = {0xD9: ("text", 1), 0xDA: ("text", 2), 0xDB: ("text", 4), 0xC4: ("bytes", 1), 0xC5: ("bytes", 2)}
 _SIZED.update({0xC6: ("bytes", 4), 0xDC: ("list", 2), 0xDD: ("list", 4), 0xDE: ("map", 2), 0xDF: ("map", 4)})
-_SHORT = ((0x80, 0xF0, "map"), (0x90, 0xF0, "list"), (0xA0, 0xE0, "text"))
+_SHORT = ((0xA0, 0xE0, "text"), (0x80, 0xF0, "map"), (0x90, 0xF0, "list"))
 """Marks with the size in their low bits: their high bits, and which bits these are."""
 
 
 @final
 class _Reader:
-    def __init__(self, data: memoryview) -> None:
+    def __init__(self, data: bytes) -> None:
         self._data = data
         self._at = 0
+        self._keys: dict[bytes, str] = {}
+        """Keys that came before: a message of shapes repeats the same few thousands of times."""
 
     @property
     def left(self) -> int:
@@ -141,7 +143,7 @@ class _Reader:
         """Read the next value."""
         if depth == 0:
             raise ValueError(f"The message is nested deeper than {DEEPEST} levels.")
-        mark = self._take(1)[0]
+        mark = self._mark()
         if mark < 0x80:  # noqa: PLR2004 - a number that is its own type
             return mark
         if mark >= 0xE0:  # noqa: PLR2004 - the same, below zero
@@ -152,6 +154,12 @@ class _Reader:
             number = _NUMBERS[mark]
             return number.unpack(self._take(number.size))[0]
         return self._sized(*self._size(mark), depth)
+
+    def _mark(self) -> int:
+        if self._at >= len(self._data):
+            raise _ends_early()
+        self._at += 1
+        return self._data[self._at - 1]
 
     def _size(self, mark: int) -> tuple[str, int]:
         for high, bits, kind in _SHORT:
@@ -164,7 +172,7 @@ class _Reader:
 
     def _sized(self, kind: str, size: int, depth: int) -> Any:  # noqa: ANN401 - any value
         if kind == "bytes":
-            return bytes(self._take(size))
+            return self._take(size)
         if kind == "text":
             return str(self._take(size), "utf-8")  # UnicodeDecodeError is a ValueError
         if size > (LARGEST_ARRAY if kind == "list" else LARGEST_MAP):
@@ -174,14 +182,23 @@ class _Reader:
         return {self._key(): self.value(depth - 1) for _ in range(size)}
 
     def _key(self) -> str:
-        kind, size = self._size(self._take(1)[0])
+        kind, size = self._size(self._mark())
         if kind != "text":
             raise ValueError("A map of the message has a key that is no text.")
-        return str(self._take(size), "utf-8")
+        data = self._take(size)
+        key = self._keys.get(data)
+        if key is None:
+            key = self._keys[data] = str(data, "utf-8")
+        return key
 
-    def _take(self, size: int) -> memoryview:
-        if size > self.left:
-            raise ValueError("The message ends in the middle.")
-        taken = self._data[self._at : self._at + size]
-        self._at += size
+    def _take(self, size: int) -> bytes:
+        end = self._at + size
+        if end > len(self._data):
+            raise _ends_early()
+        taken = self._data[self._at : end]
+        self._at = end
         return taken
+
+
+def _ends_early() -> ValueError:
+    return ValueError("The message ends in the middle.")
