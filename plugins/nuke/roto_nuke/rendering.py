@@ -39,12 +39,13 @@ def render_frame(node: nuke.Node, frame: int, view: str) -> bytes:
 def _writer(node: nuke.Node, folder: Path, made: list[nuke.Node]) -> nuke.Node:
     """Return a Write of what lies inside a node's format; adds the nodes to `made` as they come."""
     size = node.format()
-    crop = nuke.nodes.Crop(box=(0, 0, size.width(), size.height()))
+    crop = nuke.nodes.Crop()
     made.append(crop)
     crop.setInput(0, node)
-    write = nuke.nodes.Write(
-        file=(folder / "frame.exr").as_posix(), file_type="exr", channels="rgb", raw=True, datatype="16 bit half"
-    )
+    box = crop["box"]
+    if isinstance(box, nuke.Array_Knob):
+        box.setValue((0, 0, size.width(), size.height()))
+    write = nuke.nodes.Write(file=(folder / "frame.exr").as_posix(), file_type="exr", channels="rgb", raw=True)
     made.append(write)
     write.setInput(0, crop)
     return write
