@@ -12,7 +12,7 @@ PLUGINS = Path(__file__).parents[2] / "plugins"
 HOST_MODULES = {
     "fusion": {"BlackmagicFusion", "DaVinciResolveScript", "fusionscript"},
     "nuke": {"nuke", "nukescripts"},
-    "silhouette": {"fx"},
+    "silhouette": {"fx", "tools"},
 }
 FILES = sorted(file for host in HOST_MODULES for file in (PLUGINS / host).rglob("*.py"))
 
