@@ -15,6 +15,7 @@ from plain_host import PlainHost
 from stand_in_daemon import RADIUS, Refusal, StandInDaemon
 
 from roto_client.desk import Desk
+from roto_client.desk.edits import edited_frames
 from roto_client.desk.following import Way
 from roto_client.desk.note import Note
 from roto_client.desk.painting import Canvas, mask_of
@@ -26,7 +27,7 @@ from roto_client.session import Daemon
 from roto_client.transport.by_grpc import GrpcTransport
 from roto_proto.v1 import sessions_pb2
 from roto_shapes.prompt import PointPrompt
-from roto_shapes.shape import ControlPoint, Interpolation
+from roto_shapes.shape import ControlPoint, Interpolation, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate
 
 OFFSET = 1000
@@ -301,6 +302,39 @@ def test_edits_made_in_the_host_are_found_and_go_back_with_the_locks(room: Room)
     assert room.daemon.prompts[1004].outline[1][:2] == (12.0, 3.0)
     assert room.daemon.runs[0] == (FrameRange(1004, 1007), sessions_pb2.DIRECTION_FORWARD), "up to the locked frame"
     assert "kept your edits on 2004" in desk.state.said
+
+
+def test_an_edit_is_what_a_hand_moves_and_not_what_a_host_rounds() -> None:
+    points = tuple(ControlPoint(x, y, 1.0, 0.5, -1.0, -0.5) for x, y in ((10.3, 10.7), (30.1, 12.9), (20.6, 30.2)))
+    keys = tuple(ShapeKeyframe(frame, points) for frame in (1, 5, 9))
+    written = Shape("ball", keys, FrameRange(1, 9))
+
+    def moved(frame: int, by: float) -> Shape:
+        def key_at(key: ShapeKeyframe) -> ShapeKeyframe:
+            return replace(key, points=(points[0]._replace(x=points[0].x + by), *points[1:]))
+
+        return replace(written, keyframes=tuple(key_at(key) if key.frame == frame else key for key in keys))
+
+    assert edited_frames([written], [moved(5, 0.2)]) == {5}
+    assert edited_frames([written], [moved(5, 0.004)]) == frozenset()
+    without = replace(written, keyframes=keys[::2])
+    assert edited_frames([written], [without]) == frozenset(), "a keyframe that was taken away leaves nothing to keep"
+    assert edited_frames([without], [written]) == {5}, "one that was set is the artist's wherever it stands"
+    assert edited_frames([], [written]) == {1, 5, 9}, "so is a shape that was not ours"
+
+
+def test_a_click_ends_the_tracking_of_its_object_and_corrects_it(room: Room) -> None:
+    desk = room.open().desk
+    desk.click(30, 20)
+    room.settle()
+    room.daemon.stalls.add("Propagate")
+    desk.track(Way.FORWARD)
+    room.until(lambda: bool(room.daemon.runs))
+    desk.click(31, 21, foreground=False)
+    room.daemon.stalls.clear()
+    room.settle()
+    assert len(room.daemon.prompts[1001].points) == 2
+    assert len(desk.state.found_of(1).confidence) < 10
 
 
 def test_a_plate_that_the_daemon_cannot_see_is_rendered_and_sent_one_frame_at_a_time(room: Room) -> None:

@@ -122,6 +122,9 @@ def test_a_click_shows_the_mask_at_the_right_pixels(hands: Hands, stand_in: Stan
     assert hands.colour_at(44.5, 30.5) == ground, "hidden, and shown again"
     hands.key(Key.Key_O)
     assert hands.colour_at(44.5, 30.5) != ground
+    hands.key(Key.Key_M)
+    assert hands.colour_at(44.5, 30.5) == (255, 255, 255)
+    assert hands.colour_at(10.5, 10.5) == (0, 0, 0)
 
 
 def test_a_zoomed_and_panned_view_clicks_the_same_plate_pixel(hands: Hands, stand_in: StandInDaemon) -> None:

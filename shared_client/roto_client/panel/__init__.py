@@ -219,6 +219,7 @@ class RotoPanel(QtWidgets.QWidget):
             "=": lambda: view.zoom(1.25),
             "-": lambda: view.zoom(0.8),
             "O": view.toggle_overlay,
+            "M": view.toggle_matte,
             "N": desk.add_object,
             "F2": self.objects.rename_chosen,
             "Delete": self._remove,

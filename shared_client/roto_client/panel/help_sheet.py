@@ -22,6 +22,7 @@ SHORTCUTS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("Backspace", "clear what is pointed at on this frame"),
             ("F / + / -", "fit, closer, wider"),
             ("O", "show or hide what lies over the plate"),
+            ("M", "the mattes alone, white on black"),
         ),
     ),
     (

@@ -50,6 +50,8 @@ class PlateView(QtWidgets.QWidget):
         self.brush_px = 24.0
         """The brush's radius in plate pixels."""
         self.overlay_shown = True
+        self.matte_alone = False
+        """Whether the mattes are shown white on black, in place of the plate."""
         self.cross: Optional[QtCore.QPointF] = None
         """Where the keyboard points, in plate pixels."""
         self._desk = desk
@@ -118,6 +120,11 @@ class PlateView(QtWidgets.QWidget):
     def toggle_overlay(self) -> None:
         """Show or hide what lies over the plate."""
         self.overlay_shown = not self.overlay_shown
+        self.update()
+
+    def toggle_matte(self) -> None:
+        """Show the mattes white on black, or the plate again."""
+        self.matte_alone = not self.matte_alone
         self.update()
 
     def move_cross(self, dx: int, dy: int) -> None:
@@ -222,7 +229,7 @@ class PlateView(QtWidgets.QWidget):
         state = self._desk.state
         mattes = [self._desk.matte(each.key, state.frame) for each in state.shown]
         size = self.width(), self.height(), self.devicePixelRatioF()
-        shown = self.overlay_shown, state.current, state.frame
+        shown = self.overlay_shown, self.matte_alone, state.current, state.frame
         return (*size, *shown, self.map, self._picture, state.objects, state.found, *mattes)
 
     def _paint_scene(self, state: DeskState) -> None:
@@ -233,10 +240,13 @@ class PlateView(QtWidgets.QWidget):
         self._scene.fill(SURROUND)
         painter = QtGui.QPainter(self._scene)
         painter.setClipRect(self.rect())
-        self._paint_plate(painter, state)
-        painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
-        if self.overlay_shown:
-            self._paint_overlay(painter, state)
+        if self.matte_alone:
+            self._paint_mattes(painter, state)
+        else:
+            self._paint_plate(painter, state)
+            painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
+            if self.overlay_shown:
+                self._paint_overlay(painter, state)
         painter.end()
 
     def _paint_plate(self, painter: QtGui.QPainter, state: DeskState) -> None:
@@ -252,6 +262,17 @@ class PlateView(QtWidgets.QWidget):
         painter.setRenderHint(QtGui.QPainter.RenderHint.SmoothPixmapTransform)
         painter.setPen(LINE)
         painter.drawRect(target)
+
+    def _paint_mattes(self, painter: QtGui.QPainter, state: DeskState) -> None:
+        """Show the mattes of all objects that are shown as a compositor shows alpha."""
+        if state.plate is None:
+            return
+        painter.fillRect(self.map.rect(0, 0, state.plate.width, state.plate.height), QtGui.QColor(0, 0, 0))
+        painter.setRenderHint(QtGui.QPainter.RenderHint.SmoothPixmapTransform, self.map.zoom < _SHARP_FROM)
+        for thing in state.shown:
+            matte = self._desk.matte(thing.key, state.frame)
+            if thing.visible and matte is not None and matte.samples:
+                painter.drawImage(self.map.rect(*map(float, matte.box)), matte_image(matte, (1.0, 1.0, 1.0)))
 
     def _paint_overlay(self, painter: QtGui.QPainter, state: DeskState) -> None:
         shown = [each for each in state.shown if each.visible]

@@ -112,7 +112,8 @@ class Timeline(QtWidgets.QWidget):
             painter.drawLine(QtCore.QLineF(x, _RULER_PX if large else _RULER_PX + 3, x, _HEIGHT_PX))
             if large:
                 painter.setPen(QUIET)
-                area = QtCore.QRectF(x - 40, 1, 80, _RULER_PX - 2)
+                width = painter.fontMetrics().boundingRect(str(frame)).width() + 4.0
+                area = QtCore.QRectF(min(max(x - width / 2, 0.0), self.width() - width), 1, width, _RULER_PX - 2)
                 painter.drawText(area, int(QtCore.Qt.AlignmentFlag.AlignCenter), str(frame))
 
     def _paint_curve(self, painter: QtGui.QPainter, found: Found, thing: DeskObject) -> None:
