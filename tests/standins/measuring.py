@@ -46,6 +46,7 @@ def serving(folder: Path) -> Iterator[Daemon]:
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(STANDINS), *filter(None, [os.environ.get("PYTHONPATH")])]),
+        "XDG_RUNTIME_DIR": str(folder / "run"),
         "ROTO_MODELS_DIR": str(folder / "models"),
         "ROTO_EXTRA_ENGINES": "disc_engine:DiscEngine",
         "ROTO_STATE_FOLDER": str(folder / "state"),
