@@ -43,7 +43,10 @@ def runtime_folder() -> Path:
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA") or tempfile.gettempdir()) / "Rotolink" / "run"
     given = os.environ.get("XDG_RUNTIME_DIR")
-    return Path(given) / "rotolink" if given else Path(tempfile.gettempdir()) / f"rotolink-run-{os.geteuid()}"
+    usual = Path(f"/run/user/{os.geteuid()}")  # where the variable points, for a daemon that was started without it
+    if given or usual.is_dir():
+        return (Path(given) if given else usual) / "rotolink"
+    return Path(tempfile.gettempdir()) / f"rotolink-run-{os.geteuid()}"
 
 
 def write_runtime_file(daemon: RunningDaemon, folder: Optional[Path] = None) -> Path:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from roto_proto.runtime_file import RunningDaemon, running_daemons, write_runtime_file
+from roto_proto.runtime_file import RunningDaemon, running_daemons, runtime_folder, write_runtime_file
 
 
 @pytest.fixture
@@ -55,6 +55,16 @@ def test_a_daemon_that_was_killed_and_started_again_at_its_address_is_one(folder
         again = replace(daemon, pid=daemon.pid + 1, daemon_id="another")
         write_runtime_file(again, folder)
         assert running_daemons(folder) == (again,)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such variable")
+def test_the_files_lie_in_the_users_own_runtime_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    assert runtime_folder() == tmp_path / "rotolink"
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    without = runtime_folder()
+    assert str(os.geteuid()) in str(without), "another user's is another folder"
+    assert without.parent.is_dir()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no modes")
