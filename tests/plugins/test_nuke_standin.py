@@ -64,6 +64,11 @@ def test_keys_move_as_measured(keys: tuple[tuple[float, float], ...], kind: int,
     assert animated.evaluate(500) == keys[-1][1]
 
 
+def test_a_peak_is_never_passed() -> None:
+    peak = curve((0, 0), (10, 10), (20, 5))
+    assert max(peak.evaluate(tenth / 10) for tenth in range(201)) == 10
+
+
 def test_a_position_without_keys_is_what_was_set_and_with_keys_is_not() -> None:
     point = rp.ShapeControlPoint(3, 4)
     point.center.setPosition((5, 6))
@@ -260,7 +265,7 @@ def test_a_write_makes_real_files_from_the_bottom_up_with_format_and_box(
     assert (spec.x, spec.y, spec.width, spec.height) == (0, 28, 60, 20)
     assert spec.get_float_attribute("PixelAspectRatio") == 2
     pixels = picture.get_pixels(oiio.FLOAT)
-    assert pixels[-5, 5, 0] == pytest.approx(1)  # near the bottom left corner: in the lower shape
+    assert pixels[-5, 30, 0] == pytest.approx(1)  # four rows from the bottom: below the hole
     assert pixels[0, 30, 0] == 0  # higher up: in the hole
     nuke_program.cancel_renders = True
     with pytest.raises(RuntimeError, match=r"(?i)cancelled"):
