@@ -134,8 +134,7 @@ def test_4_a_daemon_killed_between_calls_has_all_that_it_answered(
     require_sound(mortal.state)
 
 
-@pytest.mark.parametrize("end", [Daemon.kill, Daemon.stop])
-@pytest.mark.parametrize("way", ["gRPC", "HTTP"])
+@pytest.mark.parametrize(("way", "end"), [("gRPC", Daemon.kill), ("HTTP", Daemon.stop)])
 def test_4_a_daemon_that_ends_while_it_tracks_costs_the_frame_in_flight(
     mortal: Daemon, plate: str, undisturbed: Drawn, way: str, end: Callable[[Daemon], object]
 ) -> None:
