@@ -1,8 +1,8 @@
 """Mattes of a session on disk: one small file an object and frame, written whole, read by daemon and workers.
 
-A file holds a header and the packed matte of `codec`. It is on the disk when it appears and survives the process that
-wrote it; nothing of a clip stays in memory. What a change that may still be refused, or cut short, puts in place of a
-matte is held beside it meanwhile.
+A file holds a header and the packed matte of `codec`. It appears whole and survives the process that wrote it, and
+after `settle` a power cut; nothing of a clip stays in memory. What a change that may still be refused, or cut short,
+puts in place of a matte is held beside it meanwhile.
 """
 
 from __future__ import annotations
@@ -60,9 +60,8 @@ class MatteStore:
         part = file.with_suffix(f".part-{os.getpid()}")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            _write_through(part, header + encoded.data)
+            part.write_bytes(header + encoded.data)
             part.replace(file)
-            _keep_names(file.parent)
         except OSError as error:
             with contextlib.suppress(OSError):
                 part.unlink(missing_ok=True)
@@ -71,6 +70,24 @@ class MatteStore:
                 "state (state_folder)."
             ) from error
         return StoredMatte(encoded, confidence, area_px)
+
+    def settle(self, object_id: int, frame: int) -> None:
+        """Wait until a frame's matte is on the disk, whoever put it; OutputError when the disk refuses.
+
+        Apart from `put`, so that a worker goes on with the next frame meanwhile.
+        """
+        file = self._file(object_id, frame)
+        try:
+            _flush(file, os.O_RDWR)
+            if os.name != "nt":  # Windows keeps names by itself
+                _flush(file.parent, os.O_RDONLY)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise OutputError(
+                f"The matte of frame {frame} cannot be kept ({error.strerror}): free space where the daemon keeps its "
+                "state (state_folder)."
+            ) from error
 
     def read(self, object_id: int, frame: int) -> StoredMatte:
         """Return what is kept for a frame; KeyError when there is nothing, PlateError when it is damaged."""
@@ -188,19 +205,8 @@ def _stored(content: bytes, frame: int) -> StoredMatte:
     return StoredMatte(encoded, confidence, area_px)
 
 
-def _write_through(file: Path, content: bytes) -> None:
-    """Write a file and wait until its bytes are on the disk."""
-    with file.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def _keep_names(folder: Path) -> None:
-    """Wait until the names of a folder's files are on the disk; Windows does that by itself."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
+def _flush(path: Path, how: int) -> None:
+    descriptor = os.open(path, how)
     try:
         os.fsync(descriptor)
     finally:

@@ -377,6 +377,7 @@ class Sessions:
                     async for event in events:
                         session.touched = time.time()
                         if event:
+                            await asyncio.to_thread(session.store.settle, object_id, event["frame"])
                             self._count(session, target, event["frame"])
                             yield event
             finally:

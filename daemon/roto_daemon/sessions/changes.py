@@ -60,12 +60,17 @@ class Changes:
         except BaseException:
             take_back()
             raise
-        try:
-            await self.change(session, write_prompt, keep, take_back)
-        except OutputError:
-            with contextlib.suppress(WorkerError):  # the worker has followed what is no more: it begins anew
-                await self._engine.ask("close_session", {"session_id": session.session_id})
-            raise
+        # The disk takes both at the same time. Else a click would wait for it twice.
+        ends = await asyncio.gather(
+            self.change(session, write_prompt, keep, take_back),
+            asyncio.to_thread(session.store.settle, target.object_id, frame),
+            return_exceptions=True,
+        )
+        for failed in ends:
+            if failed is not None:
+                with contextlib.suppress(WorkerError):  # the worker has followed what is no more: it begins anew
+                    await self._engine.ask("close_session", {"session_id": session.session_id})
+                raise failed
 
     async def draw_anew(self, session: Session, target: TrackedObject, drawing: Drawing) -> None:
         """Put shapes in place of an object's, as a step that can be taken back."""
