@@ -6,6 +6,7 @@ masks. Of others the masks of the first composition that has any are read, where
 
 from __future__ import annotations
 
+import logging
 import math
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,9 @@ from roto_shapes.reading import NOTHING_GIVEN, Given, Reading
 from roto_shapes.shape import ControlPoint, Roto, Shape
 from roto_shapes.shot import FrameRange, Plate
 from roto_shapes.sink import draw
+
+# What py-aep passes over in a project is no business of the artist's: without a handler Python would print it.
+logging.getLogger("py_aep").addHandler(logging.NullHandler())
 
 _PARADE, _MASK, _PATH, _LEVEL = "ADBE Mask Parade", "ADBE Mask Atom", "ADBE Mask Shape", "ADBE Mask Opacity"
 _ANCHOR, _POSITION, _SCALE, _TURN = "ADBE Anchor Point", "ADBE Position", "ADBE Scale", "ADBE Rotate Z"

@@ -35,8 +35,10 @@ def evaluate(shape: Shape, frame: float) -> tuple[ControlPoint, ...]:
     that of the keyframe at or before the frame. A point with a feather on some keyframe has one on every frame,
     of no length where a keyframe has none.
     """
-    keys = shape.keyframes
+    keys, feathered = shape.keyframes, shape.feathered
     at = max(bisect_right([key.frame for key in keys], frame) - 1, 0)
+    if frame <= keys[at].frame or at == len(keys) - 1:
+        return _held(keys[at].points, feathered)
     near = keys[max(at - 1, 0) : at + 3]  # no rule looks further than one key beyond the interval
     times = [key.frame for key in near]
     outline = []
@@ -44,7 +46,7 @@ def evaluate(shape: Shape, frame: float) -> tuple[ControlPoint, ...]:
         points = [key.points[index] for key in near]
         numbers = [interpolate(times, column, frame, shape.interpolation) for column in zip(*(p[:6] for p in points))]
         feather: Optional[Point] = None
-        if any(key.points[index].feather is not None for key in keys):
+        if feathered[index]:
             across, down = zip(*(p.feather or (0.0, 0.0) for p in points))
             feather = (
                 interpolate(times, across, frame, shape.interpolation),
@@ -52,6 +54,63 @@ def evaluate(shape: Shape, frame: float) -> tuple[ControlPoint, ...]:
             )
         outline.append(ControlPoint._make((*numbers, point.corner, feather)))
     return tuple(outline)
+
+
+def on_every_frame(shape: Shape) -> dict[int, tuple[ControlPoint, ...]]:
+    """Return the outline on each whole frame from the first keyframe to the last.
+
+    As `evaluate` gives it, but for rounding, and many times faster than frame by frame.
+    """
+    keys, feathered = shape.keyframes, shape.feathered
+    times = [key.frame for key in keys]
+    rows = [_numbers(key.points, feathered) for key in keys]
+    smooth = shape.interpolation is Interpolation.SMOOTH
+    slopes = list(zip(*(nuke_slopes(times, column) for column in zip(*rows)))) if smooth else []
+    found = {}
+    for k, (start, end) in enumerate(zip(times, times[1:])):
+        found[start] = _held(keys[k].points, feathered)
+        span, here = end - start, rows[k]
+        rises = [b - a for a, b in zip(here, rows[k + 1])]
+        bends = [[s * span - rise for s, rise in zip(slope, rises)] for slope in slopes[k : k + 2]]
+        for frame in range(start + 1, end):
+            u = (frame - start) / span
+            if smooth:
+                v, both = 1 - u, u * (1 - u)
+                columns = zip(here, rises, *bends)
+                numbers = [a + u * rise + both * (v * leave - u * arrive) for a, rise, leave, arrive in columns]
+            else:
+                numbers = [a + u * rise for a, rise in zip(here, rises)]
+            found[frame] = _outline(numbers, keys[k].points, feathered)
+    found[times[-1]] = _held(keys[-1].points, feathered)
+    return found
+
+
+def _numbers(points: Sequence[ControlPoint], feathered: Sequence[bool]) -> list[float]:
+    """Return the numbers of an outline in a row, those of feathers last."""
+    soft = [number for point, has_one in zip(points, feathered) if has_one for number in point.feather or (0.0, 0.0)]
+    return [number for point in points for number in point[:6]] + soft
+
+
+def _outline(
+    numbers: Sequence[float], like: Sequence[ControlPoint], feathered: Sequence[bool]
+) -> tuple[ControlPoint, ...]:
+    """Return an outline of such a row, its corners like those of another."""
+    size = 6 * len(like)
+    soft = iter(zip(numbers[size::2], numbers[size + 1 :: 2]))
+    return tuple(
+        ControlPoint._make((*numbers[start : start + 6], point.corner, next(soft) if has_one else None))
+        for start, point, has_one in zip(range(0, size, 6), like, feathered)
+    )
+
+
+def _held(points: tuple[ControlPoint, ...], feathered: Sequence[bool]) -> tuple[ControlPoint, ...]:
+    """Return the points of a keyframe as they are on its frame."""
+    if not any(feathered):
+        return points
+    return tuple(
+        point._replace(feather=(0.0, 0.0)) if has_one and point.feather is None else point
+        for point, has_one in zip(points, feathered)
+    )
 
 
 def interpolate(times: Sequence[float], values: Sequence[float], at: float, rule: Interpolation) -> float:

@@ -15,8 +15,8 @@ _FLATNESS_PX = 0.01
 """How closely outlines of different points are followed where they are compared as curves."""
 
 _SAMPLES_A_SEGMENT = 8
-_SAME_PX = 1e-6
-"""Below this, two outlines are not compared further."""
+_NEAR_PX = 0.25
+"""An outline as near as this is what became of another, those of its name first: no further ones are looked at."""
 
 
 class Distance(NamedTuple):
@@ -36,44 +36,86 @@ class Distance(NamedTuple):
 def distances(source: Roto, result: Roto, frames: Optional[FrameRange] = None) -> list[Distance]:
     """Return for each shape of `source` how far the nearest of `result` lies from it, on the frames of its lifetime.
 
-    A shape is compared with those that paint or cut as it does; one that was parted in time may have become several.
-    Frames are those of the source's plate unless given.
+    A shape is compared with those that paint or cut as it does, that of its name first; one that was parted in time
+    may have become several. Frames are those of the source's plate unless given.
     """
     within = source.plate.frames if frames is None else frames
-    return [_distance(shape, _candidates(shape, result), within) for shape in source.shapes]
+    found = [_Found(shape, _candidates(shape, result), within) for shape in source.shapes]
+    for frame in within:
+        here = _Outlines(frame)
+        for each in found:
+            each.look(here)
+        halfway = _Outlines(frame + 0.5)
+        for each in found:
+            each.look_between(halfway)
+    return [each.distance() for each in found]
+
+
+class _Outlines:
+    """The outlines of shapes at a time, each worked out once."""
+
+    def __init__(self, time: float) -> None:
+        self.time = time
+        self._known: dict[int, tuple[ControlPoint, ...]] = {}
+
+    def of(self, shape: Shape) -> tuple[ControlPoint, ...]:
+        """Return the points of a shape."""
+        if id(shape) not in self._known:
+            self._known[id(shape)] = _points(shape, self.time)
+        return self._known[id(shape)]
+
+
+class _Found:
+    """What is known so far of the distance of one shape."""
+
+    def __init__(self, shape: Shape, candidates: Sequence[Shape], within: FrameRange) -> None:
+        self._shape = shape
+        self._candidates = candidates
+        self._frames = range(max(shape.lifetime.first, within.first), min(shape.lifetime.last, within.last) + 1)
+        self._px, self._frame, self._between_px = 0.0, self._frames.start, 0.0
+        self._missing: list[int] = []
+
+    def look(self, here: _Outlines) -> None:
+        """Compare on a whole frame."""
+        frame = int(here.time)
+        if frame not in self._frames:
+            return
+        there = [other for other in self._candidates if frame in other.lifetime]
+        if not there:
+            self._missing.append(frame)
+            return
+        px = self._nearest(there, here)
+        if px > self._px:
+            self._px, self._frame = px, frame
+
+    def look_between(self, halfway: _Outlines) -> None:
+        """Compare half-way to the next frame, where the shape and what became of it live on."""
+        frame = int(halfway.time - 0.5)
+        if frame not in self._frames or frame + 1 not in self._frames:
+            return
+        both = [other for other in self._candidates if frame in other.lifetime and frame + 1 in other.lifetime]
+        if both:
+            self._between_px = max(self._between_px, self._nearest(both, halfway))
+
+    def distance(self) -> Distance:
+        """Return what was found."""
+        return Distance(self._shape.name, self._px, self._frame, self._between_px, tuple(self._missing))
+
+    def _nearest(self, there: Sequence[Shape], at: _Outlines) -> float:
+        """Return the least distance of the shape from any of some others; one that is near enough ends the search."""
+        mine = at.of(self._shape)
+        least = math.inf
+        for other in there:
+            least = min(least, _apart(mine, at.of(other), closed=self._shape.closed, at_most=least))
+            if least < _NEAR_PX:
+                break
+        return least
 
 
 def _candidates(shape: Shape, result: Roto) -> list[Shape]:
     """Return the shapes that may have come of one, those of its name first."""
     kin = [other for other in result.shapes if other.invert == shape.invert]
-    return sorted(kin, key=lambda other: not other.name.startswith(shape.name))
-
-
-def _distance(shape: Shape, candidates: Sequence[Shape], within: FrameRange) -> Distance:
-    first, last = max(shape.lifetime.first, within.first), min(shape.lifetime.last, within.last)
-    worst, where, between, missing = 0.0, first, 0.0, []
-    for frame in range(first, last + 1):
-        there = [other for other in candidates if frame in other.lifetime]
-        if not there:
-            missing.append(frame)
-            continue
-        px = _nearest(shape, there, frame)
-        worst, where = max((worst, where), (px, frame), key=lambda pair: pair[0])
-        both = [other for other in there if frame + 1 in other.lifetime]
-        if frame < last and both:
-            between = max(between, _nearest(shape, both, frame + 0.5))
-    return Distance(shape.name, worst, where, between, tuple(missing))
-
-
-def _nearest(shape: Shape, candidates: Sequence[Shape], frame: float) -> float:
-    """Return the least distance of a shape from any of some others."""
-    mine = _points(shape, frame)
-    least = math.inf
-    for other in candidates:
-        least = min(least, _apart(mine, _points(other, frame), closed=shape.closed, at_most=least))
-        if least < _SAME_PX:
-            break
-    return least
+    return sorted(kin, key=lambda other: (other.name != shape.name, not other.name.startswith(shape.name)))
 
 
 def _points(shape: Shape, frame: float) -> tuple[ControlPoint, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from roto_shapes.curve import Point, Segment, evaluate, interpolate, point_on, segments, split
+from roto_shapes.curve import Point, Segment, evaluate, interpolate, on_every_frame, point_on, segments, split
 from roto_shapes.shape import ControlPoint, Interpolation, Layer, Roto, Shape, ShapeKeyframe
 
 BAKING_TOLERANCE_PX = 0.05
@@ -154,7 +154,8 @@ def bake(shape: Shape, tolerance_px: float = BAKING_TOLERANCE_PX) -> Shape:
         raise ValueError(message)
     frames = sorted({key.frame for key in shape.keyframes} | {key.frame for key in layer.keyframes})
     _require_length(shape, frames)
-    every = {frame: evaluate(shape, frame) for frame in range(frames[0], frames[-1] + 1)}
+    every = on_every_frame(shape)
+    every.update((frame, evaluate(shape, frame)) for frame in range(frames[0], frames[-1] + 1) if frame not in every)
     places = {frame: placement(layer, frame) for frame in every}
     if layer.has_perspective:
         tolerance_px /= 2
@@ -174,7 +175,7 @@ def straightened(shape: Shape, tolerance_px: float = BAKING_TOLERANCE_PX) -> Sha
     frames = [key.frame for key in plain.keyframes]
     _require_length(shape, frames)
     own = {key.frame: key.points for key in plain.keyframes}
-    truth = {frame: own.get(frame) or evaluate(plain, frame) for frame in range(frames[0], frames[-1] + 1)}
+    truth = {**on_every_frame(plain), **own}
     allowed_px = tolerance_px / 2 if shape.layer is not None else tolerance_px
     return with_keyframes(replace(plain, interpolation=Interpolation.LINEAR), truth, frames, allowed_px)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import cached_property
 from typing import NamedTuple, Optional
 
 from roto_shapes.shot import FrameRange, Plate
@@ -204,6 +205,13 @@ class Shape:
             replace(key, points=tuple(point._replace(feather=None) for point in key.points)) for key in self.keyframes
         )
         return replace(self, keyframes=tuple(keyframes))
+
+    @cached_property
+    def feathered(self) -> tuple[bool, ...]:
+        """Say of each point whether it has a feather on some keyframe."""
+        return tuple(
+            any(key.points[index].feather is not None for key in self.keyframes) for index in range(self.point_count)
+        )
 
     @property
     def point_count(self) -> int:

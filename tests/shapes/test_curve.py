@@ -17,6 +17,7 @@ from roto_shapes.curve import (
     is_clockwise,
     nuke_slope,
     nuke_slopes,
+    on_every_frame,
     plain_slope,
     point_on,
     segments,
@@ -133,6 +134,24 @@ def test_a_feather_grows_from_nothing_where_a_keyframe_has_none() -> None:
     shape = a_shape(Interpolation.LINEAR, ShapeKeyframe(10, (plain, plain)), ShapeKeyframe(20, (soft, plain)))
     assert [evaluate(shape, frame)[0].feather for frame in (5, 10, 15, 20)] == [(0, 0), (0, 0), (4, -2), (8, -4)]
     assert evaluate(shape, 15)[1].feather is None
+
+
+@pytest.mark.parametrize("rule", Interpolation)
+@pytest.mark.parametrize("frames", [(3,), (3, 4), (-5, 9), (1, 2, 9, 30), (1, 7, 8, 20, 21)])
+def test_every_frame_at_once_is_each_frame_on_its_own(rule: Interpolation, frames: tuple[int, ...]) -> None:
+    keys = []
+    for k, frame in enumerate(frames):
+        first = ControlPoint(7.0 * k * k, 3.0 * (k % 2), 1.0, k, -2.0, 0.5 * k, corner=k % 2 == 0)
+        second = ControlPoint(-4.0 * k, 5.0, feather=(2.0 * k, -1.0) if k % 3 != 1 else None)
+        keys.append(ShapeKeyframe(frame, (first, second, ControlPoint(9, 9))))
+    shape = a_shape(rule, *keys)
+    found = on_every_frame(shape)
+    assert sorted(found) == list(range(frames[0], frames[-1] + 1))
+    for frame, points in found.items():
+        for point, wanted in zip(points, evaluate(shape, frame)):
+            assert point[:6] == pytest.approx(wanted[:6])
+            assert point.corner == wanted.corner
+            assert point.feather == (None if wanted.feather is None else pytest.approx(wanted.feather))
 
 
 def test_segments_join_the_points_and_close_the_outline() -> None:
