@@ -13,6 +13,7 @@ from measuring import Figures
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from roto_client import aep
+from roto_shapes.difference import distances
 from roto_shapes.formats import ENDINGS, READ_ENDINGS, encode, read_shapes
 from roto_shapes.shape import ControlPoint, Interpolation, Roto, Shape, ShapeKeyframe
 from roto_shapes.shot import FrameRange, Plate
@@ -66,6 +67,11 @@ def test_writing(benchmark: BenchmarkFixture, figures: Figures) -> None:
         figures.add(f"{what} as {ending}", once_s, "s", "under 1")
         twice_s = seconds(partial(encode, twice, ending))
         figures.add(f"twice as many over that, {ending}", twice_s / once_s, "ratio", "about 2")
+    sparse = wobbling(interpolation=Interpolation.SMOOTH, every=10)
+    took_s = seconds(lambda: encode(sparse, ".fxs"))
+    figures.add(f"{what}, smooth with ten keyframes each, as .fxs", took_s, "s", "under 1")
+    back = read_shapes(encode(roto, ".fxs"), ".fxs").roto
+    figures.add("how far that lies from what was written as .fxs", seconds(lambda: distances(roto, back)), "s", "-")
     figures.add(f"{what} as .aep", seconds(lambda: aep.encode(roto)), "s", "under 1")
     figures.add(f"{what}, smooth, as .nk", seconds(lambda: encode(smooth, ".nk")), "s", "under 1")
 

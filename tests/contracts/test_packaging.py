@@ -38,7 +38,7 @@ def holds(requirement: Requirement, python: str, system: str) -> bool:
     return requirement.marker is None or requirement.marker.evaluate(environment)
 
 
-@pytest.mark.parametrize("wanted", requirements("daemon", "sam2", "transformers", "demo", "dev"), ids=str)
+@pytest.mark.parametrize("wanted", requirements("aep", "daemon", "sam2", "transformers", "demo", "dev"), ids=str)
 def test_a_requirement_is_bounded_on_both_sides(wanted: Requirement) -> None:
     operators = {specifier.operator for specifier in wanted.specifier}
 
@@ -62,7 +62,7 @@ def test_the_lock_has_exactly_one_fitting_version_for_every_interpreter_and_syst
 
 
 @pytest.mark.parametrize(
-    "wanted", requirements("daemon", "sam2", "transformers", "demo"), ids=lambda wanted: wanted.name
+    "wanted", requirements("aep", "daemon", "sam2", "transformers", "demo"), ids=lambda wanted: wanted.name
 )
 def test_what_users_install_is_credited_with_its_licence(wanted: Requirement) -> None:
     assert wanted.name in (ROOT / "THIRD_PARTY_NOTICES.md").read_text()
