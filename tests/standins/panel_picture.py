@@ -19,7 +19,7 @@ from roto_shapes.shot import FrameRange, Plate
 
 _QUALITY = 88
 """Of a JPEG: the repository takes no large pictures."""
-_FIRST, _COUNT, _OFFSET = 41, 48, 1000
+_FIRST, _COUNT, _OFFSET = 41, 30, 1000
 _POINTED = 1053
 _BUNNY = ((460.0, 396.0), (312.0, 140.0), (460.0, 152.0))
 _ROCK = (1080.0, 372.0)
@@ -46,6 +46,7 @@ def main() -> None:
 
 def _work(address: str, given: GivenPlate, size: tuple[int, int], out: Path) -> None:
     room = PanelRoom(address, given, size=size)
+    room.patience_s = 600.0
     desk, view = room.desk, room.panel.view
     desk.open_plate()
     room.settle()

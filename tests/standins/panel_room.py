@@ -16,8 +16,6 @@ from roto_client.desk.line import Connect
 from roto_client.panel import RotoPanel
 from roto_client.panel.qt import QtCore, QtWidgets
 
-_WAIT_S = 100.0
-
 
 def application() -> QtWidgets.QApplication:
     """Return the one application of this process."""
@@ -32,6 +30,8 @@ class _Bell(QtCore.QObject):
 
 class PanelRoom:
     """A panel that is shown, its desk, and the host around both."""
+
+    patience_s = 60.0
 
     def __init__(
         self, address: str, given: GivenPlate, connect: Optional[Connect] = None, size: tuple[int, int] = (1000, 700)
@@ -52,7 +52,7 @@ class PanelRoom:
 
     def until(self, done: Callable[[], bool]) -> None:
         """Let Qt run until something is so."""
-        deadline = time.monotonic() + _WAIT_S
+        deadline = time.monotonic() + self.patience_s
         while not done():
             assert time.monotonic() < deadline, f"it did not come: {self.desk.state.said}"
             self.turn()
