@@ -22,7 +22,7 @@ from roto_client.desk import Desk  # noqa: E402
 from roto_client.desk.state import Link  # noqa: E402
 from roto_nuke import actions, first_run, menus, pane, prompts  # noqa: E402
 from roto_nuke.host import NukeHost  # noqa: E402
-from roto_shapes.prompt import PointPrompt  # noqa: E402
+from roto_shapes.prompt import BoxPrompt, PointPrompt  # noqa: E402
 from roto_shapes.shot import FrameRange  # noqa: E402
 
 FIRST, LAST = 1001, 1010
@@ -97,6 +97,32 @@ def test_a_button_belongs_to_its_group_whatever_is_selected(room: Room) -> None:
     room.wait(lambda: bool(room.daemon.prompts))
     assert nuke.selectedNodes() == [group]
     assert actions.desk().opened == "Rotolink1"
+
+
+def sample(viewer: nuke.Node, *corners: float) -> None:
+    knob = viewer["colour_sample_bbox"]
+    assert isinstance(knob, nuke.BBox_Knob)
+    knob.setValue(corners)
+
+
+def test_what_was_sampled_in_the_viewer_is_pointed_at_at_any_zoom(room: Room) -> None:
+    viewer = nuke.nodes.Viewer()
+    room.choose("Point at the Viewer's sample")
+    room.wait(lambda: bool(room.program.messages))
+    assert "Nothing is sampled in the Viewer: Ctrl+click the object there" in room.program.messages.pop()
+    # The plate is 64x48: halves of its width from the middle, upwards.
+    sample(viewer, -0.5, 0.25, -0.5 + 1 / 32, 0.25 + 1 / 32)
+    room.choose("Point at the Viewer's sample")
+    room.wait(lambda: FIRST in room.daemon.prompts)
+    assert room.daemon.prompts[FIRST].points == (PointPrompt(16.5, 15.5),)
+    sample(viewer, 0.5, 0.0, 0.5, 0.0)
+    room.choose("Point away from the Viewer's sample")
+    room.wait(lambda: len(room.daemon.prompts[FIRST].points) == 2)
+    assert room.daemon.prompts[FIRST].points[1] == PointPrompt(48, 24, foreground=False)
+    sample(viewer, -1.0, -0.75, 0.0, 0.75)
+    room.choose("Point at the Viewer's sample")
+    room.wait(lambda: room.daemon.prompts[FIRST].box is not None)
+    assert room.daemon.prompts[FIRST].box == BoxPrompt(0, 0, 32, 48)
 
 
 def test_track_write_and_refine_go_the_whole_way(room: Room) -> None:

@@ -16,6 +16,9 @@ from roto_nuke import menus, prompts
 from roto_nuke.host import NukeHost, refusals
 from roto_nuke.plates import ROTOLINK_GROUP
 
+_BOX_PX = 3.0
+"""A sample of a smaller side is a place and no box: a click samples a pixel or few."""
+
 
 @functools.cache
 def desk() -> Desk:
@@ -65,6 +68,16 @@ def point() -> None:
     _on_plate(desk().point_in_host)
 
 
+def point_at_sample() -> None:
+    """Point at what was sampled in the Viewer: at a place by Ctrl+click, at a box by Ctrl+Shift+drag."""
+    _on_plate(lambda: _point_at_sample(foreground=True))
+
+
+def point_off_sample() -> None:
+    """Say that what was sampled in the Viewer by Ctrl+click is not the object."""
+    _on_plate(lambda: _point_at_sample(foreground=False))
+
+
 def track() -> None:
     """Follow the object, pointed at by the group where nothing was pointed at yet, to both ends of the plate."""
 
@@ -98,6 +111,24 @@ def check() -> None:
     from roto_nuke import first_run  # noqa: PLC0415 - it is needed once in a Nuke's life
 
     desk().host.message(first_run.report(first_run.run()))
+
+
+def _point_at_sample(*, foreground: bool) -> None:
+    here = desk()
+    here.follow_host()
+    plate = here.state.plate
+    if plate is None:
+        return
+    try:
+        with refusals("look at the Viewer's sample"):
+            left, top, right, bottom = prompts.sampled(plate)
+    except HostError as error:
+        here.host.message(str(error))
+        return
+    if foreground and right - left >= _BOX_PX and bottom - top >= _BOX_PX:
+        here.box(left, top, right, bottom)
+    else:
+        here.click((left + right) / 2, (top + bottom) / 2, foreground=foreground)
 
 
 def _on_plate(then: Callable[[], None]) -> None:

@@ -15,6 +15,8 @@ _ITEMS = (
     ("Open the panel", "open_panel", ""),
     ("Points in the Viewer", "add_group", ""),
     ("Point", "point", ""),
+    ("Point at the Viewer's sample", "point_at_sample", ""),
+    ("Point away from the Viewer's sample", "point_off_sample", ""),
     ("Track", "track", ""),
     ("Stop", "stop", ""),
     ("To Roto", "to_roto", ""),

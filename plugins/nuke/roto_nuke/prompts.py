@@ -9,9 +9,13 @@ import nuke
 from roto_client.errors import HostError
 from roto_nuke.plates import ROTOLINK_GROUP, source_of
 from roto_shapes.prompt import BoxPrompt, PointPrompt, Prompt
+from roto_shapes.shot import Plate
 
 POINTS = 8
 """How many points the group has: more do not fit a panel; a brush or a box in Rotolink's own panel says more."""
+
+SAMPLE_KNOB = "colour_sample_bbox"
+"""The Viewer's knob of what was sampled last, as corners."""
 
 ADD, SUBTRACT = "add", "subtract"
 BUTTONS = (
@@ -82,6 +86,24 @@ def prompt_on(node: nuke.Node, frame: int) -> Optional[Prompt]:
             raise HostError(f"The box of {group.name()} is empty: drag its corners apart in the Viewer.") from error
     found = Prompt(frame, tuple(points), box)
     return None if found.is_empty else found
+
+
+def sampled(plate: Plate) -> tuple[float, float, float, float]:
+    """Return left, top, right and bottom of what was sampled last in the Viewer, in plate pixels.
+
+    The Viewer counts from the middle of the picture in halves of its width, whatever its zoom, and upwards; the formula
+    is that of public plug-ins. HostError when nothing was sampled.
+    """
+    viewer = nuke.activeViewer()
+    knob = viewer.node()[SAMPLE_KNOB] if viewer is not None else None
+    values = [knob.getValueAt(nuke.frame(), index) for index in range(4)] if isinstance(knob, nuke.Array_Knob) else []
+    numbers = [value for value in values if isinstance(value, (int, float))]
+    if not any(numbers):
+        raise HostError("Nothing is sampled in the Viewer: Ctrl+click the object there, or Ctrl+Shift+drag round it.")
+    aspect = plate.width * plate.pixel_aspect / plate.height
+    across = sorted((numbers[at] * 0.5 + 0.5) * plate.width for at in (0, 2))
+    down = sorted(plate.height - (numbers[at] * 0.5 + 0.5 / aspect) * aspect * plate.height for at in (1, 3))
+    return across[0], down[0], across[1], down[1]
 
 
 def _group_at(node: nuke.Node) -> Optional[nuke.Node]:
