@@ -135,6 +135,10 @@ bench-matting: $(VENV)/.dev ## Measure soft edges on composites whose coverage i
 panel-picture: $(VENV)/.dev ## Make the picture of the panel in docs/hosts again
 	PYTHONPATH=tests/standins $(BIN)/python tests/standins/panel_picture.py docs/hosts/pictures/panel.jpg
 
+.PHONY: panel-script
+panel-script: $(VENV)/.made ## Build the After Effects panel's script again after a change to its sources
+	$(BIN)/python plugins/aftereffects_uxp/build.py
+
 .PHONY: proto
 proto: $(VENV)/.dev ## Generate the protocol's Python code again after a change to a .proto file
 	$(BIN)/python proto/generate.py

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeVar
@@ -48,8 +48,8 @@ _STATUSES = {
 }
 """The status of HTTP for each of gRPC; 500 for the others. There is none that says more than the code in the body."""
 _NOT_HERE = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
-_PANEL = Path(__file__).parent / "panel"
-"""Where the panel's build lies in an installed daemon."""
+_PANELS = (Path(__file__).parent / "panel", Path(__file__).parents[3] / "plugins" / "aftereffects_uxp")
+"""Where the panel's build lies in an installed daemon, and in a checkout."""
 
 Result = TypeVar("Result")
 
@@ -72,7 +72,7 @@ def application(config: Config, backend: Backend, *, remote: bool) -> Guard:
         )
     app.add_api_route("/healthz", _health(backend), methods=["GET"], include_in_schema=False)
     app.add_api_websocket_route("/ws", _sockets(config, backend))
-    _add_panel(app, Path(config.panel_folder) if config.panel_folder else _PANEL)
+    _add_panel(app, [Path(config.panel_folder)] if config.panel_folder else _PANELS)
     for status in _NOT_HERE:
         app.add_exception_handler(status, _no_such_path)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]  # as FastAPI documents it
@@ -224,8 +224,9 @@ def _sockets(config: Config, backend: Backend) -> Callable[[WebSocket], Any]:
     return socket
 
 
-def _add_panel(app: FastAPI, folder: Path) -> None:
-    if (folder / "index.html").is_file():
+def _add_panel(app: FastAPI, folders: Sequence[Path]) -> None:
+    folder = next((each for each in folders if (each / "index.html").is_file()), None)
+    if folder is not None:
         app.mount("/panel", StaticFiles(directory=folder, html=True))
 
 
