@@ -176,7 +176,7 @@ def test_what_is_not_here_is_told_in_a_sentence(daemon: Daemon) -> None:
     for path, words in {
         "/": "/openapi.json",
         "/api/v1/DaemonService/Nothing": "/openapi.json",
-        "/panel/": "panel_folder",
+        "/panel/nothing.js": "panel_folder",
         "/docs": "/openapi.json",
     }.items():
         status, code, detail = refusal(asked(daemon, "GET", path, {}))
@@ -185,6 +185,11 @@ def test_what_is_not_here_is_told_in_a_sentence(daemon: Daemon) -> None:
     status, code, detail = refusal(asked(daemon, "POST", "/api/v1/SessionService/Propagate", JSON, b"{}"))
     assert (status, code) == (404, "UNIMPLEMENTED")
     assert "/ws" in detail
+
+
+def test_the_panel_of_this_installation_is_served_by_default(daemon: Daemon) -> None:
+    assert b"<title>Rotolink" in asked(daemon, "GET", "/panel/", {})[1]
+    assert b"Rotolink.Desk" in asked(daemon, "GET", "/panel/panel.js", {})[1].replace(b"rotolink.", b"Rotolink.")
 
 
 def test_the_panel_is_served_from_its_folder_and_nothing_outside_it(guarded: Daemon) -> None:
