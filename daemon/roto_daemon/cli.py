@@ -24,6 +24,7 @@ from roto_daemon.gateway.server import running_gateway
 from roto_daemon.models_command import models
 from roto_daemon.service.presence import present
 from roto_daemon.service.server import running_daemon
+from roto_daemon.token_command import token
 from roto_daemon.workers.memory import reuse_memory
 from roto_daemon.workers.process import WorkerProcess
 from roto_shapes.files import write_whole
@@ -55,6 +56,7 @@ app = typer.Typer(
 )
 
 app.add_typer(models, name="models")
+app.add_typer(token, name="token")
 
 Listen = Annotated[
     str | None, typer.Option(metavar="HOST:PORT", help=f"Where to listen (default: {settings.DEFAULT_LISTEN}).")

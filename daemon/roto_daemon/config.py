@@ -23,7 +23,7 @@ _LAST_PORT = 65535
 _ZERO_TOO = frozenset({"http_port"})
 _DEVICES = ("auto", "cpu", "cuda", "mps")
 _ENVIRONMENT_STEM = "ROTO_"
-_NOT_SETTINGS = frozenset({"ROTO_DAEMON", "ROTO_DEBUG", "ROTO_CONFIG"})
+_NOT_SETTINGS = frozenset({"ROTO_DAEMON", "ROTO_DEBUG", "ROTO_CONFIG", "ROTO_TOKEN"})
 """Variables of the client and of the command line that share the stem."""
 
 
@@ -37,7 +37,14 @@ class Config:
 
     listen: str = _setting(DEFAULT_LISTEN, "Address and port; port 0 takes a free one.")
     allow_remote: bool = _setting(
-        default=False, meaning="Listen beyond loopback, without encryption or tokens: only on a network you trust."
+        default=False,
+        meaning="Listen beyond loopback without encryption, so that tokens can be read: only on a network you trust.",
+    )
+    require_token: bool = _setting(
+        default=False, meaning="Ask for an access token on this machine too; beyond it one is always asked for."
+    )
+    token_calls_per_s: float = _setting(
+        100.0, "The most calls that one access token may begin in a second; for a moment it may be ten times that."
     )
     announce: bool = _setting(
         default=True, meaning="Tell the network by DNS service discovery where the daemon listens, if beyond loopback."

@@ -16,6 +16,8 @@
     ├── LimitError              a bound of the daemon is reached
     ├── StoppingError           the daemon was told to stop; what was asked did not happen
     ├── WorkerError             the worker process died or hung during the call; it has been restarted
+    ├── TokenError              no access token that is good now
+    ├── ScopeError              the access token does not permit the call
     ├── VersionError            the client speaks another protocol version
     └── ConfigError             a setting that cannot be used
 
@@ -105,6 +107,14 @@ class WorkerError(RotoError):
 
 class StoppingError(RotoError):
     """The daemon was told to stop; what was asked did not happen."""
+
+
+class TokenError(RotoError):
+    """No access token that is good now."""
+
+
+class ScopeError(RotoError):
+    """The access token does not permit the call."""
 
 
 class VersionError(RotoError):

@@ -67,7 +67,8 @@ from roto_shapes.shot import FrameRange, PlatePath
 _EXIT_CODES = (
     "Exit codes: 0 done · 1 unexpected · 2 wrong options · 3 bad input · 4 no daemon answers · 5 daemon of another "
     "version · 6 a file cannot be written · 7 the work failed in the daemon · 8 engine cannot be used · 9 daemon busy "
-    "· 10 done but for unreadable frames · 11 changed elsewhere · 130 interrupted. docs/reference/cli.md tells more."
+    "· 10 done but for unreadable frames · 11 changed elsewhere · 12 access token · 130 interrupted. "
+    "docs/reference/cli.md tells more."
 )
 _TRACK_HELP = """\
 Follow an object through a plate and write its shapes.

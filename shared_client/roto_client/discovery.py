@@ -6,24 +6,20 @@ the package `zeroconf` is imported where the network is asked, and only there.
 
 from __future__ import annotations
 
-import configparser
 import os
-import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
 from roto_client.errors import BadInputError
+from roto_client.settings import read_settings, settings_file
 from roto_client.transport import DEFAULT_ADDRESS, HTTP_SCHEME, join_address, split_address
 from roto_proto.runtime_file import RunningDaemon, running_daemons
 
 ADDRESS_VARIABLE = "ROTO_DAEMON"
 SERVICE_TYPE = "_rotolink._tcp.local."
-_SETTINGS_FILE = "client.ini"
-_SECTION = "client"
-_PLACES = {"darwin": "Library/Application Support/Rotolink", "win32": "AppData/Roaming/Rotolink"}
 _MOST_FOUND = 64
 """More daemons than that on one network are a joke of somebody's, and no list to pick from."""
 _SHOWN_CHARACTERS = 64
@@ -47,31 +43,6 @@ class Announced:
     """The URL of its HTTP edge; empty where it tells none."""
     protocol: str
     daemon_id: str
-
-
-def settings_file() -> Path:
-    """Return where this user's settings of the client lie, whether or not they do."""
-    home = os.environ.get("XDG_CONFIG_HOME") if sys.platform not in _PLACES else None
-    folder = Path(home) / "rotolink" if home else Path.home() / _PLACES.get(sys.platform, ".config/rotolink")
-    return folder / _SETTINGS_FILE
-
-
-def read_settings(file: Optional[Path] = None) -> Mapping[str, str]:
-    """Return the section `[client]` of the settings, empty when there is no such file.
-
-    `daemon` is the address to use, `program` the command that starts a daemon. Raises BadInputError for a file that
-    cannot be read.
-    """
-    path = file or settings_file()
-    parser = configparser.ConfigParser(interpolation=None)
-    try:
-        parser.read_string(path.read_text(encoding="utf-8"), str(path))
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError, configparser.Error) as error:
-        said = " ".join(str(error).split())
-        raise BadInputError(f"The settings file {path} cannot be read: {said}. Repair or remove it.") from error
-    return dict(parser[_SECTION]) if parser.has_section(_SECTION) else {}
 
 
 def find_daemon(

@@ -4,6 +4,7 @@
     ├── DaemonUnreachableError   nobody answers at the address, or the connection broke
     ├── DaemonNotStartedError    a daemon cannot be started on this machine
     ├── VersionMismatchError     the daemon speaks another protocol version
+    ├── AccessError              the daemon asks for an access token, or the one that was sent does not do
     ├── BadInputError            a plate, prompt, range or option that the daemon refused
     ├── EngineUnavailableError   the engine exists and cannot be used now
     ├── BusyError                a bound of the daemon is reached, or another run is under way
@@ -62,6 +63,12 @@ class VersionMismatchError(ClientError):
     """The daemon speaks another protocol version."""
 
     exit_code = 5
+
+
+class AccessError(ClientError):
+    """The daemon asks for an access token, or the one that was sent does not do."""
+
+    exit_code = 12
 
 
 class OutputFileError(ClientError):

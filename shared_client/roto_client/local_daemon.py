@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Optional, final
 
-from roto_client.discovery import read_settings
 from roto_client.errors import DaemonNotStartedError
+from roto_client.settings import read_settings
 from roto_client.transport import DEFAULT_ADDRESS, is_loopback
 
 _PROGRAM = "roto-daemon"

@@ -16,10 +16,11 @@ from running_roto import plain, roto
 from stand_in_daemon import StandInDaemon
 from stand_in_gateway import StandInGateway
 
-from roto_client.discovery import find_daemon, read_settings
+from roto_client.discovery import find_daemon
 from roto_client.errors import BadInputError, DaemonNotStartedError
 from roto_client.local_daemon import cleaned_environment, start_daemon
 from roto_client.session import connect
+from roto_client.settings import read_settings
 from roto_client.transport.choice import clash, http_address, open_transport
 from roto_proto.runtime_file import RunningDaemon, write_runtime_file
 

@@ -13,9 +13,11 @@ from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from roto_daemon.access import Tokens
 from roto_daemon.checkpoints import ModelsFolder
 from roto_daemon.config import Config, is_loopback, split_address
 from roto_daemon.errors import ConfigError
+from roto_daemon.service.admission import Admission
 from roto_daemon.service.daemon import DaemonServicer
 from roto_daemon.service.plates import PlateServicer
 from roto_daemon.service.sessions import SessionServicer
@@ -58,13 +60,16 @@ async def running_daemon(config: Config) -> AsyncIterator[RunningDaemon]:
     """
     _require_local(config)
     ModelsFolder.of(config)  # its policy stops the daemon here, where somebody reads why, and not its workers
-    server = _server(config)
+    admission = _admission(config)
+    server = _server(config, admission)
     address = _bind(server, config)  # first: a port that is taken is told better than a folder that is
     with state_folder(config) as state:
         engine = WorkerProcess("engine", config)
         fitter = WorkerProcess("fit", config)
         sessions = Sessions(config, state, engine, fitter)
         daemon_id = secrets.token_hex(8)
+        if admission:
+            admission.opens_with(Tokens(state.store))
         await _add_services(server, config, sessions, daemon_id)
         house = None
         try:
@@ -84,8 +89,18 @@ async def running_daemon(config: Config) -> AsyncIterator[RunningDaemon]:
             await sessions.close()
 
 
-def _server(config: Config) -> aio.Server:
+def _admission(config: Config) -> Admission | None:
+    """Return what asks for tokens; None where nobody but this machine reaches the daemon, unless it is asked for.
+
+    It asks every call, those from this machine too: the HTTP edge asks from here for whoever asks it.
+    """
+    host, _ = split_address(config.listen)
+    return Admission(config.token_calls_per_s) if config.require_token or not is_loopback(host) else None
+
+
+def _server(config: Config, admission: Admission | None) -> aio.Server:
     return aio.server(
+        interceptors=[admission] if admission else [],
         maximum_concurrent_rpcs=config.max_calls,
         options=[
             ("grpc.so_reuseport", 0),  # else a second daemon shares the port in silence and takes half the calls
@@ -131,6 +146,6 @@ def _require_local(config: Config) -> None:
     host, _ = split_address(config.listen)
     if not is_loopback(host) and not config.allow_remote:
         raise ConfigError(
-            f"{config.listen} can be reached from other machines, and this version has neither encryption nor "
-            "tokens. Listen on 127.0.0.1, or set allow_remote = true on a network that you trust."
+            f"{config.listen} can be reached from other machines, and this version has no encryption. Listen on "
+            "127.0.0.1, or set allow_remote = true on a network that you trust."
         )

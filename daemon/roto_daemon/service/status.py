@@ -25,6 +25,8 @@ CODES: dict[type[errors.RotoError], grpc.StatusCode] = {
     errors.UnavailableError: grpc.StatusCode.FAILED_PRECONDITION,
     errors.ConflictError: grpc.StatusCode.FAILED_PRECONDITION,
     errors.StaleError: grpc.StatusCode.ABORTED,
+    errors.TokenError: grpc.StatusCode.UNAUTHENTICATED,
+    errors.ScopeError: grpc.StatusCode.PERMISSION_DENIED,
     errors.VersionError: grpc.StatusCode.FAILED_PRECONDITION,
     errors.LimitError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.OutputError: grpc.StatusCode.RESOURCE_EXHAUSTED,
@@ -49,7 +51,7 @@ def answered(method: Callable[[Any, Any, Context], Awaitable[Any]]) -> Callable[
         try:
             return await method(self, request, context)
         except Exception as error:  # noqa: BLE001 - the servicer's border
-            await _refuse(context, error)
+            await refuse(context, error)
 
     return call
 
@@ -66,14 +68,15 @@ def streamed(
             async for message in messages:
                 yield message
         except Exception as error:  # noqa: BLE001 - the servicer's border
-            await _refuse(context, error)
+            await refuse(context, error)
         finally:
             await messages.aclose()
 
     return call
 
 
-async def _refuse(context: Context, error: Exception) -> NoReturn:
+async def refuse(context: Context, error: Exception) -> NoReturn:
+    """End a call with what an error means."""
     if isinstance(error, errors.RotoError):
         code = next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
         await context.abort(code, str(error), ((_METADATA_KEY, type(error).__name__),))

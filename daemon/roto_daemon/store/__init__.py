@@ -40,7 +40,7 @@ from sqlalchemy.exc import DBAPIError
 from roto_daemon.errors import ConfigError, OutputError
 from roto_daemon.store import schema
 
-NEWEST = "0001"
+NEWEST = "0002"
 """The schema that this code reads and writes: the last of `migrations/versions`."""
 KEPT = ("sessions", "plates")
 """Folders beside the file that rows speak of."""
@@ -102,18 +102,19 @@ class Store:
         self._engine = engine
 
     @classmethod
-    def opened(cls, folder: Path) -> Store:
+    def opened(cls, folder: Path, *, mends: bool = True) -> Store:
         """Open the record in a folder, made or brought to the newest schema when needed.
 
-        A damaged one is put aside, with the folders that belong to it, and told of in the log. Raises ConfigError
-        when the file cannot be used, or was written by a newer daemon.
+        A damaged one is put aside, with the folders that belong to it, and told of in the log; or it is refused, as
+        programs beside the daemon must (`mends` false). Raises ConfigError when the file cannot be used, or was
+        written by a newer daemon.
         """
         store = cls(folder / _FILE, _engine(folder / _FILE))
         try:
             store._prepare()
         except DBAPIError as error:
             store.close()
-            if not _name(error).startswith(_BROKEN):
+            if not mends or not _name(error).startswith(_BROKEN):
                 raise ConfigError(store._sentence(error)) from error
         else:
             return store

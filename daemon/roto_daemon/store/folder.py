@@ -54,13 +54,18 @@ def default_folder() -> Path:
     return Path.home() / _DEFAULT_PLACES.get(sys.platform, ".local/state/rotolink") / "state"
 
 
+def state_path(config: Config) -> Path:
+    """Return where a daemon of these settings has its state."""
+    return Path(config.state_folder).expanduser().absolute() if config.state_folder else default_folder()
+
+
 @contextlib.contextmanager
 def state_folder(config: Config) -> Iterator[StateFolder]:
     """Open the state folder for the time of the context, for this process alone.
 
     The caller closes the store. Raises ConfigError when the folder cannot be used or belongs to another daemon.
     """
-    path = Path(config.state_folder).expanduser().absolute() if config.state_folder else default_folder()
+    path = state_path(config)
     with contextlib.ExitStack() as stack:
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)

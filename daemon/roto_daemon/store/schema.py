@@ -30,6 +30,16 @@ plates = Table(
     Column("touched", Float, nullable=False),
 )
 
+tokens = Table(
+    "tokens",
+    TABLES,
+    Column("name", Text, primary_key=True),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("scope", Text, nullable=False),
+    Column("made", Float, nullable=False),
+    Column("expires", Float),
+)
+
 sessions = Table(
     "sessions",
     TABLES,

@@ -53,6 +53,10 @@ _LARGEST_PORT = 65535
 _ADDRESS = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<host>[\w.-]+))(?::(?P<port>[0-9]+))?")
 
 
+AUTHORIZATION = "authorization"
+"""Key of a call's metadata, and header of HTTP, that the access token travels in."""
+
+
 class Transport(Protocol):
     """A daemon as a client sees it. Every method raises an error of `roto_client.errors`.
 

@@ -10,7 +10,8 @@ import grpc
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from roto_client.transport import DEFAULT_ADDRESS, join_address, split_address
+from roto_client.settings import access_token
+from roto_client.transport import AUTHORIZATION, DEFAULT_ADDRESS, join_address, split_address
 from roto_client.transport.channel import Call, CallError, require_sendable
 from roto_client.transport.messages import SILENCE_S, UNARY_TIMEOUT_S, MessageTransport
 from roto_proto import wire
@@ -52,6 +53,8 @@ class _GrpcChannel:
         self.host, port = split_address(address)
         self.address = join_address(self.host, port)
         self._channel = grpc.insecure_channel(self.address, options=_CHANNEL_OPTIONS)
+        token = access_token()
+        self._metadata = ((AUTHORIZATION, f"Bearer {token}"),) if token else None
         self._requests: dict[str, type[Message]] = {}
         self._methods: dict[str, Callable[..., Any]] = {}
         for file in (daemon_pb2, plates_pb2, sessions_pb2):
@@ -63,15 +66,16 @@ class _GrpcChannel:
         """Return the one answer of a call."""
         message = self._request(method, request)
         with _failing():
-            return self._methods[method](message, timeout=timeout_s)
+            return self._methods[method](message, timeout=timeout_s, metadata=self._metadata)
 
     def stream(self, method: str, request: Fields) -> Call:
         """Begin a call with many answers."""
-        return _GrpcCall(self._methods[method](self._request(method, request)))
+        return _GrpcCall(self._methods[method](self._request(method, request), metadata=self._metadata))
 
     def duplex(self, method: str, requests: Iterator[Fields]) -> Call:
         """Begin a call with many requests, which a thread of gRPC's takes."""
-        return _GrpcCall(self._methods[method](self._request(method, each) for each in requests))
+        messages = (self._request(method, each) for each in requests)
+        return _GrpcCall(self._methods[method](messages, metadata=self._metadata))
 
     def close(self) -> None:
         """Let go of the connection; a second call does nothing."""

@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any, Optional, final
 
-from roto_client.transport import DEFAULT_HTTP_PORT, HTTP_SCHEME, join_address, split_address
+from roto_client.settings import access_token
+from roto_client.transport import AUTHORIZATION, DEFAULT_HTTP_PORT, HTTP_SCHEME, join_address, split_address
 from roto_client.transport.channel import Call, CallError, require_sendable
 from roto_client.transport.messages import SILENCE_S, UNARY_TIMEOUT_S, MessageTransport
 from roto_client.transport.websocket import RefusedError, SocketEndedError, WebSocket
@@ -69,6 +70,8 @@ class _HttpChannel:
 
     def __init__(self, address: str, why: str) -> None:
         self.why = why
+        token = access_token()
+        self._headers = {**_HEADERS, **({AUTHORIZATION: f"Bearer {token}"} if token else {})}
         self.host, self._port = split_address(HTTP_SCHEME + address.strip().replace(HTTP_SCHEME, "", 1))
         self.address = HTTP_SCHEME + join_address(self.host, self._port)
 
@@ -104,7 +107,7 @@ class _HttpChannel:
             try:
                 connection.connect()
                 stack.enter_context(_cut_after(timeout_s, connection.sock, late))
-                headers = {"Content-Type": _MEDIA_TYPE, "Accept": _MEDIA_TYPE, "Connection": "close", **_HEADERS}
+                headers = {"Content-Type": _MEDIA_TYPE, "Accept": _MEDIA_TYPE, "Connection": "close", **self._headers}
                 connection.request("POST", target, body, headers)
                 answer = stack.enter_context(connection.getresponse())
                 data = answer.read(_ANSWER_LIMIT_BYTES + 1)
@@ -117,7 +120,7 @@ class _HttpChannel:
         return answer.status, answer.headers.get_content_type(), data
 
     def _open_socket(self) -> WebSocket:
-        headers = {"Sec-WebSocket-Protocol": _SUBPROTOCOL, **_HEADERS}
+        headers = {"Sec-WebSocket-Protocol": _SUBPROTOCOL, **self._headers}
         try:
             return WebSocket(self.host, self._port, "/ws", headers, _CONNECT_S, _ANSWER_LIMIT_BYTES)
         except RefusedError as error:

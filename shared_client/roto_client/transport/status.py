@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from roto_client.errors import (
+    AccessError,
     BadInputError,
     BusyError,
     ChangedElsewhereError,
@@ -30,6 +31,8 @@ _ERRORS_BY_NAME: dict[str, type[ClientError]] = {
     "LimitError": BusyError,
     "OutputError": OutputFileError,
     "WorkerError": WorkFailedError,
+    "TokenError": AccessError,
+    "ScopeError": AccessError,
     "VersionError": VersionMismatchError,
     "ConfigError": WorkFailedError,
     "InternalError": WorkFailedError,
@@ -42,6 +45,8 @@ _ERRORS_BY_STATUS: dict[str, type[ClientError]] = {
     "FAILED_PRECONDITION": BusyError,
     "ALREADY_EXISTS": BusyError,
     "RESOURCE_EXHAUSTED": BusyError,
+    "UNAUTHENTICATED": AccessError,
+    "PERMISSION_DENIED": AccessError,
 }
 """What a status means without a name; the rest is WorkFailedError."""
 
