@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,6 +57,14 @@ class HostKind:
     """What a person runs inside the host to check it."""
     target_variable: str = ""
     """The environment variable by which the host itself is told of the folder."""
+    source: str = ""
+    """The plugin's folder among our own; empty for the host's name."""
+    pages: tuple[str, ...] = ()
+    """What of it is installed where the plugin is a page and no Python; empty for all of it, with the client."""
+    package: str = ""
+    """The file that the pages are packed into besides, for the host to open; empty for none."""
+    note: str = ""
+    """What a person has to know after the installation."""
     menu_files: dict[str, str] = field(default_factory=dict)
     """Files of the plugin that the host wants elsewhere: name below the plugin's source -> path below its folder."""
 
@@ -109,6 +118,28 @@ HOSTS = {
                 "Rotolink first run.py": "Scripts/Comp/Rotolink first run.py",
             },
         ),
+        HostKind(
+            name="aftereffects",
+            title="After Effects",
+            targets={
+                "linux": "~/.local/share/rotolink/cep",  # there is no After Effects
+                "darwin": "~/Library/Application Support/Adobe/CEP/extensions",
+                "win32": "%APPDATA%\\Adobe\\CEP\\extensions",
+            },
+            folder="org.rotolink.panel",
+            hook="",
+            hook_file="",
+            inside="Window > Extensions > Rotolink: the line at its foot says what is missing",
+            source="aftereffects_uxp",
+            pages=("index.html", "panel.css", "panel.js", "icons"),
+            package="Rotolink.ccx",
+            note=(
+                "From After Effects 27 on, open Rotolink.ccx there with Creative Cloud. In 24 to 26 the panel is in "
+                "Window > Extensions once panels without a signature are allowed: PlayerDebugMode = 1 (text) in "
+                "com.adobe.CSXS.11 and com.adobe.CSXS.12, by `defaults write` on macOS, or in the registry on Windows "
+                "(HKEY_CURRENT_USER\\Software\\Adobe\\CSXS.12)."
+            ),
+        ),
     )
 }
 
@@ -148,6 +179,8 @@ def install(
     `python` (`3.11`) asks for wheels for the host's Python, from `offline` where that folder is given. Raises
     BadInputError for what cannot be installed so, OutputFileError when a folder cannot be written.
     """
+    if host.pages and python:
+        raise BadInputError(f"The plugin for {host.title} is a page and needs no Python: leave --host-python out.")
     target = (target or host.default_target()).absolute()
     folder = target / host.folder
     _require_ours(folder)
@@ -158,7 +191,7 @@ def install(
     except OSError as error:
         raise _unwritable(target, error) from error
     try:
-        _fill(staging, source_of(host))
+        _fill(staging, host)
         if python:
             _add_wheels(staging / "vendor", python, offline)
         files = {f"{host.folder}/{name}": digest for name, digest in _listed(staging)}
@@ -240,17 +273,38 @@ def hook_missing(installed: Installed) -> str:
 def source_of(host: HostKind) -> Path:
     """Return where the plugin's files lie: in the installed package, or in the checkout that runs."""
     package = _package("roto_client")
-    for folder in (package / "shipped_plugins" / host.name, package.parents[1] / "plugins" / host.name):
+    name = host.source or host.name
+    for folder in (package / "shipped_plugins" / name, package.parents[1] / "plugins" / name):
         if folder.is_dir():
             return folder
     raise BadInputError(f"This installation of Rotolink holds no plugin for {host.title}: install a release.")
 
 
-def _fill(staging: Path, source: Path) -> None:
-    """Copy the plugin and the client that it stands on."""
+def _fill(staging: Path, host: HostKind) -> None:
+    """Copy the plugin, and the client that it stands on unless it is a page."""
+    source = source_of(host)
+    if host.pages:
+        _fill_pages(staging, source, host)
+        return
     _copy(source, staging)
     for package in _CLIENT:
         _copy(_package(package), staging / "client" / package)
+
+
+def _fill_pages(staging: Path, source: Path, host: HostKind) -> None:
+    """Copy the page with what CEP wants beside it, and pack it as UXP wants it."""
+    for name in host.pages:
+        origin = source / name
+        if origin.is_dir():
+            _copy(origin, staging / name)
+        else:
+            shutil.copyfile(origin, staging / name)
+    with zipfile.ZipFile(staging / host.package, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.write(source / "manifest.json", "manifest.json")
+        for path in sorted(staging.rglob("*")):
+            if path.is_file() and path.name != host.package:
+                packed.write(path, path.relative_to(staging).as_posix())
+    _copy(source / "cep", staging)
 
 
 def _package(name: str) -> Path:

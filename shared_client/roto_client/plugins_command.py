@@ -72,6 +72,8 @@ def install(
     missing = plugin_install.hook_missing(installed)
     if missing:
         typer.echo(f"Note: {host.title} does not find it yet. {missing}", err=True)
+    if host.note:
+        typer.echo(f"Note: {host.note}", err=True)
 
 
 def listing(*, as_json: JsonOption = False) -> None:

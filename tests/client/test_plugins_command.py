@@ -61,6 +61,29 @@ def test_the_plugin_brings_the_client_that_it_stands_on_and_the_host_finds_it(ho
     assert Path(told.stdout.strip()).is_relative_to(folder)
 
 
+def test_the_panel_for_after_effects_lies_where_cep_looks_and_is_packed_for_uxp(home: Path, tmp_path: Path) -> None:
+    target = tmp_path / "extensions"
+
+    done = roto("install", "aftereffects", "--target", str(target))
+
+    assert done.exit_code == 0
+    assert "From After Effects 27 on, open Rotolink.ccx" in done.stderr
+    folder = target / "org.rotolink.panel"
+    assert {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} >= {
+        "CSXS/manifest.xml", "index.html", "panel.css", "panel.js", "icons/icon.png", "Rotolink.ccx",
+    }  # fmt: skip
+    assert not (folder / "client").exists()
+    with zipfile.ZipFile(folder / "Rotolink.ccx") as packed:
+        assert {"manifest.json", "index.html", "panel.js", "panel.css", "icons/icon@2x.png"} <= set(packed.namelist())
+        assert json.loads(packed.read("manifest.json"))["main"] in packed.namelist()
+        assert packed.testzip() is None
+    assert roto("uninstall", "aftereffects", "--target", str(target)).exit_code == 0
+    assert not target.exists()
+    refused = roto("install", "aftereffects", "--host-python", "3.11")
+    assert "is a page and needs no Python" in refused.stderr
+    assert sorted(home.rglob("*")) == [home / ".config"]
+
+
 @pytest.mark.parametrize("host", ["fusion", "nuke", "silhouette"])
 def test_nothing_is_left_after_it_was_taken_away(home: Path, host: str) -> None:
     before = sorted(home.rglob("*"))
@@ -196,7 +219,7 @@ def test_the_menus_script_knows_where_the_plugin_lies(home: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (("install", "maya"), 2, "'maya' is none of nuke, silhouette, fusion"),
+        (("install", "maya"), 2, "'maya' is none of nuke, silhouette, fusion, aftereffects"),
         (("install", "nuke", "--host-python", "latest"), 3, "'latest' is not a version of Python"),
         (("install", "nuke", "--offline", "/"), 3, "say by --host-python which Python they are for"),
         (("install", "nuke", "--host-python", "3.11", "--offline", "/no/such"), 3, "/no/such is not a folder"),

@@ -48,7 +48,10 @@ _STATUSES = {
 }
 """The status of HTTP for each of gRPC; 500 for the others. There is none that says more than the code in the body."""
 _NOT_HERE = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
-_PANELS = (Path(__file__).parent / "panel", Path(__file__).parents[3] / "plugins" / "aftereffects_uxp")
+_PANELS = (
+    Path(__file__).parents[2] / "roto_client" / "shipped_plugins" / "aftereffects_uxp",
+    Path(__file__).parents[3] / "plugins" / "aftereffects_uxp",
+)
 """Where the panel's build lies in an installed daemon, and in a checkout."""
 
 Result = TypeVar("Result")
