@@ -15,7 +15,7 @@ from plain_host import PlainHost
 from stand_in_daemon import RADIUS, Refusal, StandInDaemon
 
 from roto_client.desk import Desk
-from roto_client.desk.edits import edited_frames
+from roto_client.desk.edits import as_prompt, edited_frames
 from roto_client.desk.following import Way
 from roto_client.desk.note import Note
 from roto_client.desk.painting import Canvas, mask_of
@@ -453,6 +453,77 @@ def test_another_daemon_gets_the_plate_and_all_that_was_done_on_it(room: Room) -
     room.settle()
     assert desk.state.link is Link.CONNECTED, "the daemon of before is still there"
     assert "No Rotolink daemon answers" in desk.state.said
+
+
+def test_what_cannot_be_done_yet_is_a_sentence_and_nothing_else(room: Room) -> None:
+    desk = room.desk
+    desk.click(30, 20)
+    assert "Open a plate first" in desk.state.said
+    room.open()
+    for gesture, words in (
+        (desk.track, "nothing to follow yet"),
+        (desk.write, "nothing to write yet"),
+        (desk.lock, "no shape to lock"),
+    ):
+        gesture()
+        assert words in desk.state.said
+    desk.add_object("ball")
+    desk.refine()
+    assert "Write the shapes to a node first" in desk.state.said
+    desk.add_object("tail")
+    desk.rename(2, "ball")
+    assert "another object named 'ball'" in desk.state.said
+    desk.brush([(10, 10)], 3, add=False)
+    assert "wiped all of it" in desk.state.said
+    room.settle()
+    assert not room.daemon.prompts
+
+
+def test_a_host_that_refuses_a_writing_keeps_its_script_and_says_why(room: Room) -> None:
+    desk = room.open().desk
+    desk.click(30, 20)
+    desk.write()
+    room.settle()
+    node = desk.state.node
+    room.host.locked = True
+    desk.write()
+    room.settle()
+    assert "The script is locked" in desk.state.said
+    assert desk.state.node == node
+    room.host.locked = False
+    room.host.delete(node)
+    desk.write()
+    assert f"There is no roto node '{node}'" in desk.state.said
+    desk.write()
+    assert desk.state.node in room.host.script.rotos, "a new one, as the artist deleted that of before"
+    room.host.delete(desk.state.node)
+    desk.refine()
+    assert "There is no roto node" in desk.state.said
+
+
+def test_clearing_a_frame_takes_its_mask_away(room: Room) -> None:
+    desk = room.open().desk
+    desk.click(30, 20)
+    room.settle()
+    assert desk.matte(1, 2001) is not None
+    desk.clear()
+    room.settle()
+    assert desk.matte(1, 2001) is None
+    assert not desk.state.found_of(1).confidence
+    desk.show(1, visible=False)
+    assert not desk.state.shown[0].visible
+
+
+def test_several_edited_shapes_state_the_object_by_a_mask() -> None:
+    square = tuple(ControlPoint(x, y) for x, y in ((4, 4), (12, 4), (12, 12), (4, 12)))
+    body = Shape("ball", (ShapeKeyframe(2001, square),), FrameRange(2001, 2010))
+    hole = replace(body, name="ball.hole", invert=True)
+    prompt = as_prompt([body, replace(hole, keyframes=(ShapeKeyframe(2001, square[:3]),))], 2001, HOST_PLATE)
+    assert prompt is not None
+    assert prompt.mask is not None
+    assert 0 < sum(map(bool, prompt.mask.coverage)) < 64
+    assert as_prompt([hole], 2001, HOST_PLATE) is None
+    assert as_prompt([body], 1999, HOST_PLATE) is None
 
 
 def test_no_daemon_is_a_sentence_and_connecting_again_works(room: Room) -> None:

@@ -19,7 +19,7 @@ from host_rig import GivenPlate
 from panel_room import PanelRoom
 from stand_in_daemon import RADIUS, Refusal, StandInDaemon
 
-from roto_client.desk.state import Link, OfferedDaemon
+from roto_client.desk.state import COLOURS, Link, OfferedDaemon
 from roto_client.errors import DaemonUnreachableError
 from roto_client.panel import RotoPanel
 from roto_client.panel.help_sheet import SHORTCUTS
@@ -349,6 +349,87 @@ def test_objects_are_named_hidden_and_coloured_in_the_list(hands: Hands) -> None
     hands.turn()
     assert objects.item(1).text() == "object2", "a name is there once"
     assert "another object named 'hero'" in hands.desk.state.said
+
+
+def test_a_colour_is_chosen_from_the_menu_and_a_name_is_typed_in_the_list(hands: Hands) -> None:
+    hands.panel.button("add").click()
+    hands.turn()
+    objects = hands.panel.objects
+    place = objects.visualItemRect(objects.item(0)).center()
+    QtTest.QTest.mouseClick(objects.viewport(), LEFT, NONE, QtCore.QPoint(36, place.y()))
+    (menu,) = objects.findChildren(QtWidgets.QMenu)
+    menu.actions()[3].trigger()
+    assert hands.desk.state.shown[0].colour == COLOURS[3]
+    menu.close()
+    QtTest.QTest.mouseDClick(objects.viewport(), LEFT, NONE, QtCore.QPoint(90, place.y()))
+    (line,) = objects.findChildren(QtWidgets.QLineEdit)
+    line.setText("hero")
+    QtTest.QTest.keyClick(line, Key.Key_Return)
+    hands.turn()
+    assert hands.desk.state.shown[0].name == "hero"
+
+
+def test_the_strip_tells_under_the_pointer_what_a_frame_has(hands: Hands, stand_in: StandInDaemon) -> None:
+    stand_in.unreadable = {1004}
+    hands.click(30.5, 20.5)
+    hands.settle()
+    hands.panel.button("both").click()
+    hands.panel.button("fit").click()
+    hands.settle()
+    strip = hands.panel.timeline
+    hands.turn()
+    assert strip._words(2001) == "2001 · confidence 0.90 · pointed at · keyframe, double-click to lock it"
+    assert strip._words(2004) == "2004 · the plate has no picture here"
+    place = QtCore.QPoint(round(strip.x_of(2002)), 40)
+    asked = QtGui.QHelpEvent(QtCore.QEvent.Type.ToolTip, place, strip.mapToGlobal(place))
+    assert QtWidgets.QApplication.sendEvent(strip, asked)
+    assert "2002 · confidence 0.90" in QtWidgets.QToolTip.text()
+    send_move(strip, QtCore.QPoint(round(strip.x_of(2006)), 40), LEFT, NONE)
+    assert hands.desk.state.frame == 2006, "it scrubs"
+
+
+def test_points_take_the_place_of_the_tolerance_and_shapes_are_fitted_anew(
+    hands: Hands, stand_in: StandInDaemon
+) -> None:
+    hands.click(30.5, 20.5)
+    hands.settle()
+    hands.panel.button("write").click()
+    hands.settle()
+    hands.panel.bound.setCurrentIndex(1)
+    hands.panel.amount.setValue(24)
+    hands.panel.button("write").click()
+    hands.settle()
+    assert [fit.points for fit in stand_in.fits] == [0, 24]
+    hands.panel.bound.setCurrentIndex(0)
+    hands.panel.amount.setValue(2.5)
+    hands.panel.button("refine").click()
+    hands.settle()
+    assert stand_in.fits[-1].tolerance_px == 2.5
+    hands.panel.engines.activated.emit(1)
+    hands.settle()
+    assert hands.desk.state.engine == "big"
+    assert stand_in.prompts[1001].points
+
+
+def test_escape_gives_up_a_stroke_and_a_painted_one_is_seen_on_its_way(hands: Hands, stand_in: StandInDaemon) -> None:
+    hands.key(Key.Key_B)
+    hands.panel.view.set_brush(6.0)
+    ground = hands.colour_at(30.0, 20.0)
+    view = hands.panel.view
+    QtTest.QTest.mousePress(view, LEFT, NONE, hands.at(28.0, 20.0))
+    send_move(view, hands.at(32.0, 20.0), LEFT, NONE)
+    assert hands.colour_at(30.0, 20.0) != ground
+    hands.key(Key.Key_Escape)
+    QtTest.QTest.mouseRelease(view, LEFT, NONE, hands.at(32.0, 20.0))
+    hands.settle()
+    assert not stand_in.prompts
+    hands.key(Key.Key_Q)
+    QtTest.QTest.mousePress(view, LEFT, NONE, hands.at(10.0, 10.0))
+    send_move(view, hands.at(30.0, 30.0), LEFT, NONE)
+    assert hands.colour_at(20.0, 10.0) != ground, "the box that is dragged"
+    QtTest.QTest.mouseRelease(view, LEFT, NONE, hands.at(30.0, 30.0))
+    hands.settle()
+    assert stand_in.prompts[1001].box is not None
 
 
 def test_every_key_of_the_help_sheet_is_bound_and_every_button_says_what_it_does(hands: Hands) -> None:
