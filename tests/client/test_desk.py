@@ -182,7 +182,7 @@ def test_the_hosts_main_thread_never_waits_for_the_daemon(room: Room) -> None:
         desk.click(20 + step, 20)
         desk.undo()
         room.host.run_waiting()
-    assert time.monotonic() - began < 2.0, "twenty rounds of gestures while a call hangs"
+    assert time.monotonic() - began < 4.0, "twenty rounds of gestures while a call hangs"
 
 
 def test_a_refused_click_is_taken_back_with_the_daemons_sentence(room: Room) -> None:

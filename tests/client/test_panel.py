@@ -95,7 +95,7 @@ def hands(stand_in: StandInDaemon) -> Iterator[Hands]:
 
     def meet(address: Optional[str]) -> Daemon:
         asked.append(address)
-        return Daemon(GrpcTransport(stand_in.address, timeout_s=5.0, silence_s=5.0))
+        return Daemon(GrpcTransport(stand_in.address, timeout_s=BLOCKED_S, silence_s=BLOCKED_S))
 
     made = Hands(stand_in.address, GivenPlate(PLATE, "plate.####.png", OFFSET), meet)
     made.asked = asked
@@ -243,11 +243,12 @@ def test_the_event_loop_is_never_kept_waiting_while_the_daemon_works(hands: Hand
         hands.key(Key.Key_Z, CTRL)
         for _ in range(5):
             hands.turn()
-    assert watchdog.longest_s() < 0.1 * SLACK, "the slowest turn of the event loop"
+    assert watchdog.longest_s() < BLOCKED_S / 2, "the slowest turn of the event loop"
 
 
-SLACK = 5.0
-"""Machines that run tests do much beside: on a quiet one the longest turn has 12 ms."""
+BLOCKED_S = 5.0
+"""What one turn would last that waits for the daemon, which is silent until its client gives up. Turns take
+milliseconds on a quiet machine; those that run tests do much beside."""
 
 
 class Watchdog:
