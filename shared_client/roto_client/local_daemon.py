@@ -87,6 +87,7 @@ def start_daemon(
         daemon.address = _awaited(process, told, log, timeout_s)
     except BaseException:
         daemon.stop()
+        log.unlink()  # the error tells its last lines
         raise
     finally:
         told.unlink(missing_ok=True)

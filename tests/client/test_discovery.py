@@ -7,6 +7,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -241,10 +242,12 @@ def test_a_daemon_is_started_and_waited_for_and_has_none_of_the_host_s_libraries
     ],
 )
 def test_a_daemon_that_does_not_come_up_is_told_with_its_last_lines(
-    tmp_path: Path, work: str, why: str, timeout_s: float
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: str, why: str, timeout_s: float
 ) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with pytest.raises(DaemonNotStartedError, match=why):
         start_daemon(program(tmp_path, work), "127.0.0.1:0", timeout_s)
+    assert [each.name for each in tmp_path.iterdir()] == ["daemon.py"], "nothing is left behind"
 
 
 def test_a_daemon_is_not_started_where_something_listens_or_beyond_this_machine(tmp_path: Path) -> None:
