@@ -44,7 +44,7 @@ class Artist:
         self.nuke = nuke_standin.start()
         self.desk = Desk(NukeHost())
 
-    def wait(self, until: Callable[[], bool], timeout_s: float = 40) -> None:
+    def wait(self, until: Callable[[], bool], timeout_s: float = 90) -> None:
         assert self.nuke.idle(until, timeout_s=timeout_s), (
             f"waited in vain: {self.desk.state.said} {self.nuke.messages} {self.desk.state.work}"
         )
