@@ -40,7 +40,8 @@ that the fit makes up for it elsewhere. What is cut off afterwards nothing makes
 
 _OFF_PX, _OFF_PULL = 2.0, 0.05
 """How far beyond the nearest sample a control point is off the outline, and the weight that draws it back, per sample
-round it. Ten times as much fought samples elsewhere; without, a point past an ear's tip went on by 50 px."""
+round it. Ten times as much fought samples elsewhere; without, a point past an ear's tip went on by 50 px. Not for
+points of a known shape, which may be off until they are fitted and must not slide to whatever is near."""
 
 _ODD_ARC, _ODD_PULL = 0.5, 0.1
 """The same where samples stand this much denser or sparser than they began: a limb there comes or goes."""
@@ -123,6 +124,7 @@ class JointFit:
     deciding_px: float = DECIDING_ARC_PX
     """How much arc residuals are averaged over before they decide; more where mattes are noisy."""
     _sums: tuple[Floats, Floats] | None = field(default=None, init=False)
+    _off_pull: float = field(default=_OFF_PULL, init=False)
 
     def __post_init__(self) -> None:
         """Start from the outline itself: knots on their samples, tangents as they fit each frame alone."""
@@ -153,7 +155,7 @@ class JointFit:
         """Go on from known controls (T, N, 6), ratios (N,) and material places (M,) of the samples."""
         self.controls, self.ratio, self.home = controls, np.clip(ratio, *_RATIO_RANGE), home
         self.feet = np.repeat(home[None], len(controls), axis=0)
-        self.pull = KEYED_PULL
+        self.pull, self._off_pull = KEYED_PULL, 0.0
         self.move_feet()
         self.gather()
 
@@ -269,7 +271,7 @@ class JointFit:
             near = points[:, (first + np.arange((last - first) % samples or samples)) % samples]
             apart = np.linalg.norm(near - position[:, knot, None], axis=-1)
             nearest = apart.argmin(axis=1)
-            weight = _OFF_PULL * near.shape[1] * (apart[every, nearest] > reach)
+            weight = self._off_pull * near.shape[1] * (apart[every, nearest] > reach)
             left[:, knot, 0, 0] += weight
             left[:, knot, 1, 1] += weight
             right[:, knot, :2] += weight[:, None] * near[every, nearest]
