@@ -149,6 +149,11 @@ def test_a_zoomed_and_panned_view_clicks_the_same_plate_pixel(hands: Hands, stan
     assert view.map == before
 
 
+def test_pictures_are_asked_for_as_large_as_they_are_seen_from_the_first_on(hands: Hands) -> None:
+    hands.turn()
+    assert hands.desk._views.longest_px == 512, "the least that is asked for: the plate has 64 pixels"
+
+
 def test_alt_click_box_brush_undo_and_redo(hands: Hands, stand_in: StandInDaemon) -> None:
     hands.click(30.5, 20.5)
     hands.click(50.5, 40.5, ALT)

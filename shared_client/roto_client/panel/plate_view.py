@@ -16,6 +16,7 @@ from roto_client.panel.look import LINE, QUIET, SURROUND, TEXT, colour_of
 from roto_client.panel.overlay import draw_band, draw_matte, draw_prompt, draw_shapes, matte_image
 from roto_client.panel.qt import QtCore, QtGui, QtWidgets, place_of
 from roto_client.results import Matte
+from roto_shapes.shot import Plate
 
 _STEP_OF_WHEEL = 1.0015
 """Zoom of an eighth of a degree of the wheel: a notch is a fifth closer."""
@@ -57,6 +58,7 @@ class PlateView(QtWidgets.QWidget):
         self._desk = desk
         self._fitted = True
         self._shown_frame: Optional[int] = None
+        self._plate: Optional[Plate] = None
         self._picture: Optional[QtGui.QImage] = None
         self._picture_of: object = None
         self._scene = QtGui.QPixmap()
@@ -85,6 +87,9 @@ class PlateView(QtWidgets.QWidget):
         state = self._desk.state
         if state.plate is not None and self._fitted:
             self._fit(state)
+        if state.plate is not self._plate:
+            self._plate = state.plate
+            self._look()
         self._take_picture(state)
         if not _same(self._scene_key(), self._painted):
             self.update()
