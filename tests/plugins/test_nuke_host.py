@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import runpy
-import subprocess
-import sys
-import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any
 
 import nuke_standin
 import pytest
+from nuke_scene import behind, put, reading, select, state, white
 
 nuke_standin.start()
 
 import nuke  # noqa: E402 - it belongs to a program that runs
 import nuke.rotopaint as rp  # noqa: E402
 from nuke_standin import elements as standin_elements  # noqa: E402
-from nuke_standin import nodes as standin_nodes  # noqa: E402
 from nuke_standin.words import Word  # noqa: E402
 
 from roto_client.errors import HostError  # noqa: E402
-from roto_nuke import first_run, menus, prompts, roto_node  # noqa: E402
+from roto_nuke import menus, prompts, roto_node  # noqa: E402
 from roto_nuke.host import NukeHost  # noqa: E402
 from roto_shapes.prompt import BoxPrompt, PointPrompt  # noqa: E402
 from roto_shapes.shape import ControlPoint, Interpolation, Roto, Shape, ShapeKeyframe  # noqa: E402
@@ -32,43 +28,6 @@ pytestmark = pytest.mark.usefixtures("nuke_program")
 
 PLUGIN = Path(__file__).parents[2] / "plugins" / "nuke"
 PLATE = Plate(64, 48, FrameRange(1001, 1003))
-FORMAT = "64 48 0 0 64 48 1 small"
-
-
-def put(node: nuke.Node, name: str, value: Union[str, float]) -> None:
-    knob = node[name]
-    assert isinstance(knob, (nuke.String_Knob, nuke.Enumeration_Knob, nuke.Boolean_Knob, nuke.Array_Knob))
-    knob.setValue(value)  # type: ignore[arg-type] # as the knob wants it
-
-
-def select(node: nuke.Node) -> nuke.Node:
-    for other in nuke.selectedNodes():
-        other.setSelected(False)
-    node.setSelected(True)
-    return node
-
-
-def reading(file: str = "/shots/plate.%04d.exr", **knobs: Any) -> nuke.Node:  # noqa: ANN401 - as each knob has it
-    """Return a selected Read of frames 1 to 12."""
-    read = nuke.nodes.Read(file=file, first=1, last=12)
-    read["format"].fromScript(FORMAT)
-    for name, value in knobs.items():
-        put(read, name, value)
-    return select(read)
-
-
-def behind(kind: str, above: nuke.Node) -> nuke.Node:
-    node: nuke.Node = getattr(nuke.nodes, kind)()
-    node.setInput(0, above)
-    return select(node)
-
-
-def white(name: str = "white") -> nuke.Node:
-    """Return a selected node whose frames must be rendered."""
-    node = nuke.nodes.Constant(color=(1, 1, 1, 1))
-    node["format"].fromScript(FORMAT)
-    node.setName(name)
-    return select(node)
 
 
 def square(name: str, left: float = 10.0) -> Shape:
@@ -92,10 +51,6 @@ def refused(call: object) -> str:
     assert state(program) == before
     assert len(program.steps) == steps
     return str(caught.value)
-
-
-def state(program: nuke_standin.Program) -> object:
-    return [(each.node, each.inputs, {n: text for n, (_, text) in each.knobs.items()}) for each in program.snapshot()]
 
 
 # Plates
@@ -548,133 +503,3 @@ def test_making_a_group_is_one_undo_step(nuke_program: nuke_standin.Program) -> 
     assert [step.name for step in nuke_program.steps] == ["Rotolink group"]
     nuke.undo()
     assert [each.Class() for each in nuke.allNodes()] == ["Read"]
-
-
-# Menus, threads, terminals
-
-
-def test_the_menu_the_node_and_the_panel_are_there(nuke_program: nuke_standin.Program) -> None:
-    runpy.run_path(str(PLUGIN / "menu.py"))
-    menu = nuke.menu("Nuke").findItem("Rotolink")
-    assert isinstance(menu, nuke.Menu)
-    assert [item.name() for item in menu.items()][:2] == ["Open the panel", "Points in the Viewer"]
-    assert nuke.menu("Nodes").findItem("Draw/Rotolink") is not None
-    ((widget, title, name),) = nuke_program.panels
-    assert (title, name) == ("Rotolink", menus.PANEL_ID)
-    assert callable(eval(widget)), "Nuke evaluates the text"  # noqa: S307 - as Nuke does
-    menus.open_panel()
-    assert nuke_program.panes == [(menus.PANEL_ID, "Properties.1")]
-
-
-def test_calls_from_any_thread_run_on_the_main_one_in_order(nuke_program: nuke_standin.Program) -> None:
-    host = NukeHost()
-    ran: list[tuple[int, Optional[threading.Thread]]] = []
-
-    def send(number: int) -> None:
-        host.later(lambda: ran.append((number, threading.current_thread())))
-
-    def send_five() -> None:
-        for number in range(5):
-            send(number)
-
-    worker = threading.Thread(target=send_five)
-    worker.start()
-    worker.join(5)
-    send(5)
-    assert ran == []
-    assert nuke_program.idle(lambda: len(ran) == 6, timeout_s=5)
-    assert ran == [(number, threading.current_thread()) for number in range(6)]
-
-
-def test_the_progress_bar_shows_what_is_done_and_goes(nuke_program: nuke_standin.Program) -> None:
-    host = NukeHost()
-    with host.progress("Tracking") as progress:
-        progress.report(1, 4, "frame 1002")
-        assert len(nuke_program.tasks) == 1
-        assert not progress.cancelled
-        nuke_program.on_progress = lambda task: setattr(task, "_cancelled", True)
-        assert progress.cancelled
-        progress.report(7, 0, "beyond what was known")
-    assert nuke_program.tasks == []
-
-
-def test_a_terminal_needs_no_window_and_no_qt() -> None:
-    program = nuke_standin.start(gui=False)
-    host = NukeHost()
-    assert not host.abilities.qt
-    assert not host.abilities.progress
-    host.message("The daemon is gone.")
-    assert program.printed == ["Rotolink: The daemon is gone."]
-    with host.progress("Tracking") as progress:
-        progress.report(1, 2, "frame")
-        assert not progress.cancelled
-    ran: list[int] = []
-    threading.Thread(target=lambda: host.later(lambda: ran.append(1))).start()
-    assert host.run_waiting(lambda: ran == [1], timeout_s=5)
-    assert not host.run_waiting(lambda: False, timeout_s=0.01)
-
-
-def test_starting_in_a_terminal_loads_the_client_without_grpc_and_qt() -> None:
-    program = (
-        "import sys, runpy, nuke_standin; nuke_standin.start(gui=False); "
-        f"runpy.run_path({str(PLUGIN / 'init.py')!r}); import roto_nuke.host, roto_nuke.actions; "
-        "print(sorted({name.partition('.')[0] for name in sys.modules} & {'grpc', 'google', 'PySide2', 'PySide6'}))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", f"import sys; sys.path[:0] = {sys.path!r}; {program}"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "[]"
-
-
-def test_without_its_client_nuke_starts_all_the_same_and_says_how_to_install_it() -> None:
-    standins = str(PLUGIN.parents[1] / "tests" / "standins")
-    program = (
-        f"import sys; sys.path[:0] = [{standins!r}, {standins + '/modules'!r}]; sys.path_hooks; "
-        "sys.meta_path.insert(0, type('No', (), {'find_spec': staticmethod("
-        "lambda name, path=None, target=None: (_ for _ in ()).throw(ImportError(name)) "
-        "if name == 'roto_client' else None)})); "
-        "import runpy, nuke_standin; program = nuke_standin.start(); "
-        f"runpy.run_path({str(PLUGIN / 'init.py')!r}); print(program.printed)"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert "roto plugins install nuke" in done.stdout, done.stderr
-
-
-# What to try first
-
-
-def test_every_check_of_the_first_run_passes_in_the_stand_in_and_leaves_the_script(
-    nuke_program: nuke_standin.Program,
-) -> None:
-    reading()
-    before, steps = state(nuke_program), len(nuke_program.steps)
-    assert first_run.main()
-    (printed,) = nuke_program.printed
-    assert "All is as expected." in printed
-    assert printed.count("PASS") == len(first_run.CHECKS) - 2
-    assert state(nuke_program) == before
-    assert len(nuke_program.steps) == steps
-
-
-def test_a_nuke_that_is_other_than_we_know_fails_the_check_and_reads_what_to_change(
-    monkeypatch: pytest.MonkeyPatch, nuke_program: nuke_standin.Program
-) -> None:
-    monkeypatch.setattr(standin_nodes.Read, "_shift", property(lambda _: 100.0))
-    nuke_program.fail_renders = "no licence to render"
-    assert not first_run.main()
-    printed = nuke_program.printed[0]
-    assert "FAIL  the offset of a Read: file 1 with offset 100 is frame 101. Change: plates.OFFSET_SIGN." in printed
-    assert "no licence to render. Change: rendering._writer." in printed.replace("..", ".")
-    assert "2 of 19 failed." in printed
-
-
-def test_the_page_names_every_check() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "hosts" / "first-run.md").read_text(encoding="utf-8")
-    for what, constant, _ in first_run.CHECKS:
-        assert f"| {what} |" in page, what
-        for each in constant.split(", "):
-            assert each.startswith("nothing") or f"`{each}`" in page, each

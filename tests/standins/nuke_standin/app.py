@@ -9,8 +9,9 @@ from typing import Any, Callable, ClassVar, Optional, Union
 
 from nuke_standin.guard import Main, Strict, require_main_thread
 from nuke_standin.knobs import Format, Knob
-from nuke_standin.nodes import CLASSES, Context, Group, Node, Root, Viewer, Write, found, made, read_script, script_text
+from nuke_standin.nodes import CLASSES, Context, Group, Node, Root, Viewer, Write, found, made
 from nuke_standin.program import program
+from nuke_standin.scripts import read_script, script_text
 
 NUKE_VERSION_MAJOR, NUKE_VERSION_MINOR, NUKE_VERSION_RELEASE = 15, 1, 4
 NUKE_VERSION_STRING = "15.1v4"
