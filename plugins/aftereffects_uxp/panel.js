@@ -250,7 +250,7 @@ function rotoHost(env, what, args) {
     }
 
     // Footage that shows its file as it is, or why it does not.
-    function whyNotNeutral(layer) {
+    function whyNotNeutral(here, layer) {
         var source = layer.source;
         if (env.isComp(source) || source.footageMissing) {
             return source.footageMissing ? "The footage of '" + layer.name + "' is missing." :
@@ -259,7 +259,13 @@ function rotoHost(env, what, args) {
         if (!env.fileOf(source)) {
             return "'" + layer.name + "' has no file.";
         }
-        return source.useProxy ? "'" + layer.name + "' shows a proxy." : "";
+        if (source.useProxy) {
+            return "'" + layer.name + "' shows a proxy.";
+        }
+        if (source.frameRate && Math.abs(source.frameRate - here.frameRate) > 0.002) { // 0: a still
+            return "'" + layer.name + "' has another frame rate than the composition.";
+        }
+        return "";
     }
 
     function plate() {
@@ -268,7 +274,7 @@ function rotoHost(env, what, args) {
             refuse("The layer '" + layer.name + "' is stretched or remapped in time, and shapes are not: pre-compose it, or " +
                 "put it back to 100 %.");
         }
-        var why = args && args.rendered ? "Frames are rendered by After Effects." : whyNotNeutral(layer);
+        var why = args && args.rendered ? "Frames are rendered by After Effects." : whyNotNeutral(here, layer);
         var rendered = why !== "";
         var surface = rendered ? here : source;
         var start = rendered ? 0 : layer.startTime;
@@ -291,21 +297,31 @@ function rotoHost(env, what, args) {
         return null;
     }
 
-    function save() {
-        var here = comp(), before = here.resolutionFactor, done = null;
-        here.resolutionFactor = [1, 1];
-        try {
-            done = env.save(here, args.start + args.frame * here.frameDuration, args.file);
-        } finally {
-            here.resolutionFactor = before;
-        }
-        return done;
+    // Sets how finely frames are rendered, and returns how finely they were.
+    function resolution() {
+        var here = comp(), before = here.resolutionFactor;
+        here.resolutionFactor = args.factor;
+        return [before[0], before[1]];
     }
 
-    function removeMasks(layers, names) {
+    function save() {
+        var here = comp();
+        return env.save(here, args.start + args.frame * here.frameDuration, args.file);
+    }
+
+    function counts(layers) {
+        var found = [], k;
+        for (k = 0; k < layers.length; k += 1) {
+            found.push(layers[k].property("ADBE Mask Parade").numProperties);
+        }
+        return found;
+    }
+
+    // Removes those of the first so many masks of each layer that have one of the names.
+    function removeMasks(layers, many, names) {
         var k, n, parade;
         for (k = 0; k < layers.length; k += 1) {
-            for (n = layers[k].property("ADBE Mask Parade").numProperties; n >= 1; n -= 1) {
+            for (n = many[k]; n >= 1; n -= 1) {
                 parade = layers[k].property("ADBE Mask Parade");
                 if (isIn(names, parade.property(n).name)) {
                     parade.property(n).remove();
@@ -314,32 +330,43 @@ function rotoHost(env, what, args) {
         }
     }
 
+    function shift(masks, frames) {
+        var k, m;
+        for (m = 0; m < masks.length; m += 1) {
+            for (k = 0; k < masks[m].frames.length; k += 1) {
+                masks[m].frames[k] += frames;
+            }
+            for (k = 0; k < masks[m].shown.length; k += 1) {
+                masks[m].shown[k][0] += frames;
+            }
+        }
+    }
+
     function apply() {
-        var here = comp(), layer = findLayer(here, args.layer), data = args.data, done, k, m;
+        var here = comp(), layer = findLayer(here, args.layer), data = args.data, done;
         if (!layer) {
             refuse("The layer '" + args.layer + "' is no longer in this composition: open the plate again.");
         }
-        var solid = data.name + " matte";
-        if (!args.onLayer && args.start === 0 && layer.startTime !== 0) {
-            for (m = 0; m < data.masks.length; m += 1) { // counted from the composition, not from the layer
-                for (k = 0; k < data.masks[m].frames.length; k += 1) {
-                    data.masks[m].frames[k] -= Math.round(layer.startTime / here.frameDuration);
-                }
-                for (k = 0; k < data.masks[m].shown.length; k += 1) {
-                    data.masks[m].shown[k][0] -= Math.round(layer.startTime / here.frameDuration);
-                }
-            }
+        var surface = args.onLayer ? layer.source : here, what = args.onLayer ? "layer '" + layer.name + "'" : "composition";
+        if (surface.width !== data.width || surface.height !== data.height) {
+            refuse("The " + what + " has " + surface.width + "x" + surface.height + " pixels, and what was tracked " + data.width +
+                "x" + data.height + ": masks would lie elsewhere. Choose " + (args.onLayer ? "Matte solid." : "Masks on the layer."));
         }
+        var target = args.onLayer ? layer : findLayer(here, data.name + " matte");
+        var selected = here.selectedLayers;
+        var base = target || (selected.length === 1 ? selected[0] : null); // the layer that applyRoto counts from
+        shift(data.masks, (args.start - (base ? base.startTime : 0)) / here.frameDuration);
         var inner = {
             app: env.app, Shape: env.Shape, MaskMode: env.MaskMode, KeyframeInterpolationType: env.KeyframeInterpolationType,
             MaskFeatherFalloff: env.MaskFeatherFalloff, TrackMatteType: env.TrackMatteType, isComp: env.isComp,
-            layer: args.onLayer ? layer : findLayer(here, solid),
+            layer: target,
             confirm: function () { return false; }
         };
+        var before = parades(here), many = counts(before);
         env.app.beginUndoGroup("Rotolink");
         try {
-            removeMasks(parades(here), args.names);
-            done = applyRoto(inner, data);
+            done = applyRoto(inner, data); // refuses before it changes anything: the old masks go afterwards
+            removeMasks(before, many, args.names);
         } finally {
             env.app.endUndoGroup();
         }
@@ -366,8 +393,7 @@ function rotoHost(env, what, args) {
             frames.push(Math.round((path.keyTime(k) - args.start) / here.frameDuration));
             outlines.push(outline(path.keyValue(k)));
         }
-        if (!path.numKeys) {
-            frames.push(0);
+        if (!path.numKeys) { // no frames: the shape's own
             outlines.push(outline(path.value));
         }
         return {name: mask.name, frames: frames, outlines: outlines};
@@ -385,6 +411,7 @@ function rotoHost(env, what, args) {
     if (what === "plate") { return plate(); }
     if (what === "frame") { return frame(); }
     if (what === "showFrame") { return showFrame(); }
+    if (what === "resolution") { return resolution(); }
     if (what === "save") { return save(); }
     if (what === "apply") { return apply(); }
     if (what === "read") { return read(); }
@@ -424,7 +451,7 @@ function rotoText(value) {
 
 globalThis.Rotolink = globalThis.Rotolink || {};
 globalThis.Rotolink.applyRotoText = "// Masks in After Effects from shapes, in ECMAScript 3: one routine for scripts (ExtendScript) and panels (UXP).\n//\n// env has what differs between the two: app, Shape, MaskMode, KeyframeInterpolationType, MaskFeatherFalloff,\n// TrackMatteType, isComp(item), and confirm(question), which says whether the selected layer itself gets the masks.\n// env.layer, if there is one, gets the masks without a question: a panel sends one mask a call.\n//\n// data is what roto_shapes.formats.aftereffects writes. Its frames count from the plate's first frame. An outline is a\n// row of six numbers a point: position, then the tangents towards the previous and the next point as offsets, in plate\n// pixels, y down.\n//\n// Returns {layer, notes}: where the masks are, and sentences for the artist. Throws an Error with one sentence, before\n// anything is changed, when the masks cannot be made here.\nfunction applyRoto(env, data) {\n    var notes = [];\n\n    function refuse(sentence) {\n        throw new Error(sentence);\n    }\n\n    function findComp() {\n        var project = env.app.project;\n        var item = project ? project.activeItem : null;\n        if (!item || !env.isComp(item)) {\n            refuse(\"Open the composition that shows the plate, select the plate's layer, and run this again.\");\n        }\n        return item;\n    }\n\n    function findPlateLayer(comp) {\n        var selected = comp.selectedLayers;\n        if (selected.length > 1) {\n            refuse(\"Several layers are selected: select the plate's layer alone, or none for a new solid.\");\n        }\n        var layer = selected.length === 1 ? selected[0] : null;\n        if (layer && (!layer.source || !layer.property(\"ADBE Mask Parade\"))) {\n            refuse(\"The layer '\" + layer.name + \"' does not show a plate: select the plate's layer, or none.\");\n        }\n        return layer;\n    }\n\n    function requireTime(layer) {\n        if (layer && (layer.timeRemapEnabled || layer.stretch !== 100)) {\n            refuse(\"The layer '\" + layer.name + \"' is stretched or remapped in time, and shapes are not: \" +\n                \"pre-compose it, or put it back to 100 %.\");\n        }\n    }\n\n    function shortened(number) {\n        return Math.round(number * 1000) / 1000;\n    }\n\n    function compare(what, here, wanted, tolerance) {\n        if (Math.abs(here - wanted) > tolerance) {\n            notes.push(\"The \" + what + \" is \" + shortened(here) + \" here, and \" + shortened(wanted) + \" for the shapes.\");\n        }\n    }\n\n    function compareAll(comp, surface, start) {\n        compare(\"width\", surface.width, data.width, 0);\n        compare(\"height\", surface.height, data.height, 0);\n        compare(\"pixel aspect\", surface.pixelAspect, data.pixelAspect, 0.001);\n        compare(\"frame rate\", comp.frameRate, data.frameRate, 0.002);\n        var frames = Math.round((comp.duration - start) * comp.frameRate);\n        if (frames < data.frameCount) {\n            notes.push(\"The shapes last \" + data.frameCount + \" frames, and the composition ends after \" + frames + \".\");\n        }\n    }\n\n    function addSolid(comp, plateLayer) {\n        var solid = comp.layers.addSolid(\n            [1, 1, 1], data.name + \" matte\", comp.width, comp.height, comp.pixelAspect, comp.duration);\n        solid.comment = data.madeBy;\n        if (plateLayer && plateLayer.setTrackMatte) {\n            plateLayer.setTrackMatte(solid, env.TrackMatteType.ALPHA);\n        } else if (plateLayer) {\n            notes.push(\"This After Effects sets no track matte by script: choose '\" + solid.name + \"' for '\" +\n                plateLayer.name + \"' by hand.\");\n        }\n        return solid;\n    }\n\n    function shapeOf(mask, at) {\n        var numbers = mask.outlines[at], shape = new env.Shape();\n        var vertices = [], into = [], out = [], k;\n        for (k = 0; k < numbers.length; k += 6) {\n            vertices.push([numbers[k], numbers[k + 1]]);\n            into.push([numbers[k + 2], numbers[k + 3]]);\n            out.push([numbers[k + 4], numbers[k + 5]]);\n        }\n        shape.vertices = vertices;\n        shape.inTangents = into;\n        shape.outTangents = out;\n        shape.closed = true;\n        if (mask.feather.length) {\n            addFeather(shape, mask.feather[at]);\n        }\n        return shape;\n    }\n\n    // A feather point at each vertex; radii are px, below zero towards the inside.\n    function addFeather(shape, radii) {\n        var places = [], zeros = [], types = [], k, inside = false;\n        for (k = 0; k < radii.length; k += 1) {\n            inside = inside || (radii[k] < 0);\n        }\n        for (k = 0; k < radii.length; k += 1) {\n            places.push(k);\n            zeros.push(0);\n            types.push(inside ? 1 : 0);\n        }\n        shape.featherSegLocs = places;\n        shape.featherRelSegLocs = zeros;\n        shape.featherRadii = radii;\n        shape.featherInterps = zeros;\n        shape.featherTensions = zeros;\n        shape.featherTypes = types;\n        shape.featherRelCornerAngles = zeros;\n    }\n\n    function setKeys(property, times, values, interpolation) {\n        var k;\n        if (times.length === 1) {\n            property.setValue(values[0]);\n            return;\n        }\n        property.setValuesAtTimes(times, values);\n        for (k = 1; k <= times.length; k += 1) {\n            property.setInterpolationTypeAtKey(k, interpolation, interpolation);\n        }\n    }\n\n    function addMask(layer, mask, timeOf) {\n        var parade = layer.property(\"ADBE Mask Parade\");\n        // What addProperty returns, and all that was fetched before it, no longer stands for a mask.\n        var index = parade.addProperty(\"ADBE Mask Atom\").propertyIndex;\n        var atom = parade.property(index);\n        var times = [], shapes = [], levels = [], k;\n        atom.name = mask.name;\n        atom.maskMode = mask.cuts ? env.MaskMode.SUBTRACT : env.MaskMode.ADD;\n        atom.inverted = false;\n        atom.rotoBezier = false;\n        atom.color = mask.colour;\n        atom.maskFeatherFalloff = env.MaskFeatherFalloff.FFO_LINEAR;\n        for (k = 0; k < mask.frames.length; k += 1) {\n            times.push(timeOf(mask.frames[k]));\n            shapes.push(shapeOf(mask, k));\n        }\n        setKeys(atom.property(\"ADBE Mask Shape\"), times, shapes, env.KeyframeInterpolationType.LINEAR);\n        times = [];\n        for (k = 0; k < mask.shown.length; k += 1) {\n            times.push(timeOf(mask.shown[k][0]));\n            levels.push(mask.shown[k][1]);\n        }\n        setKeys(atom.property(\"ADBE Mask Opacity\"), times, levels, env.KeyframeInterpolationType.HOLD);\n    }\n\n    function apply() {\n        var comp = findComp();\n        if (!data.masks.length) {\n            refuse(\"There are no shapes in this script: nothing was changed.\");\n        }\n        var plateLayer = env.layer || findPlateLayer(comp);\n        requireTime(plateLayer);\n        var start = plateLayer ? plateLayer.startTime : 0;\n        var itself = !!env.layer || (!!plateLayer && env.confirm(\n            \"Put the masks on the layer '\" + plateLayer.name + \"' itself? \" +\n            \"Otherwise a new solid gets them, as its track matte.\"));\n        compareAll(comp, itself ? plateLayer.source : comp, start);\n        env.app.beginUndoGroup(\"Roto shapes of \" + data.name);\n        try {\n            var target = itself ? plateLayer : addSolid(comp, plateLayer);\n            var before = target.property(\"ADBE Mask Parade\").numProperties;\n            if (before && !env.layer) {\n                notes.push(\"The layer '\" + target.name + \"' had \" + before + \" masks: the new ones follow them.\");\n            }\n            for (var k = 0; k < data.masks.length; k += 1) {\n                addMask(target, data.masks[k], function (frame) {\n                    return start + frame * comp.frameDuration;\n                });\n            }\n            return {layer: target, notes: notes};\n        } finally {\n            env.app.endUndoGroup();\n        }\n    }\n\n    return apply();\n}\n";
-globalThis.Rotolink.hostScript = "// Masks in After Effects from shapes, in ECMAScript 3: one routine for scripts (ExtendScript) and panels (UXP).\n//\n// env has what differs between the two: app, Shape, MaskMode, KeyframeInterpolationType, MaskFeatherFalloff,\n// TrackMatteType, isComp(item), and confirm(question), which says whether the selected layer itself gets the masks.\n// env.layer, if there is one, gets the masks without a question: a panel sends one mask a call.\n//\n// data is what roto_shapes.formats.aftereffects writes. Its frames count from the plate's first frame. An outline is a\n// row of six numbers a point: position, then the tangents towards the previous and the next point as offsets, in plate\n// pixels, y down.\n//\n// Returns {layer, notes}: where the masks are, and sentences for the artist. Throws an Error with one sentence, before\n// anything is changed, when the masks cannot be made here.\nfunction applyRoto(env, data) {\n    var notes = [];\n\n    function refuse(sentence) {\n        throw new Error(sentence);\n    }\n\n    function findComp() {\n        var project = env.app.project;\n        var item = project ? project.activeItem : null;\n        if (!item || !env.isComp(item)) {\n            refuse(\"Open the composition that shows the plate, select the plate's layer, and run this again.\");\n        }\n        return item;\n    }\n\n    function findPlateLayer(comp) {\n        var selected = comp.selectedLayers;\n        if (selected.length > 1) {\n            refuse(\"Several layers are selected: select the plate's layer alone, or none for a new solid.\");\n        }\n        var layer = selected.length === 1 ? selected[0] : null;\n        if (layer && (!layer.source || !layer.property(\"ADBE Mask Parade\"))) {\n            refuse(\"The layer '\" + layer.name + \"' does not show a plate: select the plate's layer, or none.\");\n        }\n        return layer;\n    }\n\n    function requireTime(layer) {\n        if (layer && (layer.timeRemapEnabled || layer.stretch !== 100)) {\n            refuse(\"The layer '\" + layer.name + \"' is stretched or remapped in time, and shapes are not: \" +\n                \"pre-compose it, or put it back to 100 %.\");\n        }\n    }\n\n    function shortened(number) {\n        return Math.round(number * 1000) / 1000;\n    }\n\n    function compare(what, here, wanted, tolerance) {\n        if (Math.abs(here - wanted) > tolerance) {\n            notes.push(\"The \" + what + \" is \" + shortened(here) + \" here, and \" + shortened(wanted) + \" for the shapes.\");\n        }\n    }\n\n    function compareAll(comp, surface, start) {\n        compare(\"width\", surface.width, data.width, 0);\n        compare(\"height\", surface.height, data.height, 0);\n        compare(\"pixel aspect\", surface.pixelAspect, data.pixelAspect, 0.001);\n        compare(\"frame rate\", comp.frameRate, data.frameRate, 0.002);\n        var frames = Math.round((comp.duration - start) * comp.frameRate);\n        if (frames < data.frameCount) {\n            notes.push(\"The shapes last \" + data.frameCount + \" frames, and the composition ends after \" + frames + \".\");\n        }\n    }\n\n    function addSolid(comp, plateLayer) {\n        var solid = comp.layers.addSolid(\n            [1, 1, 1], data.name + \" matte\", comp.width, comp.height, comp.pixelAspect, comp.duration);\n        solid.comment = data.madeBy;\n        if (plateLayer && plateLayer.setTrackMatte) {\n            plateLayer.setTrackMatte(solid, env.TrackMatteType.ALPHA);\n        } else if (plateLayer) {\n            notes.push(\"This After Effects sets no track matte by script: choose '\" + solid.name + \"' for '\" +\n                plateLayer.name + \"' by hand.\");\n        }\n        return solid;\n    }\n\n    function shapeOf(mask, at) {\n        var numbers = mask.outlines[at], shape = new env.Shape();\n        var vertices = [], into = [], out = [], k;\n        for (k = 0; k < numbers.length; k += 6) {\n            vertices.push([numbers[k], numbers[k + 1]]);\n            into.push([numbers[k + 2], numbers[k + 3]]);\n            out.push([numbers[k + 4], numbers[k + 5]]);\n        }\n        shape.vertices = vertices;\n        shape.inTangents = into;\n        shape.outTangents = out;\n        shape.closed = true;\n        if (mask.feather.length) {\n            addFeather(shape, mask.feather[at]);\n        }\n        return shape;\n    }\n\n    // A feather point at each vertex; radii are px, below zero towards the inside.\n    function addFeather(shape, radii) {\n        var places = [], zeros = [], types = [], k, inside = false;\n        for (k = 0; k < radii.length; k += 1) {\n            inside = inside || (radii[k] < 0);\n        }\n        for (k = 0; k < radii.length; k += 1) {\n            places.push(k);\n            zeros.push(0);\n            types.push(inside ? 1 : 0);\n        }\n        shape.featherSegLocs = places;\n        shape.featherRelSegLocs = zeros;\n        shape.featherRadii = radii;\n        shape.featherInterps = zeros;\n        shape.featherTensions = zeros;\n        shape.featherTypes = types;\n        shape.featherRelCornerAngles = zeros;\n    }\n\n    function setKeys(property, times, values, interpolation) {\n        var k;\n        if (times.length === 1) {\n            property.setValue(values[0]);\n            return;\n        }\n        property.setValuesAtTimes(times, values);\n        for (k = 1; k <= times.length; k += 1) {\n            property.setInterpolationTypeAtKey(k, interpolation, interpolation);\n        }\n    }\n\n    function addMask(layer, mask, timeOf) {\n        var parade = layer.property(\"ADBE Mask Parade\");\n        // What addProperty returns, and all that was fetched before it, no longer stands for a mask.\n        var index = parade.addProperty(\"ADBE Mask Atom\").propertyIndex;\n        var atom = parade.property(index);\n        var times = [], shapes = [], levels = [], k;\n        atom.name = mask.name;\n        atom.maskMode = mask.cuts ? env.MaskMode.SUBTRACT : env.MaskMode.ADD;\n        atom.inverted = false;\n        atom.rotoBezier = false;\n        atom.color = mask.colour;\n        atom.maskFeatherFalloff = env.MaskFeatherFalloff.FFO_LINEAR;\n        for (k = 0; k < mask.frames.length; k += 1) {\n            times.push(timeOf(mask.frames[k]));\n            shapes.push(shapeOf(mask, k));\n        }\n        setKeys(atom.property(\"ADBE Mask Shape\"), times, shapes, env.KeyframeInterpolationType.LINEAR);\n        times = [];\n        for (k = 0; k < mask.shown.length; k += 1) {\n            times.push(timeOf(mask.shown[k][0]));\n            levels.push(mask.shown[k][1]);\n        }\n        setKeys(atom.property(\"ADBE Mask Opacity\"), times, levels, env.KeyframeInterpolationType.HOLD);\n    }\n\n    function apply() {\n        var comp = findComp();\n        if (!data.masks.length) {\n            refuse(\"There are no shapes in this script: nothing was changed.\");\n        }\n        var plateLayer = env.layer || findPlateLayer(comp);\n        requireTime(plateLayer);\n        var start = plateLayer ? plateLayer.startTime : 0;\n        var itself = !!env.layer || (!!plateLayer && env.confirm(\n            \"Put the masks on the layer '\" + plateLayer.name + \"' itself? \" +\n            \"Otherwise a new solid gets them, as its track matte.\"));\n        compareAll(comp, itself ? plateLayer.source : comp, start);\n        env.app.beginUndoGroup(\"Roto shapes of \" + data.name);\n        try {\n            var target = itself ? plateLayer : addSolid(comp, plateLayer);\n            var before = target.property(\"ADBE Mask Parade\").numProperties;\n            if (before && !env.layer) {\n                notes.push(\"The layer '\" + target.name + \"' had \" + before + \" masks: the new ones follow them.\");\n            }\n            for (var k = 0; k < data.masks.length; k += 1) {\n                addMask(target, data.masks[k], function (frame) {\n                    return start + frame * comp.frameDuration;\n                });\n            }\n            return {layer: target, notes: notes};\n        } finally {\n            env.app.endUndoGroup();\n        }\n    }\n\n    return apply();\n}\n\n// What a panel does in After Effects, in ECMAScript 3: run by ExtendScript for CEP, and in place for UXP.\n//\n// env is that of applyRoto, and has besides: fileOf(source), the path of a footage item's file or \"\". All numbers of\n// outlines are plate pixels, y down; frames count from the layer's start as 0. Throws Errors with one sentence.\nfunction rotoHost(env, what, args) {\n    function refuse(sentence) {\n        throw new Error(sentence);\n    }\n\n    function comp() {\n        var project = env.app.project;\n        var item = project ? project.activeItem : null;\n        if (!item || !env.isComp(item)) {\n            refuse(\"Open the composition that shows the plate, and select the plate's layer.\");\n        }\n        return item;\n    }\n\n    function plateLayer(here) {\n        var selected = here.selectedLayers;\n        if (selected.length !== 1) {\n            refuse(selected.length ? \"Several layers are selected: select the plate's layer alone.\" :\n                \"Select the layer of the plate first.\");\n        }\n        if (!selected[0].source || !selected[0].property(\"ADBE Mask Parade\")) {\n            refuse(\"The layer '\" + selected[0].name + \"' does not show a plate: select a layer of footage.\");\n        }\n        return selected[0];\n    }\n\n    function findLayer(here, name) {\n        var k;\n        for (k = 1; k <= here.numLayers; k += 1) {\n            if (here.layer(k).name === name && here.layer(k).property(\"ADBE Mask Parade\")) {\n                return here.layer(k);\n            }\n        }\n        return null;\n    }\n\n    function parades(here) {\n        var found = [], k;\n        for (k = 1; k <= here.numLayers; k += 1) {\n            if (here.layer(k).property(\"ADBE Mask Parade\")) {\n                found.push(here.layer(k));\n            }\n        }\n        return found;\n    }\n\n    function isIn(names, name) {\n        var k;\n        for (k = 0; k < names.length; k += 1) {\n            if (names[k] === name) {\n                return true;\n            }\n        }\n        return false;\n    }\n\n    // Footage that shows its file as it is, or why it does not.\n    function whyNotNeutral(layer) {\n        var source = layer.source;\n        if (env.isComp(source) || source.footageMissing) {\n            return source.footageMissing ? \"The footage of '\" + layer.name + \"' is missing.\" :\n                \"'\" + layer.name + \"' is a composition.\";\n        }\n        if (!env.fileOf(source)) {\n            return \"'\" + layer.name + \"' has no file.\";\n        }\n        return source.useProxy ? \"'\" + layer.name + \"' shows a proxy.\" : \"\";\n    }\n\n    function plate() {\n        var here = comp(), layer = plateLayer(here), source = layer.source;\n        if (layer.timeRemapEnabled || layer.stretch !== 100) {\n            refuse(\"The layer '\" + layer.name + \"' is stretched or remapped in time, and shapes are not: pre-compose it, or \" +\n                \"put it back to 100 %.\");\n        }\n        var why = args && args.rendered ? \"Frames are rendered by After Effects.\" : whyNotNeutral(layer);\n        var rendered = why !== \"\";\n        var surface = rendered ? here : source;\n        var start = rendered ? 0 : layer.startTime;\n        return {\n            key: here.name + \"/\" + layer.name, name: layer.name, path: rendered ? \"\" : env.fileOf(source), why: why,\n            width: surface.width, height: surface.height, pixelAspect: surface.pixelAspect, frameRate: here.frameRate,\n            frames: {first: 0, last: Math.max(Math.round((here.duration - start) * here.frameRate) - 1, 0)},\n            layer: layer.name, start: start\n        };\n    }\n\n    function frame() {\n        var here = comp();\n        return Math.round((here.time - args.start) / here.frameDuration);\n    }\n\n    function showFrame() {\n        var here = comp();\n        here.time = Math.min(Math.max(args.start + args.frame * here.frameDuration, 0), here.duration - here.frameDuration);\n        return null;\n    }\n\n    function save() {\n        var here = comp(), before = here.resolutionFactor, done = null;\n        here.resolutionFactor = [1, 1];\n        try {\n            done = env.save(here, args.start + args.frame * here.frameDuration, args.file);\n        } finally {\n            here.resolutionFactor = before;\n        }\n        return done;\n    }\n\n    function removeMasks(layers, names) {\n        var k, n, parade;\n        for (k = 0; k < layers.length; k += 1) {\n            for (n = layers[k].property(\"ADBE Mask Parade\").numProperties; n >= 1; n -= 1) {\n                parade = layers[k].property(\"ADBE Mask Parade\");\n                if (isIn(names, parade.property(n).name)) {\n                    parade.property(n).remove();\n                }\n            }\n        }\n    }\n\n    function apply() {\n        var here = comp(), layer = findLayer(here, args.layer), data = args.data, done, k, m;\n        if (!layer) {\n            refuse(\"The layer '\" + args.layer + \"' is no longer in this composition: open the plate again.\");\n        }\n        var solid = data.name + \" matte\";\n        if (!args.onLayer && args.start === 0 && layer.startTime !== 0) {\n            for (m = 0; m < data.masks.length; m += 1) { // counted from the composition, not from the layer\n                for (k = 0; k < data.masks[m].frames.length; k += 1) {\n                    data.masks[m].frames[k] -= Math.round(layer.startTime / here.frameDuration);\n                }\n                for (k = 0; k < data.masks[m].shown.length; k += 1) {\n                    data.masks[m].shown[k][0] -= Math.round(layer.startTime / here.frameDuration);\n                }\n            }\n        }\n        var inner = {\n            app: env.app, Shape: env.Shape, MaskMode: env.MaskMode, KeyframeInterpolationType: env.KeyframeInterpolationType,\n            MaskFeatherFalloff: env.MaskFeatherFalloff, TrackMatteType: env.TrackMatteType, isComp: env.isComp,\n            layer: args.onLayer ? layer : findLayer(here, solid),\n            confirm: function () { return false; }\n        };\n        env.app.beginUndoGroup(\"Rotolink\");\n        try {\n            removeMasks(parades(here), args.names);\n            done = applyRoto(inner, data);\n        } finally {\n            env.app.endUndoGroup();\n        }\n        return {layer: done.layer.name, notes: done.notes};\n    }\n\n    function read() {\n        var here = comp(), layers = parades(here), found = [], k, n, parade, mask;\n        for (k = 0; k < layers.length; k += 1) {\n            parade = layers[k].property(\"ADBE Mask Parade\");\n            for (n = 1; n <= parade.numProperties; n += 1) {\n                mask = parade.property(n);\n                if (isIn(args.names, mask.name)) {\n                    found.push(readMask(here, mask));\n                }\n            }\n        }\n        return found;\n    }\n\n    function readMask(here, mask) {\n        var path = mask.property(\"ADBE Mask Shape\"), frames = [], outlines = [], k;\n        for (k = 1; k <= path.numKeys; k += 1) {\n            frames.push(Math.round((path.keyTime(k) - args.start) / here.frameDuration));\n            outlines.push(outline(path.keyValue(k)));\n        }\n        if (!path.numKeys) {\n            frames.push(0);\n            outlines.push(outline(path.value));\n        }\n        return {name: mask.name, frames: frames, outlines: outlines};\n    }\n\n    function outline(shape) {\n        var row = [], k;\n        for (k = 0; k < shape.vertices.length; k += 1) {\n            row.push(shape.vertices[k][0], shape.vertices[k][1], shape.inTangents[k][0], shape.inTangents[k][1],\n                shape.outTangents[k][0], shape.outTangents[k][1]);\n        }\n        return row;\n    }\n\n    if (what === \"plate\") { return plate(); }\n    if (what === \"frame\") { return frame(); }\n    if (what === \"showFrame\") { return showFrame(); }\n    if (what === \"save\") { return save(); }\n    if (what === \"apply\") { return apply(); }\n    if (what === \"read\") { return read(); }\n    return refuse(\"The panel asked for something that is not known: \" + what);\n}\n\n// A value as text that is JSON: ExtendScript has none of its own that can be counted on.\nfunction rotoText(value) {\n    var parts = [], k;\n    if (value === null || value === undefined) {\n        return \"null\";\n    }\n    if (typeof value === \"number\" || typeof value === \"boolean\") {\n        return String(value);\n    }\n    if (typeof value === \"string\") {\n        for (k = 0; k < value.length; k += 1) {\n            var code = value.charCodeAt(k);\n            var plain = code >= 32 && code < 127 && code !== 34 && code !== 92;\n            parts.push(plain ? value.charAt(k) : \"\\\\u\" + (\"000\" + code.toString(16)).slice(-4));\n        }\n        return \"\\\"\" + parts.join(\"\") + \"\\\"\";\n    }\n    if (value instanceof Array) {\n        for (k = 0; k < value.length; k += 1) {\n            parts.push(rotoText(value[k]));\n        }\n        return \"[\" + parts.join(\",\") + \"]\";\n    }\n    for (k in value) {\n        if (value.hasOwnProperty(k)) {\n            parts.push(rotoText(k) + \":\" + rotoText(value[k]));\n        }\n    }\n    return \"{\" + parts.join(\",\") + \"}\";\n}\n";
+globalThis.Rotolink.hostScript = "// Masks in After Effects from shapes, in ECMAScript 3: one routine for scripts (ExtendScript) and panels (UXP).\n//\n// env has what differs between the two: app, Shape, MaskMode, KeyframeInterpolationType, MaskFeatherFalloff,\n// TrackMatteType, isComp(item), and confirm(question), which says whether the selected layer itself gets the masks.\n// env.layer, if there is one, gets the masks without a question: a panel sends one mask a call.\n//\n// data is what roto_shapes.formats.aftereffects writes. Its frames count from the plate's first frame. An outline is a\n// row of six numbers a point: position, then the tangents towards the previous and the next point as offsets, in plate\n// pixels, y down.\n//\n// Returns {layer, notes}: where the masks are, and sentences for the artist. Throws an Error with one sentence, before\n// anything is changed, when the masks cannot be made here.\nfunction applyRoto(env, data) {\n    var notes = [];\n\n    function refuse(sentence) {\n        throw new Error(sentence);\n    }\n\n    function findComp() {\n        var project = env.app.project;\n        var item = project ? project.activeItem : null;\n        if (!item || !env.isComp(item)) {\n            refuse(\"Open the composition that shows the plate, select the plate's layer, and run this again.\");\n        }\n        return item;\n    }\n\n    function findPlateLayer(comp) {\n        var selected = comp.selectedLayers;\n        if (selected.length > 1) {\n            refuse(\"Several layers are selected: select the plate's layer alone, or none for a new solid.\");\n        }\n        var layer = selected.length === 1 ? selected[0] : null;\n        if (layer && (!layer.source || !layer.property(\"ADBE Mask Parade\"))) {\n            refuse(\"The layer '\" + layer.name + \"' does not show a plate: select the plate's layer, or none.\");\n        }\n        return layer;\n    }\n\n    function requireTime(layer) {\n        if (layer && (layer.timeRemapEnabled || layer.stretch !== 100)) {\n            refuse(\"The layer '\" + layer.name + \"' is stretched or remapped in time, and shapes are not: \" +\n                \"pre-compose it, or put it back to 100 %.\");\n        }\n    }\n\n    function shortened(number) {\n        return Math.round(number * 1000) / 1000;\n    }\n\n    function compare(what, here, wanted, tolerance) {\n        if (Math.abs(here - wanted) > tolerance) {\n            notes.push(\"The \" + what + \" is \" + shortened(here) + \" here, and \" + shortened(wanted) + \" for the shapes.\");\n        }\n    }\n\n    function compareAll(comp, surface, start) {\n        compare(\"width\", surface.width, data.width, 0);\n        compare(\"height\", surface.height, data.height, 0);\n        compare(\"pixel aspect\", surface.pixelAspect, data.pixelAspect, 0.001);\n        compare(\"frame rate\", comp.frameRate, data.frameRate, 0.002);\n        var frames = Math.round((comp.duration - start) * comp.frameRate);\n        if (frames < data.frameCount) {\n            notes.push(\"The shapes last \" + data.frameCount + \" frames, and the composition ends after \" + frames + \".\");\n        }\n    }\n\n    function addSolid(comp, plateLayer) {\n        var solid = comp.layers.addSolid(\n            [1, 1, 1], data.name + \" matte\", comp.width, comp.height, comp.pixelAspect, comp.duration);\n        solid.comment = data.madeBy;\n        if (plateLayer && plateLayer.setTrackMatte) {\n            plateLayer.setTrackMatte(solid, env.TrackMatteType.ALPHA);\n        } else if (plateLayer) {\n            notes.push(\"This After Effects sets no track matte by script: choose '\" + solid.name + \"' for '\" +\n                plateLayer.name + \"' by hand.\");\n        }\n        return solid;\n    }\n\n    function shapeOf(mask, at) {\n        var numbers = mask.outlines[at], shape = new env.Shape();\n        var vertices = [], into = [], out = [], k;\n        for (k = 0; k < numbers.length; k += 6) {\n            vertices.push([numbers[k], numbers[k + 1]]);\n            into.push([numbers[k + 2], numbers[k + 3]]);\n            out.push([numbers[k + 4], numbers[k + 5]]);\n        }\n        shape.vertices = vertices;\n        shape.inTangents = into;\n        shape.outTangents = out;\n        shape.closed = true;\n        if (mask.feather.length) {\n            addFeather(shape, mask.feather[at]);\n        }\n        return shape;\n    }\n\n    // A feather point at each vertex; radii are px, below zero towards the inside.\n    function addFeather(shape, radii) {\n        var places = [], zeros = [], types = [], k, inside = false;\n        for (k = 0; k < radii.length; k += 1) {\n            inside = inside || (radii[k] < 0);\n        }\n        for (k = 0; k < radii.length; k += 1) {\n            places.push(k);\n            zeros.push(0);\n            types.push(inside ? 1 : 0);\n        }\n        shape.featherSegLocs = places;\n        shape.featherRelSegLocs = zeros;\n        shape.featherRadii = radii;\n        shape.featherInterps = zeros;\n        shape.featherTensions = zeros;\n        shape.featherTypes = types;\n        shape.featherRelCornerAngles = zeros;\n    }\n\n    function setKeys(property, times, values, interpolation) {\n        var k;\n        if (times.length === 1) {\n            property.setValue(values[0]);\n            return;\n        }\n        property.setValuesAtTimes(times, values);\n        for (k = 1; k <= times.length; k += 1) {\n            property.setInterpolationTypeAtKey(k, interpolation, interpolation);\n        }\n    }\n\n    function addMask(layer, mask, timeOf) {\n        var parade = layer.property(\"ADBE Mask Parade\");\n        // What addProperty returns, and all that was fetched before it, no longer stands for a mask.\n        var index = parade.addProperty(\"ADBE Mask Atom\").propertyIndex;\n        var atom = parade.property(index);\n        var times = [], shapes = [], levels = [], k;\n        atom.name = mask.name;\n        atom.maskMode = mask.cuts ? env.MaskMode.SUBTRACT : env.MaskMode.ADD;\n        atom.inverted = false;\n        atom.rotoBezier = false;\n        atom.color = mask.colour;\n        atom.maskFeatherFalloff = env.MaskFeatherFalloff.FFO_LINEAR;\n        for (k = 0; k < mask.frames.length; k += 1) {\n            times.push(timeOf(mask.frames[k]));\n            shapes.push(shapeOf(mask, k));\n        }\n        setKeys(atom.property(\"ADBE Mask Shape\"), times, shapes, env.KeyframeInterpolationType.LINEAR);\n        times = [];\n        for (k = 0; k < mask.shown.length; k += 1) {\n            times.push(timeOf(mask.shown[k][0]));\n            levels.push(mask.shown[k][1]);\n        }\n        setKeys(atom.property(\"ADBE Mask Opacity\"), times, levels, env.KeyframeInterpolationType.HOLD);\n    }\n\n    function apply() {\n        var comp = findComp();\n        if (!data.masks.length) {\n            refuse(\"There are no shapes in this script: nothing was changed.\");\n        }\n        var plateLayer = env.layer || findPlateLayer(comp);\n        requireTime(plateLayer);\n        var start = plateLayer ? plateLayer.startTime : 0;\n        var itself = !!env.layer || (!!plateLayer && env.confirm(\n            \"Put the masks on the layer '\" + plateLayer.name + \"' itself? \" +\n            \"Otherwise a new solid gets them, as its track matte.\"));\n        compareAll(comp, itself ? plateLayer.source : comp, start);\n        env.app.beginUndoGroup(\"Roto shapes of \" + data.name);\n        try {\n            var target = itself ? plateLayer : addSolid(comp, plateLayer);\n            var before = target.property(\"ADBE Mask Parade\").numProperties;\n            if (before && !env.layer) {\n                notes.push(\"The layer '\" + target.name + \"' had \" + before + \" masks: the new ones follow them.\");\n            }\n            for (var k = 0; k < data.masks.length; k += 1) {\n                addMask(target, data.masks[k], function (frame) {\n                    return start + frame * comp.frameDuration;\n                });\n            }\n            return {layer: target, notes: notes};\n        } finally {\n            env.app.endUndoGroup();\n        }\n    }\n\n    return apply();\n}\n\n// What a panel does in After Effects, in ECMAScript 3: run by ExtendScript for CEP, and in place for UXP.\n//\n// env is that of applyRoto, and has besides: fileOf(source), the path of a footage item's file or \"\". All numbers of\n// outlines are plate pixels, y down; frames count from the layer's start as 0. Throws Errors with one sentence.\nfunction rotoHost(env, what, args) {\n    function refuse(sentence) {\n        throw new Error(sentence);\n    }\n\n    function comp() {\n        var project = env.app.project;\n        var item = project ? project.activeItem : null;\n        if (!item || !env.isComp(item)) {\n            refuse(\"Open the composition that shows the plate, and select the plate's layer.\");\n        }\n        return item;\n    }\n\n    function plateLayer(here) {\n        var selected = here.selectedLayers;\n        if (selected.length !== 1) {\n            refuse(selected.length ? \"Several layers are selected: select the plate's layer alone.\" :\n                \"Select the layer of the plate first.\");\n        }\n        if (!selected[0].source || !selected[0].property(\"ADBE Mask Parade\")) {\n            refuse(\"The layer '\" + selected[0].name + \"' does not show a plate: select a layer of footage.\");\n        }\n        return selected[0];\n    }\n\n    function findLayer(here, name) {\n        var k;\n        for (k = 1; k <= here.numLayers; k += 1) {\n            if (here.layer(k).name === name && here.layer(k).property(\"ADBE Mask Parade\")) {\n                return here.layer(k);\n            }\n        }\n        return null;\n    }\n\n    function parades(here) {\n        var found = [], k;\n        for (k = 1; k <= here.numLayers; k += 1) {\n            if (here.layer(k).property(\"ADBE Mask Parade\")) {\n                found.push(here.layer(k));\n            }\n        }\n        return found;\n    }\n\n    function isIn(names, name) {\n        var k;\n        for (k = 0; k < names.length; k += 1) {\n            if (names[k] === name) {\n                return true;\n            }\n        }\n        return false;\n    }\n\n    // Footage that shows its file as it is, or why it does not.\n    function whyNotNeutral(here, layer) {\n        var source = layer.source;\n        if (env.isComp(source) || source.footageMissing) {\n            return source.footageMissing ? \"The footage of '\" + layer.name + \"' is missing.\" :\n                \"'\" + layer.name + \"' is a composition.\";\n        }\n        if (!env.fileOf(source)) {\n            return \"'\" + layer.name + \"' has no file.\";\n        }\n        if (source.useProxy) {\n            return \"'\" + layer.name + \"' shows a proxy.\";\n        }\n        if (source.frameRate && Math.abs(source.frameRate - here.frameRate) > 0.002) { // 0: a still\n            return \"'\" + layer.name + \"' has another frame rate than the composition.\";\n        }\n        return \"\";\n    }\n\n    function plate() {\n        var here = comp(), layer = plateLayer(here), source = layer.source;\n        if (layer.timeRemapEnabled || layer.stretch !== 100) {\n            refuse(\"The layer '\" + layer.name + \"' is stretched or remapped in time, and shapes are not: pre-compose it, or \" +\n                \"put it back to 100 %.\");\n        }\n        var why = args && args.rendered ? \"Frames are rendered by After Effects.\" : whyNotNeutral(here, layer);\n        var rendered = why !== \"\";\n        var surface = rendered ? here : source;\n        var start = rendered ? 0 : layer.startTime;\n        return {\n            key: here.name + \"/\" + layer.name, name: layer.name, path: rendered ? \"\" : env.fileOf(source), why: why,\n            width: surface.width, height: surface.height, pixelAspect: surface.pixelAspect, frameRate: here.frameRate,\n            frames: {first: 0, last: Math.max(Math.round((here.duration - start) * here.frameRate) - 1, 0)},\n            layer: layer.name, start: start\n        };\n    }\n\n    function frame() {\n        var here = comp();\n        return Math.round((here.time - args.start) / here.frameDuration);\n    }\n\n    function showFrame() {\n        var here = comp();\n        here.time = Math.min(Math.max(args.start + args.frame * here.frameDuration, 0), here.duration - here.frameDuration);\n        return null;\n    }\n\n    // Sets how finely frames are rendered, and returns how finely they were.\n    function resolution() {\n        var here = comp(), before = here.resolutionFactor;\n        here.resolutionFactor = args.factor;\n        return [before[0], before[1]];\n    }\n\n    function save() {\n        var here = comp();\n        return env.save(here, args.start + args.frame * here.frameDuration, args.file);\n    }\n\n    function counts(layers) {\n        var found = [], k;\n        for (k = 0; k < layers.length; k += 1) {\n            found.push(layers[k].property(\"ADBE Mask Parade\").numProperties);\n        }\n        return found;\n    }\n\n    // Removes those of the first so many masks of each layer that have one of the names.\n    function removeMasks(layers, many, names) {\n        var k, n, parade;\n        for (k = 0; k < layers.length; k += 1) {\n            for (n = many[k]; n >= 1; n -= 1) {\n                parade = layers[k].property(\"ADBE Mask Parade\");\n                if (isIn(names, parade.property(n).name)) {\n                    parade.property(n).remove();\n                }\n            }\n        }\n    }\n\n    function shift(masks, frames) {\n        var k, m;\n        for (m = 0; m < masks.length; m += 1) {\n            for (k = 0; k < masks[m].frames.length; k += 1) {\n                masks[m].frames[k] += frames;\n            }\n            for (k = 0; k < masks[m].shown.length; k += 1) {\n                masks[m].shown[k][0] += frames;\n            }\n        }\n    }\n\n    function apply() {\n        var here = comp(), layer = findLayer(here, args.layer), data = args.data, done;\n        if (!layer) {\n            refuse(\"The layer '\" + args.layer + \"' is no longer in this composition: open the plate again.\");\n        }\n        var surface = args.onLayer ? layer.source : here, what = args.onLayer ? \"layer '\" + layer.name + \"'\" : \"composition\";\n        if (surface.width !== data.width || surface.height !== data.height) {\n            refuse(\"The \" + what + \" has \" + surface.width + \"x\" + surface.height + \" pixels, and what was tracked \" + data.width +\n                \"x\" + data.height + \": masks would lie elsewhere. Choose \" + (args.onLayer ? \"Matte solid.\" : \"Masks on the layer.\"));\n        }\n        var target = args.onLayer ? layer : findLayer(here, data.name + \" matte\");\n        var selected = here.selectedLayers;\n        var base = target || (selected.length === 1 ? selected[0] : null); // the layer that applyRoto counts from\n        shift(data.masks, (args.start - (base ? base.startTime : 0)) / here.frameDuration);\n        var inner = {\n            app: env.app, Shape: env.Shape, MaskMode: env.MaskMode, KeyframeInterpolationType: env.KeyframeInterpolationType,\n            MaskFeatherFalloff: env.MaskFeatherFalloff, TrackMatteType: env.TrackMatteType, isComp: env.isComp,\n            layer: target,\n            confirm: function () { return false; }\n        };\n        var before = parades(here), many = counts(before);\n        env.app.beginUndoGroup(\"Rotolink\");\n        try {\n            done = applyRoto(inner, data); // refuses before it changes anything: the old masks go afterwards\n            removeMasks(before, many, args.names);\n        } finally {\n            env.app.endUndoGroup();\n        }\n        return {layer: done.layer.name, notes: done.notes};\n    }\n\n    function read() {\n        var here = comp(), layers = parades(here), found = [], k, n, parade, mask;\n        for (k = 0; k < layers.length; k += 1) {\n            parade = layers[k].property(\"ADBE Mask Parade\");\n            for (n = 1; n <= parade.numProperties; n += 1) {\n                mask = parade.property(n);\n                if (isIn(args.names, mask.name)) {\n                    found.push(readMask(here, mask));\n                }\n            }\n        }\n        return found;\n    }\n\n    function readMask(here, mask) {\n        var path = mask.property(\"ADBE Mask Shape\"), frames = [], outlines = [], k;\n        for (k = 1; k <= path.numKeys; k += 1) {\n            frames.push(Math.round((path.keyTime(k) - args.start) / here.frameDuration));\n            outlines.push(outline(path.keyValue(k)));\n        }\n        if (!path.numKeys) { // no frames: the shape's own\n            outlines.push(outline(path.value));\n        }\n        return {name: mask.name, frames: frames, outlines: outlines};\n    }\n\n    function outline(shape) {\n        var row = [], k;\n        for (k = 0; k < shape.vertices.length; k += 1) {\n            row.push(shape.vertices[k][0], shape.vertices[k][1], shape.inTangents[k][0], shape.inTangents[k][1],\n                shape.outTangents[k][0], shape.outTangents[k][1]);\n        }\n        return row;\n    }\n\n    if (what === \"plate\") { return plate(); }\n    if (what === \"frame\") { return frame(); }\n    if (what === \"showFrame\") { return showFrame(); }\n    if (what === \"resolution\") { return resolution(); }\n    if (what === \"save\") { return save(); }\n    if (what === \"apply\") { return apply(); }\n    if (what === \"read\") { return read(); }\n    return refuse(\"The panel asked for something that is not known: \" + what);\n}\n\n// A value as text that is JSON: ExtendScript has none of its own that can be counted on.\nfunction rotoText(value) {\n    var parts = [], k;\n    if (value === null || value === undefined) {\n        return \"null\";\n    }\n    if (typeof value === \"number\" || typeof value === \"boolean\") {\n        return String(value);\n    }\n    if (typeof value === \"string\") {\n        for (k = 0; k < value.length; k += 1) {\n            var code = value.charCodeAt(k);\n            var plain = code >= 32 && code < 127 && code !== 34 && code !== 92;\n            parts.push(plain ? value.charAt(k) : \"\\\\u\" + (\"000\" + code.toString(16)).slice(-4));\n        }\n        return \"\\\"\" + parts.join(\"\") + \"\\\"\";\n    }\n    if (value instanceof Array) {\n        for (k = 0; k < value.length; k += 1) {\n            parts.push(rotoText(value[k]));\n        }\n        return \"[\" + parts.join(\",\") + \"]\";\n    }\n    for (k in value) {\n        if (value.hasOwnProperty(k)) {\n            parts.push(rotoText(k) + \":\" + rotoText(value[k]));\n        }\n    }\n    return \"{\" + parts.join(\",\") + \"}\";\n}\n";
 // Bytes to values and back: UTF-8, msgpack, and zlib, in what every host's JavaScript has (UXP lacks TextEncoder,
 // TextDecoder and DecompressionStream).
 (function (rotolink) {
@@ -598,7 +625,8 @@ globalThis.Rotolink.hostScript = "// Masks in After Effects from shapes, in ECMA
       const made = Object.create(null);
       for (let k = 0; k < size; k += 1) {
         const key = any(depth + 1);
-        made[String(key)] = any(depth + 1);
+        if (typeof key !== "string" && typeof key !== "number") throw new Error("A message from the daemon is damaged.");
+        made[key] = any(depth + 1);
       }
       return made;
     }
@@ -672,6 +700,22 @@ globalThis.Rotolink.hostScript = "// Masks in After Effects from shapes, in ECMA
   const FIXED = codes(Array.from({ length: 288 }, (_, k) => (k < 144 ? 8 : k < 256 ? 9 : k < 280 ? 7 : 8)));
   const FIXED_FAR = codes(Array.from({ length: 30 }, () => 5));
 
+  /** Adler-32 (RFC 1950), summed in runs that stay exact. @param {Uint8Array} bytes */
+  function adler(bytes) {
+    let low = 1;
+    let high = 0;
+    for (let at = 0; at < bytes.length;) {
+      const stop = Math.min(at + 3800, bytes.length);
+      for (; at < stop; at += 1) {
+        low += bytes[at];
+        high += low;
+      }
+      low %= 65521;
+      high %= 65521;
+    }
+    return high * 65536 + low;
+  }
+
   /** Unpacks zlib (RFC 1950) to a size that is known. @param {Uint8Array} data @param {number} size @returns {Uint8Array} */
   function inflate(data, size) {
     const out = new Uint8Array(size);
@@ -737,6 +781,7 @@ globalThis.Rotolink.hostScript = "// Masks in After Effects from shapes, in ECMA
       held = 0;
       ready = 0;
       const length = data[at] | (data[at + 1] << 8);
+      if (length !== (0xffff & ~(data[at + 2] | (data[at + 3] << 8)))) throw damaged();
       at += 4;
       if (at + length > data.length || end + length > size) throw damaged();
       out.set(data.subarray(at, at + length), end);
@@ -769,7 +814,7 @@ globalThis.Rotolink.hostScript = "// Masks in After Effects from shapes, in ECMA
         end += length;
       }
     }
-    if (end !== size) throw damaged();
+    if (end !== size || at + 4 !== data.length || adler(out) !== new DataView(data.buffer, data.byteOffset + at).getUint32(0)) throw damaged();
     return out;
   }
 
@@ -785,6 +830,7 @@ globalThis.Rotolink.hostScript = "// Masks in After Effects from shapes, in ECMA
   const API = { major: 1, minor: 1 };
   const FIRST_PAUSE_MS = 250;
   const LONGEST_PAUSE_MS = 8000;
+  const LARGEST = 2 << 20; // bytes of a message that the daemon takes
   const ANSWER_MS = 150000; // longer than a daemon bears a silent worker, so that its own words arrive first
 
   /** What a call came to; `message` is for the artist. */
@@ -829,7 +875,7 @@ globalThis.Rotolink.hostScript = "// Masks in After Effects from shapes, in ECMA
       }
       socket.binaryType = "arraybuffer";
       this._socket = socket;
-      socket.onopen = () => this._greet();
+      socket.onopen = () => this._greet(socket);
       socket.onmessage = (event) => this._take(event.data);
       socket.onerror = () => {};
       socket.onclose = (event) => {
@@ -867,14 +913,23 @@ globalThis.Rotolink.hostScript = "// Masks in After Effects from shapes, in ECMA
           reject(new CallError("UNAVAILABLE", "No daemon answers: wait until it is back.", ""));
           return;
         }
+        const message = { id, op, args, metadata: { "matte-coding": "zlib" } };
+        if (options.latest) message.latest = true;
+        const packed = rotolink.bytes.pack(message);
+        if (packed.length > LARGEST) {
+          reject(new CallError("RESOURCE_EXHAUSTED", "This is more than the daemon takes at once: fit with fewer points or keys.", ""));
+          return;
+        }
         const call = { resolve, reject, taken, timer: null };
         this._calls.set(id, call);
         this._wind(id, call);
-        const message = { id, op, args, metadata: { "matte-coding": "zlib" } };
-        if (options.latest) message.latest = true;
-        this._socket.send(rotolink.bytes.pack(message));
+        this._socket.send(packed);
       });
-      return { done, cancel: () => { if (this._calls.has(id) && this._socket) this._socket.send(rotolink.bytes.pack({ id, cancel: true })); } };
+      return { done, cancel: () => this._cancel(id) };
+    }
+
+    _cancel(id) {
+      if (this._calls.has(id) && this._socket && this._socket.readyState === 1) this._socket.send(rotolink.bytes.pack({ id, cancel: true }));
     }
 
     /** Sends one frame of a plate as an image file. */
@@ -895,16 +950,21 @@ globalThis.Rotolink.hostScript = "// Masks in After Effects from shapes, in ECMA
 
     _wind(id, call) {
       this._never(call.timer);
-      call.timer = this._later(() => this._end(id, new CallError("DEADLINE_EXCEEDED", "The daemon fell silent: try again.", "")), ANSWER_MS);
+      call.timer = this._later(() => {
+        this._cancel(id);
+        this._end(id, new CallError("DEADLINE_EXCEEDED", "The daemon fell silent: try again.", ""));
+      }, ANSWER_MS);
     }
 
-    async _greet() {
+    async _greet(socket) {
       try {
         this.hello = await this.call("DaemonService/Hello", { api: API, client: "After Effects panel" });
       } catch (error) {
-        const other = error.code === "FAILED_PRECONDITION";
-        if (other) this.close();
-        this._changed("lost", other ? error.message : `The daemon does not answer: ${error.message}`);
+        if (this._socket !== socket) return; // it was lost meanwhile, and that was told
+        if (error.code === "FAILED_PRECONDITION") { // another version: to ask again would not help
+          this.close();
+          this._changed("lost", error.message);
+        } else this._drop(`The daemon does not answer: ${error.message}`);
         return;
       }
       this._pause = FIRST_PAUSE_MS;
@@ -916,8 +976,7 @@ globalThis.Rotolink.hostScript = "// Masks in After Effects from shapes, in ECMA
       try {
         message = rotolink.bytes.unpack(new Uint8Array(data));
       } catch (error) {
-        this._changed("lost", error.message);
-        if (this._socket) this._socket.close();
+        this._drop(error.message);
         return;
       }
       const call = message && this._calls.get(message.id);
@@ -946,6 +1005,14 @@ globalThis.Rotolink.hostScript = "// Masks in After Effects from shapes, in ECMA
 
     _failAll(sentence) {
       for (const id of [...this._calls.keys()]) this._end(id, new CallError("UNAVAILABLE", sentence, ""));
+    }
+
+    /** Gives the socket up, and comes back by another. */
+    _drop(sentence) {
+      const socket = this._socket;
+      this._socket = null;
+      if (socket) socket.close();
+      this._lost(sentence);
     }
 
     _lost(sentence) {
@@ -1092,8 +1159,10 @@ globalThis.Rotolink.hostScript = "// Masks in After Effects from shapes, in ECMA
         return shape;
       }
       const known = new Map(shape.keyframes.map((key) => [key.frame, key]));
-      const keyframes = mask.frames.map((at, k) => {
-        const frame = first + at;
+      const frames = mask.frames.length ? mask.frames.map((at) => first + at) : [shape.keyframes[0].frame]; // a path without keys
+      const last = frames.filter((frame, k) => frames.indexOf(frame) === k); // keys between frames may meet on one
+      const keyframes = last.map((frame) => {
+        const k = frames.lastIndexOf(frame);
         const before = known.get(frame);
         const points = Array.from({ length: count }, (_, n) => {
           const old = before && before.points[n];
@@ -1136,7 +1205,7 @@ globalThis.Rotolink.hostScript = "// Masks in After Effects from shapes, in ECMA
       this.connection = null;
       this._changed = changed;
       this._pictures = new Map();
-      this._sent = new Set();
+      this._sent = new Map();
       this._undo = [];
       this._redo = [];
       this._waiting = Promise.resolve();
@@ -1180,7 +1249,7 @@ globalThis.Rotolink.hostScript = "// Masks in After Effects from shapes, in ECMA
         this._given = given;
         this._plateId = opened.plate_id;
         this._session = session.session_id;
-        this._sent.clear();
+        this._sent = new Map();
         this._pictures.clear();
         this._undo = [];
         this._redo = [];
@@ -1212,13 +1281,16 @@ globalThis.Rotolink.hostScript = "// Masks in After Effects from shapes, in ECMA
     async followHost() {
       const { plate } = this.state;
       if (!plate || !this.host.frame) return;
-      await this._quietly(async () => {
-        const at = plate.frames.first + (await this.host.frame());
-        if (at !== this.state.frame && at >= plate.frames.first && at <= plate.frames.last) {
-          this.state.frame = at;
-          this._changed();
-        }
-      });
+      let at;
+      try {
+        at = plate.frames.first + (await this.host.frame());
+      } catch (error) {
+        return; // no composition is open just now: there is nothing to follow
+      }
+      if (at !== this.state.frame && at >= plate.frames.first && at <= plate.frames.last) {
+        this.state.frame = at;
+        this._changed();
+      }
     }
 
     /** Returns the JPEG of the current frame, or null while it comes. */
@@ -1234,7 +1306,7 @@ globalThis.Rotolink.hostScript = "// Masks in After Effects from shapes, in ECMA
           const got = await this.connection.call("PlateService/ReadPicture", { plate_id: this._plateId, frame, longest_px: longest });
           this._pictures.set(key, got.jpeg);
           this._changed();
-        }).then((done) => { if (!done) this._pictures.delete(key); });
+        }); // one that fails is asked for again when the daemon is back or the plate is opened, not at once for ever
       }
       return this._pictures.get(key) || null;
     }
@@ -1252,7 +1324,7 @@ globalThis.Rotolink.hostScript = "// Masks in After Effects from shapes, in ECMA
       let free = name.trim() || `object${key}`;
       for (let n = 2; taken.has(free); n += 1) free = `${name.trim() || `object${key}`}_${n}`;
       const object = {
-        key, id: 0, name: free, colour: COLOURS[(key - 1) % COLOURS.length], visible: true, prompts: {}, found: {}, mattes: new Map(),
+        key, id: 0, name: free, colour: COLOURS[(key - 1) % COLOURS.length], visible: true, prompts: {}, versions: {}, found: {}, mattes: new Map(),
         shapes: [], written: [], stale: true,
       };
       this.state.objects.push(object);
@@ -1398,11 +1470,11 @@ globalThis.Rotolink.hostScript = "// Masks in After Effects from shapes, in ECMA
       if (prompt) object.prompts[frame] = prompt;
       else delete object.prompts[frame];
       object.stale = true;
-      this._changed();
+      this._undoable();
       // One after the other; a click that waits behind a newer one of the same frame is not sent.
-      const version = (object.version = (object.version || 0) + 1);
+      const version = (object.versions[frame] = (object.versions[frame] || 0) + 1);
       this._waiting = this._waiting.then(async () => {
-        if (object.version !== version) return;
+        if (object.versions[frame] !== version) return;
         const done = await this._do("", async () => {
           await this._send([frame]);
           await this._named(object);
@@ -1414,11 +1486,11 @@ globalThis.Rotolink.hostScript = "// Masks in After Effects from shapes, in ECMA
           }
           await this.connection.stream("SessionService/SetPrompt", args, (event) => event.matte && mattes.take(event.matte)).done;
         });
-        if (!done && object.version === version) {
+        if (!done && object.versions[frame] === version) {
           if (before) object.prompts[frame] = before;
           else delete object.prompts[frame];
-          this._undo.pop();
-          this._changed();
+          if (remember) this._undo.pop();
+          this._undoable();
         }
       });
       return this._waiting;
@@ -1483,17 +1555,28 @@ globalThis.Rotolink.hostScript = "// Masks in After Effects from shapes, in ECMA
     /** Sends frames that the daemon has not, where it cannot read the plate. */
     async _send(frames, work = null) {
       if (!this._given || this._given.path) return;
-      const todo = frames.filter((frame) => !this._sent.has(frame));
-      for (let k = 0; k < todo.length; k += 1) {
+      for (let k = 0; k < frames.length; k += 1) {
         if (work) {
           if (work.stopped) return;
-          Object.assign(work, { title: "Sending frames", done: k, total: todo.length });
+          Object.assign(work, { title: "Sending frames", done: k, total: frames.length });
           this._changed();
         }
-        const png = await this.host.render(todo[k] - this.state.plate.frames.first);
-        await this.connection.upload(this._plateId, todo[k], `frame.png`, png, PIECE);
-        this._sent.add(todo[k]);
+        await this._sendOne(frames[k]);
       }
+    }
+
+    /** Sends one frame; who asks for it meanwhile waits for the same. */
+    _sendOne(frame) {
+      if (!this._sent.has(frame)) {
+        const sent = this._sent;
+        const sending = (async () => {
+          const png = await this.host.render(frame - this.state.plate.frames.first);
+          await this.connection.upload(this._plateId, frame, "frame.png", png, PIECE);
+        })();
+        sent.set(frame, sending);
+        sending.catch(() => sent.delete(frame));
+      }
+      return this._sent.get(frame);
     }
 
     _keep(object, matte) {
@@ -1510,6 +1593,7 @@ globalThis.Rotolink.hostScript = "// Masks in After Effects from shapes, in ECMA
       if (!came) return;
       await this._quietly(async () => {
         this.state.engines = (await this.connection.call("DaemonService/ListEngines", {})).engines;
+        this._pictures.clear();
         this._changed();
         if (this._session) await this._attach();
       });
@@ -1565,7 +1649,12 @@ globalThis.Rotolink.hostScript = "// Masks in After Effects from shapes, in ECMA
     }
 
     _say(said, isError = false) {
-      Object.assign(this.state, { said, isError, canUndo: this._undo.length > 0, canRedo: this._redo.length > 0 });
+      Object.assign(this.state, { said, isError });
+      this._undoable();
+    }
+
+    _undoable() {
+      Object.assign(this.state, { canUndo: this._undo.length > 0, canRedo: this._redo.length > 0 });
       this._changed();
     }
   }
@@ -1638,6 +1727,16 @@ globalThis.Rotolink.hostScript = "// Masks in After Effects from shapes, in ECMA
       if (this._given) await this.ask("showFrame", { start: this._given.start, frame });
     }
 
+    /** Does a rendering with every pixel; it goes on after the call, so the composition is put back at the end. */
+    async finely(what) {
+      const factor = await this.ask("resolution", { factor: [1, 1] });
+      try {
+        return await what();
+      } finally {
+        await this.ask("resolution", { factor });
+      }
+    }
+
     async apply(data, { onLayer, names }) {
       const { layer, start } = this._given;
       const done = await this.ask("apply", { layer, start, onLayer, names, data });
@@ -1679,15 +1778,17 @@ globalThis.Rotolink.hostScript = "// Masks in After Effects from shapes, in ECMA
     async render(frame) {
       const folder = await this._storage.localFileSystem.getTemporaryFolder();
       const file = `${folder.nativePath}/rotolink-${Date.now()}-${frame}.png`;
-      const done = await this.ask("save", { start: this._given.start, frame, file });
-      if (done && typeof done.then === "function") await done;
       try {
-        return await wholePng(async () => {
-          try {
-            return new Uint8Array(await this._fs.readFile(file));
-          } catch (error) {
-            return null; // not there yet
-          }
+        return await this.finely(async () => {
+          const done = await this.ask("save", { start: this._given.start, frame, file });
+          if (done && typeof done.then === "function") await done;
+          return wholePng(async () => {
+            try {
+              return new Uint8Array(await this._fs.readFile(file));
+            } catch (error) {
+              return null; // not there yet
+            }
+          });
         });
       } finally {
         try { await this._fs.unlink(file); } catch (error) { /* the folder is a temporary one */ }
@@ -1737,11 +1838,13 @@ globalThis.Rotolink.hostScript = "// Masks in After Effects from shapes, in ECMA
 
     async render(frame) {
       const file = `${this._bridge.getSystemPath("userData")}/rotolink-${Date.now()}-${frame}.png`;
-      await this.ask("save", { start: this._given.start, frame, file });
       try {
-        return await wholePng(async () => {
-          const got = this._files.readFile(file, "Base64");
-          return got.err === 0 ? fromBase64(got.data) : null;
+        return await this.finely(async () => {
+          await this.ask("save", { start: this._given.start, frame, file });
+          return wholePng(async () => {
+            const got = this._files.readFile(file, "Base64");
+            return got.err === 0 ? fromBase64(got.data) : null;
+          });
         });
       } finally {
         this._files.deleteFile(file);

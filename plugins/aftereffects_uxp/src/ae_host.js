@@ -59,7 +59,7 @@ function rotoHost(env, what, args) {
     }
 
     // Footage that shows its file as it is, or why it does not.
-    function whyNotNeutral(layer) {
+    function whyNotNeutral(here, layer) {
         var source = layer.source;
         if (env.isComp(source) || source.footageMissing) {
             return source.footageMissing ? "The footage of '" + layer.name + "' is missing." :
@@ -68,7 +68,13 @@ function rotoHost(env, what, args) {
         if (!env.fileOf(source)) {
             return "'" + layer.name + "' has no file.";
         }
-        return source.useProxy ? "'" + layer.name + "' shows a proxy." : "";
+        if (source.useProxy) {
+            return "'" + layer.name + "' shows a proxy.";
+        }
+        if (source.frameRate && Math.abs(source.frameRate - here.frameRate) > 0.002) { // 0: a still
+            return "'" + layer.name + "' has another frame rate than the composition.";
+        }
+        return "";
     }
 
     function plate() {
@@ -77,7 +83,7 @@ function rotoHost(env, what, args) {
             refuse("The layer '" + layer.name + "' is stretched or remapped in time, and shapes are not: pre-compose it, or " +
                 "put it back to 100 %.");
         }
-        var why = args && args.rendered ? "Frames are rendered by After Effects." : whyNotNeutral(layer);
+        var why = args && args.rendered ? "Frames are rendered by After Effects." : whyNotNeutral(here, layer);
         var rendered = why !== "";
         var surface = rendered ? here : source;
         var start = rendered ? 0 : layer.startTime;
@@ -100,21 +106,31 @@ function rotoHost(env, what, args) {
         return null;
     }
 
-    function save() {
-        var here = comp(), before = here.resolutionFactor, done = null;
-        here.resolutionFactor = [1, 1];
-        try {
-            done = env.save(here, args.start + args.frame * here.frameDuration, args.file);
-        } finally {
-            here.resolutionFactor = before;
-        }
-        return done;
+    // Sets how finely frames are rendered, and returns how finely they were.
+    function resolution() {
+        var here = comp(), before = here.resolutionFactor;
+        here.resolutionFactor = args.factor;
+        return [before[0], before[1]];
     }
 
-    function removeMasks(layers, names) {
+    function save() {
+        var here = comp();
+        return env.save(here, args.start + args.frame * here.frameDuration, args.file);
+    }
+
+    function counts(layers) {
+        var found = [], k;
+        for (k = 0; k < layers.length; k += 1) {
+            found.push(layers[k].property("ADBE Mask Parade").numProperties);
+        }
+        return found;
+    }
+
+    // Removes those of the first so many masks of each layer that have one of the names.
+    function removeMasks(layers, many, names) {
         var k, n, parade;
         for (k = 0; k < layers.length; k += 1) {
-            for (n = layers[k].property("ADBE Mask Parade").numProperties; n >= 1; n -= 1) {
+            for (n = many[k]; n >= 1; n -= 1) {
                 parade = layers[k].property("ADBE Mask Parade");
                 if (isIn(names, parade.property(n).name)) {
                     parade.property(n).remove();
@@ -123,32 +139,43 @@ function rotoHost(env, what, args) {
         }
     }
 
+    function shift(masks, frames) {
+        var k, m;
+        for (m = 0; m < masks.length; m += 1) {
+            for (k = 0; k < masks[m].frames.length; k += 1) {
+                masks[m].frames[k] += frames;
+            }
+            for (k = 0; k < masks[m].shown.length; k += 1) {
+                masks[m].shown[k][0] += frames;
+            }
+        }
+    }
+
     function apply() {
-        var here = comp(), layer = findLayer(here, args.layer), data = args.data, done, k, m;
+        var here = comp(), layer = findLayer(here, args.layer), data = args.data, done;
         if (!layer) {
             refuse("The layer '" + args.layer + "' is no longer in this composition: open the plate again.");
         }
-        var solid = data.name + " matte";
-        if (!args.onLayer && args.start === 0 && layer.startTime !== 0) {
-            for (m = 0; m < data.masks.length; m += 1) { // counted from the composition, not from the layer
-                for (k = 0; k < data.masks[m].frames.length; k += 1) {
-                    data.masks[m].frames[k] -= Math.round(layer.startTime / here.frameDuration);
-                }
-                for (k = 0; k < data.masks[m].shown.length; k += 1) {
-                    data.masks[m].shown[k][0] -= Math.round(layer.startTime / here.frameDuration);
-                }
-            }
+        var surface = args.onLayer ? layer.source : here, what = args.onLayer ? "layer '" + layer.name + "'" : "composition";
+        if (surface.width !== data.width || surface.height !== data.height) {
+            refuse("The " + what + " has " + surface.width + "x" + surface.height + " pixels, and what was tracked " + data.width +
+                "x" + data.height + ": masks would lie elsewhere. Choose " + (args.onLayer ? "Matte solid." : "Masks on the layer."));
         }
+        var target = args.onLayer ? layer : findLayer(here, data.name + " matte");
+        var selected = here.selectedLayers;
+        var base = target || (selected.length === 1 ? selected[0] : null); // the layer that applyRoto counts from
+        shift(data.masks, (args.start - (base ? base.startTime : 0)) / here.frameDuration);
         var inner = {
             app: env.app, Shape: env.Shape, MaskMode: env.MaskMode, KeyframeInterpolationType: env.KeyframeInterpolationType,
             MaskFeatherFalloff: env.MaskFeatherFalloff, TrackMatteType: env.TrackMatteType, isComp: env.isComp,
-            layer: args.onLayer ? layer : findLayer(here, solid),
+            layer: target,
             confirm: function () { return false; }
         };
+        var before = parades(here), many = counts(before);
         env.app.beginUndoGroup("Rotolink");
         try {
-            removeMasks(parades(here), args.names);
-            done = applyRoto(inner, data);
+            done = applyRoto(inner, data); // refuses before it changes anything: the old masks go afterwards
+            removeMasks(before, many, args.names);
         } finally {
             env.app.endUndoGroup();
         }
@@ -175,8 +202,7 @@ function rotoHost(env, what, args) {
             frames.push(Math.round((path.keyTime(k) - args.start) / here.frameDuration));
             outlines.push(outline(path.keyValue(k)));
         }
-        if (!path.numKeys) {
-            frames.push(0);
+        if (!path.numKeys) { // no frames: the shape's own
             outlines.push(outline(path.value));
         }
         return {name: mask.name, frames: frames, outlines: outlines};
@@ -194,6 +220,7 @@ function rotoHost(env, what, args) {
     if (what === "plate") { return plate(); }
     if (what === "frame") { return frame(); }
     if (what === "showFrame") { return showFrame(); }
+    if (what === "resolution") { return resolution(); }
     if (what === "save") { return save(); }
     if (what === "apply") { return apply(); }
     if (what === "read") { return read(); }

@@ -171,7 +171,8 @@
       const made = Object.create(null);
       for (let k = 0; k < size; k += 1) {
         const key = any(depth + 1);
-        made[String(key)] = any(depth + 1);
+        if (typeof key !== "string" && typeof key !== "number") throw new Error("A message from the daemon is damaged.");
+        made[key] = any(depth + 1);
       }
       return made;
     }
@@ -245,6 +246,22 @@
   const FIXED = codes(Array.from({ length: 288 }, (_, k) => (k < 144 ? 8 : k < 256 ? 9 : k < 280 ? 7 : 8)));
   const FIXED_FAR = codes(Array.from({ length: 30 }, () => 5));
 
+  /** Adler-32 (RFC 1950), summed in runs that stay exact. @param {Uint8Array} bytes */
+  function adler(bytes) {
+    let low = 1;
+    let high = 0;
+    for (let at = 0; at < bytes.length;) {
+      const stop = Math.min(at + 3800, bytes.length);
+      for (; at < stop; at += 1) {
+        low += bytes[at];
+        high += low;
+      }
+      low %= 65521;
+      high %= 65521;
+    }
+    return high * 65536 + low;
+  }
+
   /** Unpacks zlib (RFC 1950) to a size that is known. @param {Uint8Array} data @param {number} size @returns {Uint8Array} */
   function inflate(data, size) {
     const out = new Uint8Array(size);
@@ -310,6 +327,7 @@
       held = 0;
       ready = 0;
       const length = data[at] | (data[at + 1] << 8);
+      if (length !== (0xffff & ~(data[at + 2] | (data[at + 3] << 8)))) throw damaged();
       at += 4;
       if (at + length > data.length || end + length > size) throw damaged();
       out.set(data.subarray(at, at + length), end);
@@ -342,7 +360,7 @@
         end += length;
       }
     }
-    if (end !== size) throw damaged();
+    if (end !== size || at + 4 !== data.length || adler(out) !== new DataView(data.buffer, data.byteOffset + at).getUint32(0)) throw damaged();
     return out;
   }
 

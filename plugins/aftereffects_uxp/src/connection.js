@@ -7,6 +7,7 @@
   const API = { major: 1, minor: 1 };
   const FIRST_PAUSE_MS = 250;
   const LONGEST_PAUSE_MS = 8000;
+  const LARGEST = 2 << 20; // bytes of a message that the daemon takes
   const ANSWER_MS = 150000; // longer than a daemon bears a silent worker, so that its own words arrive first
 
   /** What a call came to; `message` is for the artist. */
@@ -51,7 +52,7 @@
       }
       socket.binaryType = "arraybuffer";
       this._socket = socket;
-      socket.onopen = () => this._greet();
+      socket.onopen = () => this._greet(socket);
       socket.onmessage = (event) => this._take(event.data);
       socket.onerror = () => {};
       socket.onclose = (event) => {
@@ -89,14 +90,23 @@
           reject(new CallError("UNAVAILABLE", "No daemon answers: wait until it is back.", ""));
           return;
         }
+        const message = { id, op, args, metadata: { "matte-coding": "zlib" } };
+        if (options.latest) message.latest = true;
+        const packed = rotolink.bytes.pack(message);
+        if (packed.length > LARGEST) {
+          reject(new CallError("RESOURCE_EXHAUSTED", "This is more than the daemon takes at once: fit with fewer points or keys.", ""));
+          return;
+        }
         const call = { resolve, reject, taken, timer: null };
         this._calls.set(id, call);
         this._wind(id, call);
-        const message = { id, op, args, metadata: { "matte-coding": "zlib" } };
-        if (options.latest) message.latest = true;
-        this._socket.send(rotolink.bytes.pack(message));
+        this._socket.send(packed);
       });
-      return { done, cancel: () => { if (this._calls.has(id) && this._socket) this._socket.send(rotolink.bytes.pack({ id, cancel: true })); } };
+      return { done, cancel: () => this._cancel(id) };
+    }
+
+    _cancel(id) {
+      if (this._calls.has(id) && this._socket && this._socket.readyState === 1) this._socket.send(rotolink.bytes.pack({ id, cancel: true }));
     }
 
     /** Sends one frame of a plate as an image file. */
@@ -117,16 +127,21 @@
 
     _wind(id, call) {
       this._never(call.timer);
-      call.timer = this._later(() => this._end(id, new CallError("DEADLINE_EXCEEDED", "The daemon fell silent: try again.", "")), ANSWER_MS);
+      call.timer = this._later(() => {
+        this._cancel(id);
+        this._end(id, new CallError("DEADLINE_EXCEEDED", "The daemon fell silent: try again.", ""));
+      }, ANSWER_MS);
     }
 
-    async _greet() {
+    async _greet(socket) {
       try {
         this.hello = await this.call("DaemonService/Hello", { api: API, client: "After Effects panel" });
       } catch (error) {
-        const other = error.code === "FAILED_PRECONDITION";
-        if (other) this.close();
-        this._changed("lost", other ? error.message : `The daemon does not answer: ${error.message}`);
+        if (this._socket !== socket) return; // it was lost meanwhile, and that was told
+        if (error.code === "FAILED_PRECONDITION") { // another version: to ask again would not help
+          this.close();
+          this._changed("lost", error.message);
+        } else this._drop(`The daemon does not answer: ${error.message}`);
         return;
       }
       this._pause = FIRST_PAUSE_MS;
@@ -138,8 +153,7 @@
       try {
         message = rotolink.bytes.unpack(new Uint8Array(data));
       } catch (error) {
-        this._changed("lost", error.message);
-        if (this._socket) this._socket.close();
+        this._drop(error.message);
         return;
       }
       const call = message && this._calls.get(message.id);
@@ -168,6 +182,14 @@
 
     _failAll(sentence) {
       for (const id of [...this._calls.keys()]) this._end(id, new CallError("UNAVAILABLE", sentence, ""));
+    }
+
+    /** Gives the socket up, and comes back by another. */
+    _drop(sentence) {
+      const socket = this._socket;
+      this._socket = null;
+      if (socket) socket.close();
+      this._lost(sentence);
     }
 
     _lost(sentence) {

@@ -18,7 +18,7 @@
       this.connection = null;
       this._changed = changed;
       this._pictures = new Map();
-      this._sent = new Set();
+      this._sent = new Map();
       this._undo = [];
       this._redo = [];
       this._waiting = Promise.resolve();
@@ -62,7 +62,7 @@
         this._given = given;
         this._plateId = opened.plate_id;
         this._session = session.session_id;
-        this._sent.clear();
+        this._sent = new Map();
         this._pictures.clear();
         this._undo = [];
         this._redo = [];
@@ -94,13 +94,16 @@
     async followHost() {
       const { plate } = this.state;
       if (!plate || !this.host.frame) return;
-      await this._quietly(async () => {
-        const at = plate.frames.first + (await this.host.frame());
-        if (at !== this.state.frame && at >= plate.frames.first && at <= plate.frames.last) {
-          this.state.frame = at;
-          this._changed();
-        }
-      });
+      let at;
+      try {
+        at = plate.frames.first + (await this.host.frame());
+      } catch (error) {
+        return; // no composition is open just now: there is nothing to follow
+      }
+      if (at !== this.state.frame && at >= plate.frames.first && at <= plate.frames.last) {
+        this.state.frame = at;
+        this._changed();
+      }
     }
 
     /** Returns the JPEG of the current frame, or null while it comes. */
@@ -116,7 +119,7 @@
           const got = await this.connection.call("PlateService/ReadPicture", { plate_id: this._plateId, frame, longest_px: longest });
           this._pictures.set(key, got.jpeg);
           this._changed();
-        }).then((done) => { if (!done) this._pictures.delete(key); });
+        }); // one that fails is asked for again when the daemon is back or the plate is opened, not at once for ever
       }
       return this._pictures.get(key) || null;
     }
@@ -134,7 +137,7 @@
       let free = name.trim() || `object${key}`;
       for (let n = 2; taken.has(free); n += 1) free = `${name.trim() || `object${key}`}_${n}`;
       const object = {
-        key, id: 0, name: free, colour: COLOURS[(key - 1) % COLOURS.length], visible: true, prompts: {}, found: {}, mattes: new Map(),
+        key, id: 0, name: free, colour: COLOURS[(key - 1) % COLOURS.length], visible: true, prompts: {}, versions: {}, found: {}, mattes: new Map(),
         shapes: [], written: [], stale: true,
       };
       this.state.objects.push(object);
@@ -280,11 +283,11 @@
       if (prompt) object.prompts[frame] = prompt;
       else delete object.prompts[frame];
       object.stale = true;
-      this._changed();
+      this._undoable();
       // One after the other; a click that waits behind a newer one of the same frame is not sent.
-      const version = (object.version = (object.version || 0) + 1);
+      const version = (object.versions[frame] = (object.versions[frame] || 0) + 1);
       this._waiting = this._waiting.then(async () => {
-        if (object.version !== version) return;
+        if (object.versions[frame] !== version) return;
         const done = await this._do("", async () => {
           await this._send([frame]);
           await this._named(object);
@@ -296,11 +299,11 @@
           }
           await this.connection.stream("SessionService/SetPrompt", args, (event) => event.matte && mattes.take(event.matte)).done;
         });
-        if (!done && object.version === version) {
+        if (!done && object.versions[frame] === version) {
           if (before) object.prompts[frame] = before;
           else delete object.prompts[frame];
-          this._undo.pop();
-          this._changed();
+          if (remember) this._undo.pop();
+          this._undoable();
         }
       });
       return this._waiting;
@@ -365,17 +368,28 @@
     /** Sends frames that the daemon has not, where it cannot read the plate. */
     async _send(frames, work = null) {
       if (!this._given || this._given.path) return;
-      const todo = frames.filter((frame) => !this._sent.has(frame));
-      for (let k = 0; k < todo.length; k += 1) {
+      for (let k = 0; k < frames.length; k += 1) {
         if (work) {
           if (work.stopped) return;
-          Object.assign(work, { title: "Sending frames", done: k, total: todo.length });
+          Object.assign(work, { title: "Sending frames", done: k, total: frames.length });
           this._changed();
         }
-        const png = await this.host.render(todo[k] - this.state.plate.frames.first);
-        await this.connection.upload(this._plateId, todo[k], `frame.png`, png, PIECE);
-        this._sent.add(todo[k]);
+        await this._sendOne(frames[k]);
       }
+    }
+
+    /** Sends one frame; who asks for it meanwhile waits for the same. */
+    _sendOne(frame) {
+      if (!this._sent.has(frame)) {
+        const sent = this._sent;
+        const sending = (async () => {
+          const png = await this.host.render(frame - this.state.plate.frames.first);
+          await this.connection.upload(this._plateId, frame, "frame.png", png, PIECE);
+        })();
+        sent.set(frame, sending);
+        sending.catch(() => sent.delete(frame));
+      }
+      return this._sent.get(frame);
     }
 
     _keep(object, matte) {
@@ -392,6 +406,7 @@
       if (!came) return;
       await this._quietly(async () => {
         this.state.engines = (await this.connection.call("DaemonService/ListEngines", {})).engines;
+        this._pictures.clear();
         this._changed();
         if (this._session) await this._attach();
       });
@@ -447,7 +462,12 @@
     }
 
     _say(said, isError = false) {
-      Object.assign(this.state, { said, isError, canUndo: this._undo.length > 0, canRedo: this._redo.length > 0 });
+      Object.assign(this.state, { said, isError });
+      this._undoable();
+    }
+
+    _undoable() {
+      Object.assign(this.state, { canUndo: this._undo.length > 0, canRedo: this._redo.length > 0 });
       this._changed();
     }
   }

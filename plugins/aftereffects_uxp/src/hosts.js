@@ -47,6 +47,16 @@
       if (this._given) await this.ask("showFrame", { start: this._given.start, frame });
     }
 
+    /** Does a rendering with every pixel; it goes on after the call, so the composition is put back at the end. */
+    async finely(what) {
+      const factor = await this.ask("resolution", { factor: [1, 1] });
+      try {
+        return await what();
+      } finally {
+        await this.ask("resolution", { factor });
+      }
+    }
+
     async apply(data, { onLayer, names }) {
       const { layer, start } = this._given;
       const done = await this.ask("apply", { layer, start, onLayer, names, data });
@@ -88,15 +98,17 @@
     async render(frame) {
       const folder = await this._storage.localFileSystem.getTemporaryFolder();
       const file = `${folder.nativePath}/rotolink-${Date.now()}-${frame}.png`;
-      const done = await this.ask("save", { start: this._given.start, frame, file });
-      if (done && typeof done.then === "function") await done;
       try {
-        return await wholePng(async () => {
-          try {
-            return new Uint8Array(await this._fs.readFile(file));
-          } catch (error) {
-            return null; // not there yet
-          }
+        return await this.finely(async () => {
+          const done = await this.ask("save", { start: this._given.start, frame, file });
+          if (done && typeof done.then === "function") await done;
+          return wholePng(async () => {
+            try {
+              return new Uint8Array(await this._fs.readFile(file));
+            } catch (error) {
+              return null; // not there yet
+            }
+          });
         });
       } finally {
         try { await this._fs.unlink(file); } catch (error) { /* the folder is a temporary one */ }
@@ -146,11 +158,13 @@
 
     async render(frame) {
       const file = `${this._bridge.getSystemPath("userData")}/rotolink-${Date.now()}-${frame}.png`;
-      await this.ask("save", { start: this._given.start, frame, file });
       try {
-        return await wholePng(async () => {
-          const got = this._files.readFile(file, "Base64");
-          return got.err === 0 ? fromBase64(got.data) : null;
+        return await this.finely(async () => {
+          await this.ask("save", { start: this._given.start, frame, file });
+          return wholePng(async () => {
+            const got = this._files.readFile(file, "Base64");
+            return got.err === 0 ? fromBase64(got.data) : null;
+          });
         });
       } finally {
         this._files.deleteFile(file);

@@ -129,8 +129,10 @@
         return shape;
       }
       const known = new Map(shape.keyframes.map((key) => [key.frame, key]));
-      const keyframes = mask.frames.map((at, k) => {
-        const frame = first + at;
+      const frames = mask.frames.length ? mask.frames.map((at) => first + at) : [shape.keyframes[0].frame]; // a path without keys
+      const last = frames.filter((frame, k) => frames.indexOf(frame) === k); // keys between frames may meet on one
+      const keyframes = last.map((frame) => {
+        const k = frames.lastIndexOf(frame);
         const before = known.get(frame);
         const points = Array.from({ length: count }, (_, n) => {
           const old = before && before.points[n];
