@@ -35,9 +35,6 @@ more are judged again once the others are gone."""
 _ROOMY_PX = 12.0
 """Of knots that are missed alike those go first that come nearer than this to a neighbour."""
 
-_LOST = 2.0
-"""By so many bounds a lost frame may err."""
-
 _TRIAL_ROUNDS = 2
 _NEEDED = 5.0
 """A knot without which the outline would err by this many times the bound is not tried to be dropped."""
@@ -51,13 +48,14 @@ class Bounds:
     spread_px: float
     """Root of their mean square."""
     lost: float = 0.0
-    """Share of the frames that may err by `_LOST` times as much."""
+    """Share of the frames that may err by up to `lost_px`, where that is more."""
+    lost_px: float = 0.0
 
     def hold(self, errors: Floats) -> bool:
         """Say whether errors (T, M) stay within the largest."""
         worst = np.sort(np.abs(errors).max(axis=1))
         lost = int(self.lost * len(worst))
-        return bool(worst[len(worst) - 1 - lost] <= self.largest_px and worst[-1] <= _LOST * self.largest_px)
+        return bool(worst[len(worst) - 1 - lost] <= self.largest_px and worst[-1] <= max(self.largest_px, self.lost_px))
 
 
 def errors_within_chords(fit: JointFit) -> Floats:
