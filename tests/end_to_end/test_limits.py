@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from serving import FIRST, LAST, Daemon, centre, serving
 
 from roto_client.errors import BadInputError, BusyError, ClientError
-from roto_client.results import PixelFrame, SampleType
+from roto_client.results import FrameDone, PixelFrame, SampleType
 from roto_client.session import connect
 from roto_shapes.shot import FrameRange, Plate
 
@@ -114,3 +115,14 @@ def test_clearing_a_frame_where_nothing_was_pointed_at_changes_nothing(daemon: D
         disc = session.add_object("disc")
         disc.clear(FIRST + 1)
         assert list(disc.mattes()) == []
+
+
+def test_to_stop_and_go_on_at_once_is_no_conflict(own_daemon: Daemon, plate: str) -> None:
+    own_daemon.fault.write_text("slow 0.4")
+    with connect(own_daemon.address) as met, met.open_plate(plate) as opened, opened.open_session("faulty") as session:
+        ball = session.add_object("ball")
+        ball.click(FIRST, *centre(FIRST))
+        for _ in range(5):
+            with contextlib.closing(ball.track()) as events:
+                next(event for event in events if isinstance(event, FrameDone))
+            assert ball.click(FIRST, *centre(FIRST)) is not None

@@ -294,7 +294,7 @@ class Sessions:
         """Forget an object with all it owns."""
         session = await self.session(session_id)
         target = session.find(object_id)
-        with target.occupied("it is being removed"):
+        async with target.occupied("it is being removed"):
             await self._changes.change(
                 session,
                 lambda write, _: record.drop_object(write, session, target),
@@ -312,7 +312,7 @@ class Sessions:
         session = await self.session(session_id)
         target = session.find(object_id)
         check_prompt(prompt, session.plate.plate)
-        with target.occupied("a prompt is being followed"):
+        async with target.occupied("a prompt is being followed"):
             before = target.prompts.get(prompt.frame, Prompt(prompt.frame))
             if prompt != before:
                 changed = target.prompt_revisions.get(prompt.frame, 0)
@@ -333,7 +333,7 @@ class Sessions:
         if step is None:
             return None
         target = session.find(step.object_id)
-        with target.occupied("a step is being done again" if redo else "a step is being taken back"):
+        async with target.occupied("a step is being done again" if redo else "a step is being taken back"):
             # Nobody else changes the object from here on: what is its last step now stays that.
             step = await self._record.last_step(session, target.object_id, undone=redo)
             if step is None:
@@ -371,7 +371,7 @@ class Sessions:
             "last": frames.last,
             "direction": direction,
         }
-        with target.occupied("the object is being tracked"):
+        async with target.occupied("the object is being tracked"):
             try:
                 async with contextlib.aclosing(self._engine.stream("propagate", args, BATCH)) as events:
                     async for event in events:
@@ -409,17 +409,19 @@ class Sessions:
             "edited": list(order.edited),
             "in_front": list(order.in_front),
         }
-        with target.occupied("its shapes are being fitted"):
-            async with contextlib.aclosing(self._fitter.stream("fit", args, BATCH)) as events:
-                async for event in events:
-                    session.touched = time.time()
-                    if "roto" in event:
-                        shapes, plain = (read_roto(event[which]).shapes for which in ("roto", "plain"))
-                        fitted = Fitted(order, event["report"], plain, event["judged_px"])
-                        await self._changes.draw_anew(session, target, Drawing(shapes, fitted))
-                        yield {"shapes": shapes, "report": event["report"], "revision": session.revision}
-                    elif event:
-                        yield event
+        async with (
+            target.occupied("its shapes are being fitted"),
+            contextlib.aclosing(self._fitter.stream("fit", args, BATCH)) as events,
+        ):
+            async for event in events:
+                session.touched = time.time()
+                if "roto" in event:
+                    shapes, plain = (read_roto(event[which]).shapes for which in ("roto", "plain"))
+                    fitted = Fitted(order, event["report"], plain, event["judged_px"])
+                    await self._changes.draw_anew(session, target, Drawing(shapes, fitted))
+                    yield {"shapes": shapes, "report": event["report"], "revision": session.revision}
+                elif event:
+                    yield event
 
     async def set_shapes(self, session_id: str, object_id: int, shapes: tuple[Shape, ...], based_on: int = 0) -> int:
         """Put the artist's shapes in place of an object's; return the session's revision.
@@ -429,7 +431,7 @@ class Sessions:
         """
         session = await self.session(session_id)
         target = session.find(object_id)
-        with target.occupied("its shapes are being replaced"):
+        async with target.occupied("its shapes are being replaced"):
             if shapes != target.shapes:
                 target.require_seen(target.shapes_revision, based_on, "The shapes")
                 await self._changes.draw_anew(session, target, Drawing(shapes))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,6 +18,9 @@ from roto_shapes.fit_options import FitOptions
 from roto_shapes.prompt import Prompt
 from roto_shapes.shape import MadeBy, Roto, Shape
 from roto_shapes.shot import FrameRange, Plate
+
+_LEAVE_S = 2.0
+"""How long a call waits for what runs for its object: a frame of most engines, so that to stop and go on works."""
 
 
 @dataclass
@@ -102,6 +105,8 @@ class TrackedObject:
     mattes_revision: int = 0
     busy: str = ""
     """What runs for it now, in words; an object does one thing at a time."""
+    _idle: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+    """Set whenever something that ran for it has ended."""
 
     @property
     def shapes(self) -> tuple[Shape, ...]:
@@ -121,15 +126,24 @@ class TrackedObject:
                 "the session's present state in, then make your change again."
             )
 
-    @contextlib.contextmanager
-    def occupied(self, what: str) -> Iterator[None]:
-        """Keep others from the object for the time of the context."""
+    @contextlib.asynccontextmanager
+    async def occupied(self, what: str) -> AsyncIterator[None]:
+        """Keep others from the object for the time of the context.
+
+        What was cancelled needs the end of its frame to go: the next thing waits so long, and is refused only then.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LEAVE_S):
+                while self.busy:
+                    self._idle.clear()
+                    await self._idle.wait()
         self.require_idle()
         self.busy = what
         try:
             yield
         finally:
             self.busy = ""
+            self._idle.set()
 
 
 @dataclass
