@@ -131,11 +131,16 @@ async def _serve(config: settings.Config, address_file: Path | None, http_addres
             loop.add_signal_handler(number, stop.set)
     async with (
         running_daemon(config) as daemon,
-        running_gateway(config, daemon.address) as http,
+        running_gateway(config, daemon.inside, daemon.certificate) as http,
         present(config, daemon, http),
     ):
         addresses = f"{daemon.address} and {http}" if http else daemon.address
         typer.echo(f"Rotolink {importlib.metadata.version('rotolink')} listens on {addresses}. Ctrl-C stops it.")
+        if daemon.certificate:
+            typer.echo(
+                f"Clients elsewhere trust it by the fingerprint {daemon.certificate.fingerprint} and need a token: "
+                "roto-daemon token add NAME."
+            )
         if http_address_file:
             _write_address(http_address_file, http)
         if address_file:

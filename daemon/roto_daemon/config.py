@@ -36,10 +36,6 @@ class Config:
     """Every setting of the daemon. Durations end in `_s`, sizes in `_bytes`."""
 
     listen: str = _setting(DEFAULT_LISTEN, "Address and port; port 0 takes a free one.")
-    allow_remote: bool = _setting(
-        default=False,
-        meaning="Listen beyond loopback without encryption, so that tokens can be read: only on a network you trust.",
-    )
     require_token: bool = _setting(
         default=False, meaning="Ask for an access token on this machine too; beyond it one is always asked for."
     )

@@ -8,7 +8,9 @@ from rich.console import Console
 from rich.table import Table
 
 from roto_client.discovery import daemons_here, daemons_on_the_network, find_daemon
+from roto_client.errors import BadInputError
 from roto_client.options import RESULTS, print_json
+from roto_client.transport.trust import trust
 
 HELP = """\
 List the daemons that run on this machine and that announce themselves on the network.
@@ -25,11 +27,22 @@ def daemons(
         float,
         typer.Option("--network", metavar="S", min=0, max=60, help="Listen to the network for so long; 0 for not."),
     ] = 2.0,
+    trusted: Annotated[
+        str, typer.Option("--trust", metavar="HOST:PORT", help="Trust the daemon there from now on.")
+    ] = "",
+    fingerprint: Annotated[
+        str, typer.Option(metavar="FINGERPRINT", help="With --trust: what it printed when it started.")
+    ] = "",
     as_json: Annotated[
         bool, typer.Option("--json", rich_help_panel=RESULTS, help="Print the daemons as JSON, and nothing else.")
     ] = False,
 ) -> None:
-    """List daemons to connect to."""
+    """List daemons to connect to, or trust one."""
+    if trusted or fingerprint:
+        if not (trusted and fingerprint):
+            raise BadInputError("Give both --trust HOST:PORT and --fingerprint FINGERPRINT.")
+        Console(soft_wrap=True).print(f"The daemon at {trusted} is trusted by {trust(trusted, fingerprint)}.")
+        return
     used = find_daemon()
     here = daemons_here()
     announced = daemons_on_the_network(network_s) if network_s else ()

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Optional
 
 from roto_client.errors import BadInputError
 from roto_client.settings import read_settings, settings_file
-from roto_client.transport import DEFAULT_ADDRESS, HTTP_SCHEME, join_address, split_address
+from roto_client.transport import DEFAULT_ADDRESS, HTTP_SCHEME, HTTPS_SCHEME, join_address, split_address
 from roto_proto.runtime_file import RunningDaemon, running_daemons
 
 ADDRESS_VARIABLE = "ROTO_DAEMON"
@@ -121,7 +121,9 @@ def _announced(info: Any) -> Optional[Announced]:  # noqa: ANN401 - of zeroconf
     return Announced(
         name=_shown(info.name[: -len(SERVICE_TYPE) - 1]),
         address=join_address(host, info.port),
-        http=HTTP_SCHEME + join_address(host, int(port)) if port.isdigit() else "",
+        http=(HTTPS_SCHEME if _property(info, "tls") == "1" else HTTP_SCHEME) + join_address(host, int(port))
+        if port.isdigit()
+        else "",
         protocol=_property(info, "api"),
         daemon_id=_property(info, "id"),
     )

@@ -181,7 +181,7 @@ def test_in_a_host_where_grpc_cannot_be_used_the_same_work_is_done_by_http(
 
 
 def test_where_http_is_needed_and_not_known_the_address_is_asked_for(stand_in: StandInDaemon) -> None:
-    assert http_address("gpu-box:50750") == "http://gpu-box:50751"
+    assert http_address("gpu-box:50750") == "https://gpu-box:50751"
     assert http_address("[::1]") == "http://[::1]:50751"
     with pytest.raises(BadInputError, match=r"not known: give that address, as http://gpu-box:50751"):
         http_address("gpu-box:7")

@@ -514,7 +514,7 @@ def test_addresses_are_read(address: str, expected: tuple[str, int]) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["", ":", ":1", "a:", "a:b", "a:0", "a:65536", "http://", "https://a:1", "a b:1", "::1:7"]
+    "address", ["", ":", ":1", "a:", "a:b", "a:0", "a:65536", "http://", "ftp://a:1", "a b:1", "::1:7"]
 )
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(BadInputError, match="write HOST:PORT"):

@@ -79,7 +79,7 @@ def serve() -> Iterator[Serve]:
 
 
 def connect(port: int) -> WebSocket:
-    return WebSocket("127.0.0.1", port, "/ws", {"Sec-WebSocket-Protocol": "roto.v1.msgpack"}, 2.0, LIMIT_BYTES)
+    return WebSocket(("127.0.0.1", port), "/ws", {"Sec-WebSocket-Protocol": "roto.v1.msgpack"}, 2.0, LIMIT_BYTES)
 
 
 def says(data: bytes) -> Peer:
@@ -234,7 +234,7 @@ def test_a_peer_that_hangs_up_in_the_handshake_or_says_nothing_is_not_there(serv
     with pytest.raises(OSError, match=r"closed|reset"):
         serve(lambda connection: connection.recv(4096))
     with socket.create_server(("127.0.0.1", 0)) as mute, pytest.raises(socket.timeout):
-        WebSocket("127.0.0.1", mute.getsockname()[1], "/ws", {}, 0.2, LIMIT_BYTES)
+        WebSocket(("127.0.0.1", mute.getsockname()[1]), "/ws", {}, 0.2, LIMIT_BYTES)
 
 
 def test_a_frozen_peer_is_asked_once_and_given_up(serve: Serve) -> None:

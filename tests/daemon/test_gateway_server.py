@@ -156,7 +156,7 @@ def test_it_listens_at_the_host_of_the_daemon_and_at_a_port_of_its_own() -> None
 
 def test_beyond_this_machine_any_address_may_be_asked_and_no_unknown_name() -> None:
     async def scenario() -> None:
-        async with running_gateway(Config(listen="0.0.0.0:0", allow_remote=True), NOBODY) as everywhere:
+        async with running_gateway(Config(listen="0.0.0.0:0"), NOBODY) as everywhere:
             url = everywhere.replace("0.0.0.0", "127.0.0.1")  # noqa: S104 - where it listens
             assert (await asked(url, get("/healthz", "10.1.2.3:50751")))[0] == 503
             assert (await asked(url, get("/healthz", "rebound.example")))[0] == 403

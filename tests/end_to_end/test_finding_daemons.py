@@ -92,7 +92,7 @@ def test_a_host_starts_a_daemon_and_ends_it(tmp_path: Path, monkeypatch: pytest.
 
 
 def running(address: str) -> RunningDaemon:
-    return RunningDaemon(address, "0123456789abcdef", *(WorkerProcess(kind, Config()) for kind in ("engine", "fit")))
+    return RunningDaemon(address, "0123456789abcdef", WorkerProcess("engine", Config()), WorkerProcess("fit", Config()))
 
 
 async def listened(wait_s: float = 1.0) -> tuple[Announced, ...]:

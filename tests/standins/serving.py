@@ -68,7 +68,7 @@ class Daemon:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, **settings: str) -> Iterator[Daemon]:
+def serving(folder: Path, listen: str = "127.0.0.1:0", **settings: str) -> Iterator[Daemon]:
     """Run `roto-daemon serve` on a free port for the time of the context."""
     fault, state = folder / "fault", folder / "state"
     environment = {
@@ -83,7 +83,7 @@ def serving(folder: Path, **settings: str) -> Iterator[Daemon]:
     }
     log = folder / "daemon.log"
     log.touch()
-    process, address, http = _started(log, environment, "127.0.0.1:0")
+    process, address, http = _started(log, environment, listen)
     daemon = Daemon(process, address, fault, state, http, log, environment)
     try:
         yield daemon

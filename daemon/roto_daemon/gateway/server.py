@@ -7,6 +7,7 @@ import contextlib
 import logging
 import math
 import socket
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from typing import final
 
@@ -14,6 +15,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from roto_daemon.access.certificate import Certificate
 from roto_daemon.config import Config, from_here, is_loopback, split_address
 from roto_daemon.errors import ConfigError
 from roto_daemon.gateway.app import application
@@ -40,10 +42,13 @@ _log = logging.getLogger("roto_daemon.gateway")
 
 
 @contextlib.asynccontextmanager
-async def running_gateway(config: Config, daemon_address: str) -> AsyncIterator[str]:
+async def running_gateway(
+    config: Config, daemon_address: str, certificate: Certificate | None = None
+) -> AsyncIterator[str]:
     """Serve HTTP for the time of the context; yield the address as a URL, or nothing when `http` is off.
 
-    `daemon_address` is where the daemon's gRPC port answers, as HOST:PORT. Raises ConfigError when the port cannot be
+    `daemon_address` is where the daemon's gRPC port answers without TLS, as HOST:PORT. With a `certificate` HTTP
+    itself is spoken by TLS 1.3 alone. Raises ConfigError when the port cannot be
     bound.
     """
     if not config.http:
@@ -70,12 +75,16 @@ async def running_gateway(config: Config, daemon_address: str) -> AsyncIterator[
             server_header=False,
             proxy_headers=False,
             headers=_HEADERS,
+            ssl_certfile=certificate.certificate_file if certificate else None,
+            ssl_keyfile=certificate.key_file if certificate else None,
         )
     )
     server.config.load()
+    if server.config.ssl:
+        server.config.ssl.minimum_version = ssl.TLSVersion.TLSv1_3
     serving = asyncio.create_task(server.serve([listening]))  # who asks before it serves waits in the socket's backlog
     try:
-        address = f"http://{shown}:{listening.getsockname()[1]}"
+        address = f"{'https' if certificate else 'http'}://{shown}:{listening.getsockname()[1]}"
         _log.info("listening on %s", address)
         yield address
     finally:

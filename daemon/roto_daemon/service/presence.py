@@ -57,8 +57,8 @@ async def announced(
             "txtvers": "1",
             "id": daemon.daemon_id,
             "api": "{}.{}".format(*wire.API_VERSION),
-            "tls": "0",
-            "http": str(split_address(http.removeprefix("http://"))[1]) if http else "",
+            "tls": "1" if daemon.certificate else "0",
+            "http": str(split_address(http.rpartition("/")[2])[1]) if http else "",
         },
     )
     async with contextlib.AsyncExitStack() as stack:
@@ -77,7 +77,7 @@ def _found_here(daemon: RunningDaemon, http: str) -> Iterator[None]:
     written: Path | None = None
     entry = runtime_file.RunningDaemon(
         address=from_here(daemon.address),
-        http=f"http://{from_here(http.removeprefix('http://'))}" if http else "",
+        http=f"{http.partition('//')[0]}//{from_here(http.rpartition('/')[2])}" if http else "",
         pid=os.getpid(),
         daemon_id=daemon.daemon_id,
         version=importlib.metadata.version("rotolink"),

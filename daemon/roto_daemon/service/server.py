@@ -9,11 +9,13 @@ import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+import grpc
 from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from roto_daemon.access import Tokens
+from roto_daemon.access.certificate import Certificate, certificate_in
 from roto_daemon.checkpoints import ModelsFolder
 from roto_daemon.config import Config, is_loopback, split_address
 from roto_daemon.errors import ConfigError
@@ -22,7 +24,7 @@ from roto_daemon.service.daemon import DaemonServicer
 from roto_daemon.service.plates import PlateServicer
 from roto_daemon.service.sessions import SessionServicer
 from roto_daemon.sessions import Sessions
-from roto_daemon.store.folder import state_folder
+from roto_daemon.store.folder import state_folder, state_path
 from roto_daemon.workers.process import WorkerProcess
 from roto_proto import wire
 from roto_proto.v1 import (
@@ -49,20 +51,26 @@ class RunningDaemon:
     daemon_id: str
     engine_worker: WorkerProcess
     fit_worker: WorkerProcess
+    inside: str = ""
+    """Where it is reached without TLS, from this machine alone; the same as `address` where that is without."""
+    certificate: Certificate | None = None
+    """What it shows beyond this machine; None where it does not listen there."""
 
 
 @contextlib.asynccontextmanager
 async def running_daemon(config: Config) -> AsyncIterator[RunningDaemon]:
     """Run a daemon for the time of the context.
 
-    Raises ConfigError when the address cannot be bound or lies beyond loopback without `allow_remote`, and for a
-    policy of the models folder that cannot be followed.
+    Beyond loopback it speaks TLS 1.3 alone and asks for tokens. Raises ConfigError when the address cannot be bound,
+    for a certificate that cannot be used, and for a policy of the models folder that cannot be followed.
     """
-    _require_local(config)
     ModelsFolder.of(config)  # its policy stops the daemon here, where somebody reads why, and not its workers
     admission = _admission(config)
     server = _server(config, admission)
-    address = _bind(server, config)  # first: a port that is taken is told better than a folder that is
+    certificate = certificate_in(state_path(config)) if _is_beyond(config) else None
+    address = _bind(server, config, certificate)  # first: a port that is taken is told better than a folder that is
+    # The HTTP edge asks without TLS, from this machine to this machine; tokens are asked for there as anywhere.
+    inside = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}" if certificate else address
     with state_folder(config) as state:
         engine = WorkerProcess("engine", config)
         fitter = WorkerProcess("fit", config)
@@ -78,7 +86,7 @@ async def running_daemon(config: Config) -> AsyncIterator[RunningDaemon]:
             house = asyncio.create_task(sessions.keep_house())
             await server.start()
             _log.info("listening on %s", address)
-            yield RunningDaemon(address, daemon_id, engine, fitter)
+            yield RunningDaemon(address, daemon_id, engine, fitter, inside, certificate)
         finally:
             sessions.let_go()
             await server.stop(_GRACE_S)
@@ -94,8 +102,11 @@ def _admission(config: Config) -> Admission | None:
 
     It asks every call, those from this machine too: the HTTP edge asks from here for whoever asks it.
     """
-    host, _ = split_address(config.listen)
-    return Admission(config.token_calls_per_s) if config.require_token or not is_loopback(host) else None
+    return Admission(config.token_calls_per_s) if config.require_token or _is_beyond(config) else None
+
+
+def _is_beyond(config: Config) -> bool:
+    return not is_loopback(split_address(config.listen)[0])
 
 
 def _server(config: Config, admission: Admission | None) -> aio.Server:
@@ -129,23 +140,18 @@ async def _add_services(server: aio.Server, config: Config, sessions: Sessions, 
         reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
 
 
-def _bind(server: aio.Server, config: Config) -> str:
+def _bind(server: aio.Server, config: Config, certificate: Certificate | None) -> str:
     host, port = split_address(config.listen)
     shown = f"[{host}]" if ":" in host else host
     try:
-        bound = server.add_insecure_port(f"{shown}:{port}")
+        if certificate:
+            pair = (certificate.key_file.read_bytes(), certificate.certificate_file.read_bytes())
+            bound = server.add_secure_port(f"{shown}:{port}", grpc.ssl_server_credentials([pair]))
+        else:
+            bound = server.add_insecure_port(f"{shown}:{port}")
     except RuntimeError as error:
         raise ConfigError(
             f"The daemon cannot listen on {config.listen}: the port is in use or not allowed. Another daemon may be "
             "running (roto doctor tells); stop it, or choose another port with --listen HOST:PORT."
         ) from error
     return f"{shown}:{bound}"
-
-
-def _require_local(config: Config) -> None:
-    host, _ = split_address(config.listen)
-    if not is_loopback(host) and not config.allow_remote:
-        raise ConfigError(
-            f"{config.listen} can be reached from other machines, and this version has no encryption. Listen on "
-            "127.0.0.1, or set allow_remote = true on a network that you trust."
-        )

@@ -49,6 +49,7 @@ DEFAULT_ADDRESS = f"127.0.0.1:{DEFAULT_PORT}"
 DEFAULT_HTTP_PORT = 50751
 """Where a daemon's edge for HTTP is unless its setting http_port says otherwise."""
 HTTP_SCHEME = "http://"
+HTTPS_SCHEME = "https://"
 _LARGEST_PORT = 65535
 _ADDRESS = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<host>[\w.-]+))(?::(?P<port>[0-9]+))?")
 
@@ -182,13 +183,18 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def names_http(address: str) -> bool:
+    """Say whether an address is of a daemon's HTTP edge: it begins with `http://` or `https://`."""
+    return address.strip().startswith((HTTP_SCHEME, HTTPS_SCHEME))
+
+
 def split_address(address: str) -> tuple[str, int]:
-    """Return host and port of `HOST:PORT`, `[IPv6]:PORT` or a host alone, all of these with `http://` before.
+    """Return host and port of `HOST:PORT`, `[IPv6]:PORT` or a host alone, after `http://` or `https://` or neither.
 
     Raises BadInputError for anything else.
     """
-    is_http = address.strip().startswith(HTTP_SCHEME)
-    found = _ADDRESS.fullmatch(address.strip()[len(HTTP_SCHEME) if is_http else 0 :].rstrip("/"))
+    is_http = names_http(address)
+    found = _ADDRESS.fullmatch(address.strip()[address.strip().index("://") + 3 if is_http else 0 :].rstrip("/"))
     port = int(found["port"] or (DEFAULT_HTTP_PORT if is_http else DEFAULT_PORT)) if found else 0
     if found is None or not 0 < port <= _LARGEST_PORT:
         raise BadInputError(f"'{address}' is not an address: write HOST:PORT, for example {DEFAULT_ADDRESS}.")

@@ -14,6 +14,7 @@ from roto_client.settings import access_token
 from roto_client.transport import AUTHORIZATION, DEFAULT_ADDRESS, join_address, split_address
 from roto_client.transport.channel import Call, CallError, require_sendable
 from roto_client.transport.messages import SILENCE_S, UNARY_TIMEOUT_S, MessageTransport
+from roto_client.transport.trust import CERTIFICATE_NAME, required_certificate
 from roto_proto import wire
 from roto_proto.v1 import daemon_pb2, plates_pb2, schema, sessions_pb2
 from roto_proto.wire import Fields
@@ -52,7 +53,13 @@ class _GrpcChannel:
     def __init__(self, address: str) -> None:
         self.host, port = split_address(address)
         self.address = join_address(self.host, port)
-        self._channel = grpc.insecure_channel(self.address, options=_CHANNEL_OPTIONS)
+        certificate = required_certificate(address)
+        if certificate is None:
+            self._channel = grpc.insecure_channel(self.address, options=_CHANNEL_OPTIONS)
+        else:
+            credentials = grpc.ssl_channel_credentials(certificate.encode())
+            named = (*_CHANNEL_OPTIONS, ("grpc.ssl_target_name_override", CERTIFICATE_NAME))
+            self._channel = grpc.secure_channel(self.address, credentials, options=named)
         token = access_token()
         self._metadata = ((AUTHORIZATION, f"Bearer {token}"),) if token else None
         self._requests: dict[str, type[Message]] = {}

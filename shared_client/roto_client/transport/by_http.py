@@ -17,9 +17,18 @@ from http import HTTPStatus
 from typing import Any, Optional, final
 
 from roto_client.settings import access_token
-from roto_client.transport import AUTHORIZATION, DEFAULT_HTTP_PORT, HTTP_SCHEME, join_address, split_address
+from roto_client.transport import (
+    AUTHORIZATION,
+    DEFAULT_HTTP_PORT,
+    HTTP_SCHEME,
+    HTTPS_SCHEME,
+    join_address,
+    names_http,
+    split_address,
+)
 from roto_client.transport.channel import Call, CallError, require_sendable
 from roto_client.transport.messages import SILENCE_S, UNARY_TIMEOUT_S, MessageTransport
+from roto_client.transport.trust import context_for, required_certificate
 from roto_client.transport.websocket import RefusedError, SocketEndedError, WebSocket
 from roto_proto import plain, wire
 from roto_proto.msgpack_codec import pack, unpack
@@ -72,8 +81,11 @@ class _HttpChannel:
         self.why = why
         token = access_token()
         self._headers = {**_HEADERS, **({AUTHORIZATION: f"Bearer {token}"} if token else {})}
-        self.host, self._port = split_address(HTTP_SCHEME + address.strip().replace(HTTP_SCHEME, "", 1))
-        self.address = HTTP_SCHEME + join_address(self.host, self._port)
+        given = address if names_http(address) else HTTP_SCHEME + address.strip()
+        self.host, self._port = split_address(given)
+        certificate = required_certificate(given)
+        self._context = None if certificate is None else context_for(certificate)
+        self.address = (HTTPS_SCHEME if self._context else HTTP_SCHEME) + join_address(self.host, self._port)
 
     def ask(self, method: str, request: Fields, timeout_s: float) -> plain.Message:
         """Return the one answer of a call."""
@@ -100,7 +112,11 @@ class _HttpChannel:
 
     def _post(self, target: str, body: bytes, timeout_s: float) -> tuple[int, str, bytes]:
         """Return status, media type and body of an answer."""
-        connection = http.client.HTTPConnection(self.host, self._port, timeout=timeout_s)
+        connection = (
+            http.client.HTTPSConnection(self.host, self._port, timeout=timeout_s, context=self._context)
+            if self._context
+            else http.client.HTTPConnection(self.host, self._port, timeout=timeout_s)
+        )
         late = threading.Event()
         with contextlib.ExitStack() as stack:
             stack.callback(connection.close)
@@ -122,7 +138,7 @@ class _HttpChannel:
     def _open_socket(self) -> WebSocket:
         headers = {"Sec-WebSocket-Protocol": _SUBPROTOCOL, **self._headers}
         try:
-            return WebSocket(self.host, self._port, "/ws", headers, _CONNECT_S, _ANSWER_LIMIT_BYTES)
+            return WebSocket((self.host, self._port), "/ws", headers, _CONNECT_S, _ANSWER_LIMIT_BYTES, self._context)
         except RefusedError as error:
             raise _refusal(error.status, "application/json", error.body) from error
         except OSError as error:
@@ -224,7 +240,7 @@ def _cut_after(timeout_s: float, connected: socket.socket, late: threading.Event
     def cut() -> None:
         late.set()
         with contextlib.suppress(OSError):  # done meanwhile
-            connected.shutdown(socket.SHUT_RDWR)
+            socket.socket.shutdown(connected, socket.SHUT_RDWR)  # beneath TLS, which another thread is using
 
     timer = threading.Timer(timeout_s, cut)
     timer.daemon = True

@@ -12,9 +12,11 @@ from roto_client.transport import (
     DEFAULT_HTTP_PORT,
     DEFAULT_PORT,
     HTTP_SCHEME,
+    HTTPS_SCHEME,
     Transport,
     is_loopback,
     join_address,
+    names_http,
     split_address,
 )
 from roto_proto.runtime_file import running_daemons
@@ -24,14 +26,14 @@ _OLDEST = {"google.protobuf": ("protobuf", (6, 30)), "grpc": ("grpcio", (1, 72))
 
 
 def open_transport(address: str, prefer: str = "") -> Transport:
-    """Connect to the daemon at `HOST:PORT`, or at `http://HOST:PORT` by HTTP; return the way to it.
+    """Connect to the daemon at `HOST:PORT`, or at `http://HOST:PORT` or `https://…` by HTTP; return the way to it.
 
     `prefer` is "gRPC", "HTTP", or nothing for the best that this process can: gRPC, unless it cannot be loaded or
     something older that the host has loaded stands in its way. `Transport.kind` and `Transport.why` tell which it
     became. Raises DaemonUnreachableError, VersionMismatchError, and BadInputError where HTTP is needed and its port is
-    not known.
+    not known; AccessError where the daemon's certificate is not trusted.
     """
-    if address.strip().startswith(HTTP_SCHEME):
+    if names_http(address):
         return _by_http(address, "")
     why = "it was asked for" if prefer == "HTTP" else clash(sys.modules)
     if not why:
@@ -76,7 +78,7 @@ def http_address(address: str, folder: Optional[Path] = None) -> str:
                 )
             return daemon.http
     if port == DEFAULT_PORT:
-        return HTTP_SCHEME + join_address(host, DEFAULT_HTTP_PORT)
+        return (HTTP_SCHEME if is_loopback(host) else HTTPS_SCHEME) + join_address(host, DEFAULT_HTTP_PORT)
     raise BadInputError(
         f"gRPC cannot be used here, and where the daemon at {address} answers HTTP is not known: give that address, as "
         f"{HTTP_SCHEME}{join_address(host, DEFAULT_HTTP_PORT)}. The daemon prints it when it starts."

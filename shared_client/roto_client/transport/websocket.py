@@ -15,11 +15,14 @@ import hashlib
 import os
 import secrets
 import socket
+import ssl
 import struct
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from typing import Optional, final
+from typing import Optional, Union, final
+
+from roto_client.transport.sealed import SealedSocket
 
 _ACCEPT_SUFFIX = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 """RFC 6455, section 1.3."""
@@ -61,12 +64,19 @@ class WebSocket:
     """An open WebSocket. One thread reads `messages`; any thread may send and close.
 
     Making one raises OSError (TimeoutError and socket.timeout included) when nobody answers within `timeout_s`, and
-    RefusedError. `largest_bytes` bounds a message that comes.
+    RefusedError. `largest_bytes` bounds a message that comes; `sealed_by` puts it into TLS.
     """
 
     def __init__(
-        self, host: str, port: int, target: str, headers: Mapping[str, str], timeout_s: float, largest_bytes: int
+        self,
+        address: tuple[str, int],
+        target: str,
+        headers: Mapping[str, str],
+        timeout_s: float,
+        largest_bytes: int,
+        sealed_by: Optional[ssl.SSLContext] = None,
     ) -> None:
+        host, port = address
         self._largest_bytes = largest_bytes
         self._sending = threading.Lock()
         self._pongs: collections.deque[bytes] = collections.deque(maxlen=1)  # only the newest ping wants an answer
@@ -75,9 +85,12 @@ class WebSocket:
         self._ask_after_s: Optional[float] = None
         self._received = bytearray()
         deadline = time.monotonic() + timeout_s
-        self._socket = socket.create_connection((host, port), timeout_s)
+        plain = socket.create_connection(address, timeout_s)
+        self._socket: Union[socket.socket, SealedSocket] = plain
         try:
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if sealed_by:
+                self._socket = SealedSocket(plain, sealed_by)
             self._socket.settimeout(_TICK_S)
             shown = f"[{host}]" if ":" in host else host
             self._shake_hands({"Host": f"{shown}:{port}", **headers}, target, deadline)
