@@ -5,9 +5,8 @@ import sys
 FOLDER = "@ROTOLINK@"
 """Where `roto plugins install fusion` put the plugin."""
 
-for part in ("", "/client"):
-    if FOLDER + part not in sys.path:
-        sys.path.append(FOLDER + part)
+# Before all else: another Rotolink that this Python has may be of another version.
+sys.path[:0] = [FOLDER, FOLDER + "/client"]
 
 from roto_fusion import first_run  # noqa: E402 - the folder is known from here on
 

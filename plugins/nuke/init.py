@@ -7,9 +7,11 @@ import nuke
 
 FOLDER = Path(__file__).resolve().parent
 
-for _folder in (FOLDER, FOLDER / "client"):
-    if _folder.is_dir() and str(_folder) not in sys.path:
-        sys.path.append(str(_folder))
+if str(FOLDER) not in sys.path:
+    sys.path.append(str(FOLDER))
+if (FOLDER / "client").is_dir():
+    # Before all else: another Rotolink that this Nuke finds may be of another version.
+    sys.path.insert(0, str(FOLDER / "client"))
 
 try:
     from roto_client import vendored

@@ -5,9 +5,8 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
 
-for part in (FOLDER, FOLDER / "client"):
-    if part.is_dir() and str(part) not in sys.path:
-        sys.path.append(str(part))
+# Before all else: another Rotolink that this Python has may be of another version.
+sys.path[:0] = [str(part) for part in (FOLDER, FOLDER / "client") if part.is_dir()]
 
 from roto_client import vendored  # noqa: E402 - the folder is known from here on
 

@@ -10,14 +10,24 @@ host cannot do what is asked, and leave the host's script as it was then.
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Callable, Optional, Protocol
 
 from roto_client.results import UploadFrame
 from roto_shapes.prompt import Prompt
 from roto_shapes.shape import Interpolation, Roto
 from roto_shapes.shot import FrameRange, Plate, PlatePath
+
+_WRITE_BITS = 0o222
+"""Without any of these nobody is meant to write, whoever may."""
+
+
+def is_read_only(script: Path) -> bool:
+    """Say whether a host's script is a file that nobody is meant to write, or this user cannot."""
+    return script.is_file() and not (script.stat().st_mode & _WRITE_BITS and os.access(script, os.W_OK))
 
 
 @dataclass(frozen=True)

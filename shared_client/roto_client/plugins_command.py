@@ -118,10 +118,29 @@ def doctor(
     try:
         with connect(place.address) as met:
             typer.echo(f"Daemon: Rotolink {met.info.version} answers at {place.address}")
+        wrong += _unreachable(found, place.address)
     except ClientError as error:
         wrong.append(str(error))
     if wrong:
         raise ClientError("\n  ".join(["not all is well:", *wrong]))
+
+
+def _unreachable(found: list[Installed], address: str) -> list[str]:
+    """Say which way each plugin takes to the daemon; try HTTP for those that need it, and return what is in its way."""
+    for each in found:
+        title = HOSTS[each.host].title
+        if each.python:
+            typer.echo(f"{title}: reaches it by gRPC in Python {each.python}, else by HTTP")
+        else:
+            typer.echo(f"{title}: reaches it by HTTP")
+    if all(each.python for each in found):
+        return []
+    try:
+        with connect(address, "HTTP") as met:
+            typer.echo(f"Daemon: answers {met.address} too")
+    except ClientError as error:
+        return [str(error)]
+    return []
 
 
 def _wrong(installed: Installed) -> list[str]:

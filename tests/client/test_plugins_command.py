@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from stand_in_daemon import StandInDaemon
+from stand_in_gateway import StandInGateway
 from typer.testing import CliRunner
 
 from roto_client.cli import app
@@ -171,6 +173,45 @@ def test_the_list_and_the_check_know_plugins_in_folders_of_the_studio(tmp_path: 
     assert "No Rotolink daemon answers at 127.0.0.1:1" in checked.stderr
     assert roto("uninstall", "nuke", "--target", str(studio)).exit_code == 0
     assert json.loads(roto("list", "--json").stdout) == []
+
+
+@pytest.mark.usefixtures("home")
+def test_the_doctor_tries_the_way_that_each_plugin_takes_to_the_daemon(
+    stand_in: StandInDaemon, gateway: StandInGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roto("install", "silhouette")
+    monkeypatch.setenv("SFX_SCRIPT_IMPORTS", str(find_silhouette()))
+    by_http = roto("doctor", "--daemon", gateway.address)
+    assert (by_http.exit_code, by_http.stderr) == (0, "")
+    assert "Silhouette: reaches it by HTTP\n" in by_http.stdout
+    assert f"Daemon: answers {gateway.address} too" in by_http.stdout
+
+    without = roto("doctor", "--daemon", stand_in.address)
+
+    assert without.exit_code == 1
+    assert "gRPC cannot be used here, and where the daemon at" in without.stderr
+
+
+def find_silhouette() -> Path:
+    (listed,) = json.loads(roto("list", "--json").stdout)
+    return Path(listed["folder"])
+
+
+def test_another_rotolink_of_the_scripts_python_is_not_mixed_with_the_plugin(home: Path, tmp_path: Path) -> None:
+    target = tmp_path / "Fusion"
+    roto("install", "fusion", "--target", str(target))
+    for name in ("roto_client", "roto_shapes", "roto_fusion"):
+        older = tmp_path / "older" / name
+        older.mkdir(parents=True)
+        (older / "__init__.py").write_text("raise ImportError('this is older')\n")
+    done = subprocess.run(
+        [sys.executable, str(target / "Scripts" / "Comp" / "Rotolink.py")],
+        env={"PYTHONPATH": str(tmp_path / "older"), "HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Open a composition first" in done.stdout, done.stderr
 
 
 def test_wheels_for_the_hosts_python_come_from_a_folder_without_a_network(home: Path, tmp_path: Path) -> None:

@@ -216,6 +216,60 @@ def test_while_fusion_renders_nothing_is_written(rig: FusionRig) -> None:
     assert rig.script() == before
 
 
+def ball() -> Roto:
+    triangle = tuple(ControlPoint(x, y) for x, y in ((1, 1), (9, 1), (5, 8)))
+    return Roto(PLATE, (Shape("ball", (ShapeKeyframe(1001, triangle),), PLATE.frames),))
+
+
+def test_a_locked_mask_is_named_and_stays_as_it_is(rig: FusionRig) -> None:
+    node = rig.host.write_shapes(ball(), "ball")
+    (mask,) = (name for name, tool in rig.comp.held.items() if tool.kind == "PolylineMask")
+    rig.comp.held[mask].attributes["TOOLB_Locked"] = True
+    before, steps = rig.script(), rig.undo_steps
+    with pytest.raises(HostError, match=f"The mask '{mask}' is locked: unlock it in the flow"):
+        rig.host.write_shapes(ball(), "ball", node)
+    assert (rig.script(), rig.undo_steps) == (before, steps)
+
+
+def test_proxies_are_not_taken_for_the_plate(rig: FusionRig) -> None:
+    rig.select(GivenPlate(PLATE))
+    told = rig.host.plate()
+    rig.comp.proxy = True
+    for call in (rig.host.plate, lambda: rig.host.render(told, 1004)):
+        with pytest.raises(HostError, match="turn Proxy off"):
+            call()
+
+
+def test_a_composition_that_cannot_be_saved_where_it_is_is_said_once(rig: FusionRig, tmp_path: Path) -> None:
+    file = tmp_path / "shot.comp"
+    file.write_text("")
+    rig.comp.file = str(file)
+    rig.host.write_shapes(ball(), "ball")
+    assert rig.messages == []
+    file.chmod(0o444)
+    for _ in range(2):
+        rig.host.write_shapes(ball(), "ball")
+    (said,) = rig.messages
+    assert "shot.comp is read-only: save the composition under another name" in said
+
+
+def test_a_daemon_is_started_from_the_window_where_none_answers(rig: FusionRig, stand_in: StandInDaemon) -> None:
+    def connect(address: Optional[str]) -> Daemon:
+        return Daemon(GrpcTransport(address or "127.0.0.1:1", timeout_s=5.0, silence_s=5.0))
+
+    desk = Desk(rig.host, connect, lambda: stand_in.address)
+    actions = Actions(host_of(rig), desk)
+    desk.connect()
+    settle(desk, actions)
+    assert "No Rotolink daemon answers" in rig.messages[-1]
+    actions.all["Start daemon"]()
+    settle(desk, actions)
+    assert f"{stand_in.address}: connected" in actions.status()
+    actions.all["Start daemon"]()
+    assert rig.messages[-1] == f"A daemon answers at {stand_in.address}: none was started."
+    desk.close()
+
+
 def test_rendering_lets_other_savers_rest_and_leaves_nothing(rig: FusionRig) -> None:
     rig.select(GivenPlate(PLATE))
     rig.comp.add("Saver", "Delivery", Clip="/final/shot.exr")

@@ -212,6 +212,22 @@ def test_without_qt_the_artist_reads_what_there_is_instead(room: Room, monkeypat
     assert room.program.panes == []
 
 
+def test_a_daemon_is_started_from_the_menu_unless_one_answers(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+
+    def start() -> str:
+        started.append(room.daemon.address)
+        return room.daemon.address
+
+    monkeypatch.setattr(actions, "Desk", lambda host: Desk(host, start=start))
+    room.choose("Start a daemon")
+    room.wait(lambda: actions.desk().state.link is Link.CONNECTED)
+    room.choose("Start a daemon")
+    room.wait(lambda: bool(room.program.messages))
+    assert room.program.messages == [f"A daemon answers at {room.daemon.address}: none was started."]
+    assert started == [room.daemon.address]
+
+
 def test_a_script_in_a_terminal_tracks_and_writes_as_the_page_says() -> None:
     with served() as daemon:
         nuke_standin.start(gui=False)

@@ -12,8 +12,9 @@ import pytest
 import silhouette_program as sfx
 from host_rig import GivenPlate
 from silhouette_rig import SilhouetteRig
-from stand_in_daemon import StandInDaemon
+from stand_in_daemon import StandInDaemon, served
 
+from roto_client.desk.state import Link
 from roto_client.errors import HostError
 from roto_shapes.prompt import BoxPrompt
 from roto_shapes.shape import ControlPoint, Interpolation, Layer, LayerKeyframe, Roto, Shape, ShapeKeyframe
@@ -78,6 +79,25 @@ def test_generate_shape_goes_from_a_prompt_to_shapes_in_a_roto_node(rig: Silhoue
     assert prompt.points[0].y == pytest.approx(24.5)
     assert rig.shape_names(seat.desk.state.node)
     assert rig.program.depth == 0
+
+
+def test_a_daemon_that_goes_away_is_said_once_and_one_can_be_started(
+    rig: SilhouetteRig, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rig.program.gui = False
+    made = actions.Seat()
+    monkeypatch.setattr(actions, "SEAT", made)
+    actions.register()
+    with served() as daemon:
+        monkeypatch.setenv("ROTO_DAEMON", daemon.address)
+        until(made, lambda: made.desk.state.link is Link.CONNECTED)
+        rig.program.actions["Rotolink|Start a daemon"].execute()
+        assert f"A daemon answers at {daemon.address}: none was started." in capsys.readouterr().out
+    until(made, lambda: made.desk.state.link is Link.LOST)
+    made.desk.open_plate()
+    until(made, lambda: made.desk.is_idle)
+    assert capsys.readouterr().out.count("Rotolink waits for it to come back") == 1
+    made.desk.close()
 
 
 def test_actions_are_there_only_with_a_session_and_errors_are_dialogs(rig: SilhouetteRig, seat: actions.Seat) -> None:

@@ -65,6 +65,8 @@ class Comp:
         self.format = {"Width": 320, "Height": 134, "AspectX": 2.0, "AspectY": 1.0, "Rate": 24.0}
         self.ledger: list[tuple[dict[str, Held], dict[str, Any]]] = []
         self.rendering = False
+        self.proxy = False
+        self.file = ""
         self.gone = False
         self.refuse_after: Optional[int] = None
         self._locks = 0
@@ -94,6 +96,8 @@ class Comp:
             "COMPN_GlobalEnd": float(self.frames[1]),
             "COMPN_CurrentTime": self.time,
             "COMPB_Rendering": self.rendering,
+            "COMPB_Proxy": self.proxy,
+            "COMPS_FileName": self.file,
         }
 
     def GetPrefs(self, name: str, /) -> dict[str, Any]:  # noqa: N802

@@ -27,6 +27,7 @@ class Actions:
         self._host = host
         self._desk = desk
         self.all: dict[str, Callable[[], None]] = {
+            "Start daemon": desk.start_daemon,
             "Open plate": desk.open_plate,
             "Place click": lambda: self._place(ON),
             "Place exclusion": lambda: self._place(OFF),

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Callable, Optional, final
 
 from roto_client.errors import HostError
-from roto_client.host import Abilities, HostPlate
+from roto_client.host import Abilities, HostPlate, is_read_only
 from roto_client.results import FileFrame, UploadFrame
 from roto_fusion import masks
 from roto_fusion.scripting import Composition, Tool, selected_tools, tools
@@ -70,6 +70,7 @@ class FusionHost:
         self._waiting: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._depth = 0
         self._changed = False
+        self._told_read_only = ""
 
     @property
     def is_there(self) -> bool:
@@ -94,6 +95,7 @@ class FusionHost:
 
     def render(self, plate: HostPlate, frame: int) -> UploadFrame:
         """Render one frame by a Saver that is gone afterwards."""
+        self._require_full_size()
         tool = self._find(plate.key)
         with tempfile.TemporaryDirectory(prefix="rotolink-") as folder, self._saver(tool, Path(folder)) as saver:
             self._comp.Render({"Start": frame, "End": frame, "Wait": True, "Tool": saver})
@@ -154,7 +156,9 @@ class FusionHost:
         """Put shapes into a chain of polygon masks."""
         self._require_free()
         with self.undo_step(f"Rotolink: {group}"):
-            return masks.write(self._comp, roto, group, node, self._note_change)
+            written = masks.write(self._comp, roto, group, node, self._note_change)
+        self._tell_read_only()
+        return written
 
     def read_shapes(self, node: str, group: str) -> Roto:
         """Return the shapes of a group of masks as they are now."""
@@ -213,6 +217,7 @@ class FusionHost:
         self._comp.SetData(_NOTE + plate.key, text)
 
     def _plate_of(self, tool: Tool) -> HostPlate:
+        self._require_full_size()
         output = tool.FindMainOutput(1)
         image = output.GetValue(self._comp.CurrentTime) if output is not None else None
         if image is None:
@@ -263,6 +268,18 @@ class FusionHost:
     def _require_free(self) -> None:
         if self._attributes().get("COMPB_Rendering"):
             raise HostError("Fusion is rendering: wait until it is done, or stop it, then write again.")
+
+    def _require_full_size(self) -> None:
+        """Refuse while pictures are smaller than the plate: what is pointed at and drawn would be too."""
+        if self._attributes().get("COMPB_Proxy"):
+            raise HostError("Fusion shows proxies: turn Proxy off below the viewers, and try again.")
+
+    def _tell_read_only(self) -> None:
+        """Say once for each composition that it cannot be saved where it is."""
+        file = str(self._attributes().get("COMPS_FileName") or "")
+        if file != self._told_read_only and is_read_only(Path(file)):
+            self._told_read_only = file
+            self.message(f"{file} is read-only: save the composition under another name to keep the masks.")
 
     def _attributes(self) -> dict[str, Any]:
         attributes = self._comp.GetAttrs()

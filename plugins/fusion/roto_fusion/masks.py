@@ -36,6 +36,7 @@ def write(comp: Composition, roto: Roto, group: str, node: str, changing: Callab
         raise HostError(f"The masks '{node}' are no longer in this composition: write the shapes anew.")
     name = node or _free_name(comp)
     old = [mask for mask in members if _own(mask, _GROUP) == group]
+    _require_unlocked(old)
     sink = _sunk(roto)
     taken = {tool.Name for tool in tools(comp)}
     text = sink.text(taken, {_NODE: name, _GROUP: group})
@@ -85,6 +86,12 @@ def _paste(comp: Composition, text: str, names: Sequence[str]) -> list[Tool]:
     made = [tool for tool in map(comp.FindTool, names) if tool is not None]
     _require(len(made) == len(names))
     return made
+
+
+def _require_unlocked(masks: Sequence[Tool]) -> None:
+    locked = next((mask.Name for mask in masks if mask.GetAttrs().get("TOOLB_Locked")), "")
+    if locked:
+        raise HostError(f"The mask '{locked}' is locked: unlock it in the flow, and write again.")
 
 
 def _require(done: bool) -> None:  # noqa: FBT001 - what follows is the sentence

@@ -11,12 +11,14 @@ TICK_MS = 50
 
 _TITLE = "Rotolink"
 _ROWS = (
-    ("Open plate", "New object", "Undo", "Redo"),
+    ("Start daemon", "Open plate", "New object"),
     ("Place click", "Place exclusion", "Place box", "Use prompts"),
     ("Track back", "Track both", "Track on", "Stop"),
     ("Write masks", "Refine from here", "Lock keyframe"),
+    ("Undo", "Redo"),
 )
 _TIPS = {
+    "Start daemon": "Start a daemon on this machine, where none runs yet.",
     "Open plate": "Open the plate of the selected tool.",
     "New object": "Begin another object; prompts belong to it from now on.",
     "Undo": "Take back the last step.",

@@ -53,6 +53,11 @@ def open_panel() -> None:
         menus.open_panel()
 
 
+def start_daemon() -> None:
+    """Start a daemon on this machine."""
+    desk().start_daemon()
+
+
 def add_group() -> None:
     """Make a Rotolink group behind the selected node, to point in the Viewer."""
     host = desk().host

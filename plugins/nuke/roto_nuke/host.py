@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import os
 import queue
 import threading
 import time
@@ -15,7 +14,7 @@ from typing import Callable, Optional
 import nuke
 
 from roto_client.errors import HostError
-from roto_client.host import Abilities, HostPlate
+from roto_client.host import Abilities, HostPlate, is_read_only
 from roto_client.results import FileFrame
 from roto_nuke import plates, prompts, roto_node
 from roto_nuke.rendering import render_frame, without_undo
@@ -25,9 +24,6 @@ from roto_shapes.shot import FrameRange
 
 NOTE_KNOB = "rotolink_note"
 """Hidden knob of the plate's node: UTF-8 as base64, for quotes, braces and brackets mean something in a script."""
-
-_WRITE_BITS = 0o222
-"""Without any of these nobody is meant to write, whoever may."""
 
 _REFUSALS = (AttributeError, NameError, RuntimeError, TypeError, ValueError)
 """What Nuke raises when it does not do what is asked."""
@@ -219,13 +215,9 @@ class NukeHost:
     def _tell_read_only(self) -> None:
         """Say once for each script that it cannot be saved where it is."""
         script = nuke.root().name()
-        if script != self._told_read_only and _is_read_only(Path(script)):
+        if script != self._told_read_only and is_read_only(Path(script)):
             self._told_read_only = script
             self.message(f"{script} is read-only: save the script under another name to keep the shapes.")
-
-
-def _is_read_only(script: Path) -> bool:
-    return script.is_file() and not (script.stat().st_mode & _WRITE_BITS and os.access(script, os.W_OK))
 
 
 def _note_knob(key: str) -> str:

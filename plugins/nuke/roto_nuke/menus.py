@@ -13,6 +13,7 @@ _PANEL = "__import__('roto_nuke.pane').pane.make_panel"
 
 _ITEMS = (
     ("Open the panel", "open_panel", ""),
+    ("Start a daemon", "start_daemon", ""),
     ("Points in the Viewer", "add_group", ""),
     ("Point", "point", ""),
     ("Point at the Viewer's sample", "point_at_sample", ""),

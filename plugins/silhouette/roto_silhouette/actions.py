@@ -9,6 +9,7 @@ from tools import window
 
 from roto_client.desk import Desk
 from roto_client.desk.following import Way
+from roto_client.desk.state import Link
 from roto_client.errors import HostError
 from roto_silhouette import first_run
 from roto_silhouette.host import SilhouetteHost
@@ -26,6 +27,7 @@ class Seat:
         self._steps: list[Callable[[Desk], object]] = []
         self._panel: Any = None
         self._timer: Any = None
+        self._lost = False
 
     @property
     def desk(self) -> Desk:
@@ -34,6 +36,7 @@ class Seat:
             self.host = SilhouetteHost(qt=fx.gui)
             self._desk = Desk(self.host)
             self._desk.watch(self._go_on)
+            self._desk.watch(self._tell_lost)
             self._desk.connect()
             if fx.gui:
                 from roto_client.panel.alone import turning  # noqa: PLC0415 - Qt only where there are windows
@@ -57,6 +60,16 @@ class Seat:
         """From prompts to shapes in one go: open the plate, point, follow both ways, write."""
         self.desk.open_plate()
         self._steps = [Desk.point_in_host, lambda desk: desk.track(Way.BOTH), Desk.write]
+
+    def _tell_lost(self) -> None:
+        """Say that the daemon is gone: the panel, which shows it, may be closed."""
+        state = self.desk.state
+        if state.link is Link.LOST and not self._lost and self.host is not None:
+            self.host.message(
+                f"The daemon at {state.address} does not answer any more. Rotolink waits for it to come back; "
+                "nothing drawn is lost."
+            )
+        self._lost = state.link is Link.LOST
 
     def _go_on(self) -> None:
         desk = self._desk
@@ -95,6 +108,7 @@ def register() -> None:
     """Add Rotolink's actions to the menus."""
     todo: dict[str, Callable[[Seat], object]] = {
         "Generate shape": Seat.generate,
+        "Start a daemon": lambda seat: seat.desk.start_daemon(),
         "Point by prompts": lambda seat: seat.desk.point_in_host(),
         "Track": lambda seat: seat.desk.track(Way.BOTH),
         "Stop": lambda seat: seat.desk.stop(),

@@ -98,7 +98,10 @@ class Desk:
         self._put(Order(work, instead_of=_CONNECT, refused=self._not_connected))
 
     def start_daemon(self) -> None:
-        """Start a daemon on this machine and meet it. It goes on when the host ends."""
+        """Start a daemon on this machine and meet it, unless one answers. It goes on when the host ends."""
+        if self.state.link is Link.CONNECTED:
+            self._board.say(f"A daemon answers at {self.state.address}: none was started.", is_error=True)
+            return
         said = "Starting a daemon on this machine: a moment."
         self._board.change(link=Link.CONNECTING, said=said, is_error=False)
 
