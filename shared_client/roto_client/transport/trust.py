@@ -20,6 +20,7 @@ from typing import Optional
 from roto_client.errors import AccessError, BadInputError, DaemonUnreachableError, OutputFileError
 from roto_client.settings import settings_file
 from roto_client.transport import HTTPS_SCHEME, is_loopback, join_address, split_address
+from roto_proto.runtime_file import running_daemons
 
 CERTIFICATE_NAME = "daemon.rotolink"
 """The name in the certificate that a daemon makes for itself."""
@@ -57,14 +58,14 @@ def trust(address: str, fingerprint: str) -> str:
 def required_certificate(address: str) -> Optional[str]:
     """Return the certificate, as PEM, that the daemon at an address must show; None for one of this machine without.
 
-    The daemon was asked for it just now. Raises AccessError when the address is of another machine and nobody has
+    The daemon was asked for it just now. Raises AccessError when the daemon serves other machines and nobody has
     trusted it, and when it shows another certificate; DaemonUnreachableError.
     """
     host, port = split_address(address)
     key = join_address(host, port)
     pinned = _trusted().get(key)
     if pinned is None:
-        if is_loopback(host) and not address.strip().startswith(HTTPS_SCHEME):
+        if is_loopback(host) and not address.strip().startswith(HTTPS_SCHEME) and not _listens_beyond(key):
             return None
         raise AccessError(
             f"The daemon at {key} is not trusted yet: ask whoever runs it for the fingerprint that it printed when it "
@@ -81,6 +82,11 @@ def context_for(certificate: str) -> ssl.SSLContext:
     context.check_hostname = False  # the certificate is known itself; nobody else has its key
     context.load_verify_locations(cadata=certificate)
     return context
+
+
+def _listens_beyond(key: str) -> bool:
+    """Say whether a daemon of this machine serves other machines too, and so speaks TLS."""
+    return any(each.address == key and each.http.startswith(HTTPS_SCHEME) for each in running_daemons())
 
 
 def _require_same(key: str, expected: str, shown: bytes) -> None:
