@@ -414,9 +414,11 @@ def _as_text(installed: Installed) -> str:
 
 
 def _missing_folders(target: Path, host: HostKind) -> tuple[str, ...]:
-    """Return the folders that will have to be made beside the plugin's own, the outermost first."""
+    """Return the folders beside the plugin's own that are made for it or were for another, the outermost first."""
     places = [target / name for name in host.menu_files.values()] + [target / host.folder]
     missing = {parent for place in places for parent in place.parents if not parent.exists()}
+    # What another plugin of ours made goes with whichever of them goes last.
+    missing.update(Path(made) for other in all_installed() for made in other.made if Path(made) in places[-1].parents)
     return tuple(str(each) for each in sorted(missing, key=lambda each: len(each.parts)))
 
 

@@ -97,6 +97,16 @@ def test_nothing_is_left_after_it_was_taken_away(home: Path, host: str) -> None:
     assert sorted(home.rglob("*")) == before
 
 
+@pytest.mark.parametrize("order", [("silhouette", "aftereffects"), ("aftereffects", "silhouette")])
+def test_a_folder_that_two_plugins_share_goes_with_the_last_of_them(home: Path, order: tuple[str, str]) -> None:
+    before = sorted(home.rglob("*"))
+    for host in ("silhouette", "aftereffects"):
+        roto("install", host, "--target", str(home / "shared" / "plugins"))
+    for host in order:
+        roto("uninstall", host, "--target", str(home / "shared" / "plugins"))
+    assert sorted(home.rglob("*")) == before
+
+
 def test_an_init_of_the_artist_is_not_touched_and_the_line_for_it_is_told(home: Path) -> None:
     own = home / ".nuke" / "init.py"
     own.parent.mkdir()
