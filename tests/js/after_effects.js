@@ -150,6 +150,14 @@ const KINDS = {
   "ADBE Mask Offset": { title: "Mask Expansion", check: checkedNumber(-32000, 32000), mix: mixed, value: 0 },
 };
 
+function shapeFrom(state) {
+  const made = new Shape();
+  made[STATE] = structuredClone(state);
+  return made;
+}
+
+const given = (matchName, value) => (matchName === "ADBE Mask Shape" ? shapeFrom(value) : structuredClone(value));
+
 /** The state of a property: its keys, and what it shows at a time. */
 class Animated {
   constructor(matchName) {
@@ -171,6 +179,12 @@ class Animated {
   }
 }
 
+function keyOf(property, index) {
+  const { keys } = property[STATE].animated;
+  require_(Number.isInteger(index) && index >= 1 && index <= keys.length, `there is no key ${index}`);
+  return keys[index - 1];
+}
+
 class Property extends Host {
   constructor(animated, world, isDead) {
     super();
@@ -178,6 +192,12 @@ class Property extends Host {
   }
   get matchName() { return this[STATE].animated.matchName; }
   get numKeys() { return this[STATE].animated.keys.length; }
+  get value() {
+    const { animated, world } = this[STATE];
+    return given(animated.matchName, animated.at(world.time));
+  }
+  keyTime(index) { return keyOf(this, index).time; }
+  keyValue(index) { return given(this[STATE].animated.matchName, keyOf(this, index).value); }
   setValue(value) {
     const { animated, world } = this[STATE];
     world.changes(`setValue of ${animated.matchName}`);
@@ -199,9 +219,9 @@ class Property extends Host {
   setInterpolationTypeAtKey(index, into, out = into) {
     const { animated, world } = this[STATE];
     world.changes(`setInterpolationTypeAtKey of ${animated.matchName}`);
-    require_(Number.isInteger(index) && index >= 1 && index <= animated.keys.length, `there is no key ${index}`);
-    animated.keys[index - 1].into = oneOf(KeyframeInterpolationType, into, "interpolation");
-    animated.keys[index - 1].out = oneOf(KeyframeInterpolationType, out, "interpolation");
+    const key = keyOf(this, index);
+    key.into = oneOf(KeyframeInterpolationType, into, "interpolation");
+    key.out = oneOf(KeyframeInterpolationType, out, "interpolation");
   }
 }
 
@@ -221,9 +241,15 @@ const MASK_MEMBERS = {
 };
 
 class MaskPropertyGroup extends Host {
-  constructor(mask, index, world, isDead) {
+  constructor(mask, index, world, isDead, parade) {
     super();
-    this[STATE] = { mask, index, world, isDead };
+    this[STATE] = { mask, index, world, isDead, parade };
+  }
+  remove() {
+    const { mask, world, parade } = this[STATE];
+    world.changes("remove of a mask");
+    parade.generation += 1;
+    parade.masks.splice(parade.masks.indexOf(mask), 1);
   }
   get propertyIndex() { return this[STATE].index; }
   property(name) {
@@ -253,7 +279,7 @@ class PropertyGroup extends Host {
     require_(typeof index === "number", "masks are fetched by their numbers here");
     require_(Number.isInteger(index) && index >= 1 && index <= parade.masks.length, `there is no property ${index}`);
     const { generation } = parade;
-    return new MaskPropertyGroup(parade.masks[index - 1], index, world, () => parade.generation !== generation);
+    return new MaskPropertyGroup(parade.masks[index - 1], index, world, () => parade.generation !== generation, parade);
   }
   addProperty(matchName) {
     const { parade, world } = this[STATE];
@@ -262,18 +288,27 @@ class PropertyGroup extends Host {
     parade.generation += 1;
     parade.masks.push({ ...MASK_DEFAULTS, properties: Object.keys(KINDS).map((kind) => new Animated(kind)) });
     const added = parade.masks.length;
-    return new MaskPropertyGroup(parade.masks[added - 1], added, world, (key) => key !== "propertyIndex");
+    return new MaskPropertyGroup(parade.masks[added - 1], added, world, (key) => key !== "propertyIndex", parade);
   }
 }
 
-class FootageItem extends Host {
-  constructor({ width, height, pixelAspect }) {
+class FileSource extends Host {
+  constructor(file) {
     super();
-    this[STATE] = { width, height, pixelAspect };
+    this[STATE] = { file };
   }
-  get width() { return this[STATE].width; }
-  get height() { return this[STATE].height; }
-  get pixelAspect() { return this[STATE].pixelAspect; }
+  get file() { return this[STATE].file === null ? null : Object.freeze({ fsName: this[STATE].file }); }
+}
+
+class FootageItem extends Host {
+  constructor({ name = "", width, height, pixelAspect, file = null, frameRate = 0, footageMissing = false, useProxy = false }) {
+    super();
+    this[STATE] = { name, width, height, pixelAspect, file, frameRate, footageMissing, useProxy };
+  }
+  get mainSource() { return new FileSource(this[STATE].file); }
+}
+for (const key of ["name", "width", "height", "pixelAspect", "file", "frameRate", "footageMissing", "useProxy"]) {
+  Object.defineProperty(FootageItem.prototype, key, { get() { return this[STATE][key]; } });
 }
 
 class Layer extends Host {
@@ -312,6 +347,10 @@ class AVLayer extends Layer {
   }
 }
 
+class TextLayer extends AVLayer {
+  get source() { return null; }
+}
+
 class ShapeLayer extends Layer {
   get source() { return undefined; }
   get timeRemapEnabled() { return false; }
@@ -338,7 +377,32 @@ class LayerCollection extends Host {
 class CompItem extends Host {
   constructor(facts, layers, selected, world) {
     super();
-    this[STATE] = { ...facts, layers, selected, world };
+    this[STATE] = { name: "comp", resolutionFactor: [2, 2], ...facts, layers, selected, world };
+  }
+  get name() { return this[STATE].name; }
+  get footageMissing() { return false; }
+  get useProxy() { return false; }
+  get time() { return this[STATE].world.time; }
+  set time(value) {
+    require_(finite(value, "time") >= 0 && value < this[STATE].duration, `the time ${value} is outside the composition`);
+    this[STATE].world.time = value;
+  }
+  get resolutionFactor() { return [...this[STATE].resolutionFactor]; }
+  set resolutionFactor(value) {
+    const [factor] = rows([value], 2, "resolutionFactor");
+    require_(factor.every((part) => Number.isInteger(part) && part >= 1 && part <= 99), `a resolution of ${factor}`);
+    this[STATE].resolutionFactor = factor;
+  }
+  get numLayers() { return this[STATE].layers.length; }
+  layer(index) {
+    const { layers } = this[STATE];
+    require_(Number.isInteger(index) && index >= 1 && index <= layers.length, `there is no layer ${index}`);
+    return layers[index - 1];
+  }
+  /** The file comes later: `save` of `open` writes it, and asks only then how finely it is rendered. */
+  saveFrameToPng(time, file) {
+    require_(finite(time, "time") >= 0 && time < this[STATE].duration, `the time ${time} is outside the composition`);
+    return this[STATE].world.save({ time, file, factor: () => this.resolutionFactor });
   }
   get width() { return this[STATE].width; }
   get height() { return this[STATE].height; }
@@ -364,6 +428,7 @@ class Application extends Host {
     this[STATE] = { project, world };
   }
   get project() { return this[STATE].project; }
+  get version() { return `${this[STATE].world.major}.0x1`; }
   beginUndoGroup(name) {
     text(name, "an undo group's name");
     this[STATE].world.depth += 1;
@@ -379,19 +444,23 @@ class Application extends Host {
  * Returns the globals of a script, and `dump(times)`, which tells the final state as plain data.
  *
  * setup: {comp: {width, height, pixelAspect, frameRate, duration} or null, layers: [{name, kind, width, height,
- * pixelAspect, startTime, stretch, timeRemapEnabled}], selected: [indices of these], answer, version, newKeys}.
+ * pixelAspect, startTime, stretch, timeRemapEnabled, file, frameRate, footageMissing, useProxy}], selected: [indices of
+ * these], answer, version, newKeys}; kind is footage, comp, text or shape. save({time, file, factor}) renders a frame.
  */
-function open(setup) {
+function open(setup, save) {
   const world = {
-    depth: 0, groups: 0, outside: [], major: setup.version ?? 27,
+    depth: 0, groups: 0, outside: [], time: 0, save, major: setup.version ?? 27,
     newKeys: KeyframeInterpolationType[setup.newKeys ?? "LINEAR"],
     changes(what) { if (!world.depth) world.outside.push(what); },
   };
   const alerts = [];
   const questions = [];
-  const layers = (setup.layers ?? []).map(({ kind, width, height, pixelAspect, ...facts }) =>
-    kind === "shape" ? new ShapeLayer(facts, world)
-      : new AVLayer({ ...facts, source: new FootageItem({ width, height, pixelAspect }) }, world));
+  const layers = (setup.layers ?? []).map(({ kind, width, height, pixelAspect, ...facts }) => {
+    if (kind === "shape") return new ShapeLayer(facts, world);
+    if (kind === "text") return new TextLayer(facts, world);
+    const source = { ...facts, width, height, pixelAspect };
+    return new AVLayer({ ...facts, source: kind === "comp" ? new CompItem(source, [], [], world) : new FootageItem(source) }, world);
+  });
   const comp = setup.comp && new CompItem(setup.comp, layers, (setup.selected ?? []).map((at) => layers[at]), world);
   const app = new Application(new Project(comp ?? null), world);
   const globals = {
@@ -401,7 +470,7 @@ function open(setup) {
   };
   if (world.major < 23) delete globals.TrackMatteType;
   const dump = (times) => ({
-    alerts, questions, depth: world.depth, groups: world.groups, outside: world.outside,
+    alerts, questions, time: world.time, factor: comp && comp.resolutionFactor, depth: world.depth, groups: world.groups, outside: world.outside,
     layers: (comp ? comp[STATE].layers : []).map((layer) => ({
       name: layer.name, comment: layer.comment, matte: layer[STATE].matte,
       masks: layer[STATE].parade.masks.map((mask) => ({

@@ -260,7 +260,11 @@
         if (matte) {
           pen.globalAlpha = 0.42;
           pen.fillStyle = css(object.colour);
-          for (const [x, y, w, h] of rotolink.shapes.runs(matte, map.scale)) pen.fillRect(map.left + x, map.top + y, w, h);
+          for (const [x, y, w, h] of rotolink.shapes.runs(matte, map.scale)) { // whole pixels, so that rows meet without seams
+            const left = Math.round(map.left + x);
+            const top = Math.round(map.top + y);
+            pen.fillRect(left, top, Math.round(map.left + x + w) - left, Math.round(map.top + y + h) - top);
+          }
           pen.globalAlpha = 1;
         }
         this._drawPrompt(pen, map, object, object.prompts[state.frame]);
