@@ -111,6 +111,27 @@ def test_what_breaks_off_in_the_middle_is_a_sentence_and_leaves_the_script_as_it
     assert (rig.script(), rig.undo_steps) == (before, steps)
 
 
+def test_a_second_desk_on_the_same_object_is_told_of_and_gone_over_on_purpose_alone(
+    artist: Artist, daemon: Daemon, plate: str
+) -> None:
+    artist.open(daemon.address, "disc", discs(plate))
+    artist.desk.click(*centre(FIRST))
+    artist.write()
+    other = Artist(artist.rig)
+    other.desk.connect(daemon.address)
+    other.desk.open_plate()
+    other.settle()
+    other.desk.click(*centre(FIRST + 1))
+    other.write()
+    artist.desk.fit()
+    artist.settle()
+    assert "Another desk changed this object meanwhile, and nothing was overwritten" in artist.rig.messages[-1]
+    artist.desk.fit()
+    artist.settle()
+    assert not artist.desk.state.is_error, "once more is on purpose"
+    other.desk.close()
+
+
 def test_a_picture_that_the_host_makes_is_rendered_and_sent(artist: Artist, daemon: Daemon) -> None:
     plate = Plate(64, 48, FrameRange(1001, 1003))
     artist.open(daemon.address, "disc", GivenPlate(plate))

@@ -29,7 +29,7 @@ from roto_client.desk.shot import Shot
 from roto_client.desk.state import COLOURS, DeskObject, DeskState, Link
 from roto_client.desk.views import PlatePicture, Views
 from roto_client.desk.worker import Order, Running, Worker
-from roto_client.errors import BusyError, DaemonUnreachableError, HostError
+from roto_client.errors import BusyError, ChangedElsewhereError, ClientError, DaemonUnreachableError, HostError
 from roto_client.host import Host, HostPlate
 from roto_client.local_daemon import start_here
 from roto_client.results import Matte
@@ -536,7 +536,19 @@ class Desk:
             return
         if order is not None:
             self._board.later(order.refused)
-        self._board.later(lambda: self._board.say_error(error))
+        told = self._caught_up() if isinstance(error, ChangedElsewhereError) else error
+        self._board.later(lambda: self._board.say_error(told))
+
+    def _caught_up(self) -> ClientError:
+        """Take in what another desk changed, so that the artist may decide to go over it; return what to say of it."""
+        try:
+            self._line.require_shot().refresh()
+        except ClientError as error:
+            return error
+        return ChangedElsewhereError(
+            "Another desk changed this object meanwhile, and nothing was overwritten: do it once more to put yours in "
+            "its place."
+        )
 
     def _return(self, running: Running) -> None:
         if self._line.reconnect(running, self._views):

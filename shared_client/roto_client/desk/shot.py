@@ -148,6 +148,11 @@ class Shot:
         shapes = tuple(moved_shape(shape, self._offset) for shape in fitted.shapes)
         return Fitted(shapes, moved_report(fitted.report, self._offset))
 
+    def refresh(self) -> None:
+        """Take in how far the session is, where another desk went on with it."""
+        if self._session is not None:
+            self._session.refresh()
+
     def set_shapes(self, key: int, name: str, shapes: Iterable[Shape]) -> None:
         """Replace an object's shapes by the artist's."""
         self._object(key, name).set_shapes([moved_shape(shape, -self._offset) for shape in shapes])
