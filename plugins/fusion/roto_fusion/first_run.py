@@ -1,7 +1,7 @@
 """What is known of Fusion from documents and other people's files alone, tried in the Fusion that runs this.
 
 `Rotolink first run` in the menu of scripts runs it on the open composition. It takes seconds, works on masks of its own
-that it deletes again, and prints pass or FAIL, with what to change where one fails.
+that it deletes again, and prints PASS or FAIL, with what to change where one fails.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable
 
-from roto_client.errors import HostError
+from roto_client.first_run import Answer, nothing_failed, tried
 from roto_client.host import HostPlate
 from roto_fusion.host import ON, FusionHost
 from roto_fusion.scripting import Composition, Tool, tools
@@ -24,16 +25,6 @@ from roto_shapes.shot import FrameRange, Plate
 PLATE = Plate(200, 100, FrameRange(1001, 1021), pixel_aspect=2.0)
 GROUP = "first_run"
 NEAR_PX = 0.01
-
-
-class Found(NamedTuple):
-    """What a check came to."""
-
-    what: str
-    passed: bool
-    constant: str
-    """What to change where it failed."""
-    said: str
 
 
 class Bench:
@@ -58,29 +49,19 @@ class Bench:
 
 def run(comp: Composition, say: Callable[[str], None] = print) -> bool:
     """Try everything, say what came of it, and return whether all is as expected."""
-    found: list[Found] = []
-    try:
-        bench = Bench(comp)
-    except (HostError, AttributeError, TypeError) as error:
-        found.append(Found("masks pasted and wired", False, "masks.PASTE, masks.OWN_DATA", str(error)))  # noqa: FBT003 - a field
-    else:
-        found.append(Found("masks pasted and wired", True, "masks.PASTE, masks.OWN_DATA", bench.node))  # noqa: FBT003 - the same
-        for what, constant, check in CHECKS:
-            try:
-                passed, said = check(bench)
-            except (HostError, AttributeError, TypeError, KeyError, IndexError, OSError) as error:
-                passed, said = False, f"{type(error).__name__}: {error}"
-            found.append(Found(what, passed, constant, said))
-        bench.close()
+    benches: list[Bench] = []
+
+    def pasted() -> Answer:
+        benches.append(Bench(comp))
+        return True, benches[0].node
+
+    found = [tried("masks pasted and wired", "masks.PASTE, masks.OWN_DATA", pasted)]
+    for bench in benches:
+        with contextlib.closing(bench):
+            found += [tried(what, constant, partial(check, bench)) for what, constant, check in CHECKS]
     for each in found:
-        say(
-            f"{'pass' if each.passed else 'FAIL'}  {each.what}: {each.said}"
-            + ("" if each.passed else f" -> {each.constant}")
-        )
-    return all(each.passed for each in found)
-
-
-Answer = tuple[bool, str]
+        say(each.line)
+    return nothing_failed(found)
 
 
 def _own_data(bench: Bench) -> Answer:

@@ -18,11 +18,12 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Callable, NamedTuple, Optional
+from typing import Callable
 
 import nuke
 import nuke.rotopaint
 
+from roto_client.first_run import Answer, Found, nothing_failed, tried
 from roto_nuke import colours, plates, prompts, roto_node
 from roto_nuke.host import NukeHost
 from roto_nuke.rendering import render_frame
@@ -48,16 +49,6 @@ NEAR_PX = 0.05
 EXR = b"\x76\x2f\x31\x01"
 _ALPHA = "rgba.alpha"
 _ENVIRONMENT = ("PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "QT_PLUGIN_PATH", "OCIO")
-
-
-class Found(NamedTuple):
-    """What a check came to; `passed` is None where there is nothing to expect, only to know."""
-
-    what: str
-    passed: Optional[bool]
-    constant: str
-    """What to change where it failed."""
-    said: str = ""
 
 
 class Bench:
@@ -91,9 +82,6 @@ class Bench:
         if not isinstance(found, nuke.rotopaint.Shape):
             raise RuntimeError(f"{path} is no shape of {node.name()}")  # noqa: TRY004 - of Nuke, not of a caller
         return found
-
-
-Answer = tuple[Optional[bool], str]
 
 
 def _paste(bench: Bench) -> Answer:
@@ -294,19 +282,10 @@ CHECKS: tuple[tuple[str, str, Callable[[Bench], Answer]], ...] = (
 
 def run() -> list[Found]:
     """Try everything; a check that raises has failed with what it said."""
-    found = []
     frame, chosen = nuke.frame(), nuke.selectedNodes()
     nuke.Undo.disable()
     try:
-        for what, constant, check in CHECKS:
-            group = nuke.nodes.Group()
-            try:
-                passed, said = check(Bench(group))
-            except Exception as error:  # noqa: BLE001 - whatever it was, the next check goes on
-                passed, said = False, f"{type(error).__name__}: {error}"
-            finally:
-                nuke.delete(group)
-            found.append(Found(what, passed, constant, said))
+        return [_tried(*each) for each in CHECKS]
     finally:
         nuke.Undo.enable()
         nuke.frame(frame)
@@ -314,16 +293,12 @@ def run() -> list[Found]:
             node.setSelected(False)
         for node in chosen:
             node.setSelected(True)
-    return found
 
 
 def report(found: list[Found]) -> str:
     """Return lines for a person: PASS, FAIL with what to change, or NOTE."""
     lines = [f"Rotolink in {NukeHost().name}, Python {sys.version.split()[0]}"]
-    for each in found:
-        verdict = {True: "PASS", False: "FAIL", None: "NOTE"}[each.passed]
-        change = f" Change: {each.constant}." if each.passed is False else ""
-        lines.append(f"{verdict}  {each.what}: {each.said}.{change}")
+    lines += [each.line for each in found]
     failed = sum(each.passed is False for each in found)
     return "\n".join([*lines, f"{failed} of {len(found)} failed." if failed else "All is as expected."])
 
@@ -332,7 +307,15 @@ def main() -> bool:
     """Try everything and print what was found; return whether nothing failed."""
     found = run()
     nuke.tprint(report(found))
-    return all(each.passed is not False for each in found)
+    return nothing_failed(found)
+
+
+def _tried(what: str, constant: str, check: Callable[[Bench], Answer]) -> Found:
+    group = nuke.nodes.Group()
+    try:
+        return tried(what, constant, lambda: check(Bench(group)))
+    finally:
+        nuke.delete(group)
 
 
 def _square(name: str, at: float, side: float = 30.0, feather: float = 0.0) -> Shape:

@@ -1,17 +1,20 @@
 """What is known of Silhouette from documents and other people's scripts alone, tried in the Silhouette that runs this.
 
 `Rotolink > Check this Silhouette` runs it on the active session. It works on a Roto node of its own that it takes away
-again, and prints pass or FAIL, with what to change where one fails.
+again, and prints PASS or FAIL, with what to change where one fails.
 """
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
-from typing import Callable, NamedTuple
+from functools import partial
+from typing import Callable
 
 import fx
 
 from roto_client.errors import HostError
+from roto_client.first_run import Answer, nothing_failed, tried
 from roto_client.host import HostPlate
 from roto_shapes.curve import evaluate
 from roto_shapes.shape import ControlPoint, Roto, Shape, ShapeKeyframe
@@ -24,16 +27,6 @@ GROUP = "first run"
 NEAR_PX = 0.01
 NEAR = 1e-5
 _FEWEST_FRAMES = 12
-
-
-class Found(NamedTuple):
-    """What a check came to."""
-
-    what: str
-    passed: bool
-    constant: str
-    """What to change where it failed."""
-    said: str
 
 
 class Bench:
@@ -71,24 +64,13 @@ class Bench:
             fx.endUndo()
 
 
-Answer = tuple[bool, str]
-
-
 def run(say: Callable[[str], None] = print) -> bool:
     """Try everything, say what came of it, and return whether all is as expected."""
-    bench = Bench()
-    found = []
-    for what, constant, check in CHECKS:
-        try:
-            passed, said = check(bench)
-        except Exception as error:  # noqa: BLE001 - whatever this Silhouette raises is what there is to know
-            passed, said = False, f"{type(error).__name__}: {error}"
-        found.append(Found(what, passed, constant, said))
-    bench.close()
+    with contextlib.closing(Bench()) as bench:
+        found = [tried(what, constant, partial(check, bench)) for what, constant, check in CHECKS]
     for each in found:
-        change = "" if each.passed else f" -> {each.constant}"
-        say(f"{'pass' if each.passed else 'FAIL'}  {each.what}: {each.said}{change}")
-    return all(each.passed for each in found)
+        say(each.line)
+    return nothing_failed(found)
 
 
 def _layout(_: Bench) -> Answer:
