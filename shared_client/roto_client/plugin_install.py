@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from roto_client.errors import BadInputError, OutputFileError
+from roto_client.settings import user_folder
 
 LIST_NAME = "rotolink-installed.json"
 """The list of what was written, in the plugin's folder."""
@@ -484,8 +485,7 @@ def _unwritable(target: Path, error: OSError) -> OutputFileError:
 
 def _register() -> Path:
     """Return the file that remembers plugins in folders that hosts do not look into by themselves."""
-    base = os.environ.get("APPDATA") if sys.platform == "win32" else os.environ.get("XDG_CONFIG_HOME")
-    return (Path(base) if base else Path("~/.config").expanduser()) / "rotolink" / "plugins.json"
+    return user_folder() / "plugins.json"
 
 
 def _remembered() -> list[tuple[str, str]]:

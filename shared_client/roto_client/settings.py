@@ -17,11 +17,15 @@ _SECTION = "client"
 _PLACES = {"darwin": "Library/Application Support/Rotolink", "win32": "AppData/Roaming/Rotolink"}
 
 
+def user_folder() -> Path:
+    """Return where the client keeps what belongs to this user, whether or not it is there."""
+    home = os.environ.get("XDG_CONFIG_HOME") if sys.platform not in _PLACES else None
+    return Path(home) / "rotolink" if home else Path.home() / _PLACES.get(sys.platform, ".config/rotolink")
+
+
 def settings_file() -> Path:
     """Return where this user's settings of the client lie, whether or not they do."""
-    home = os.environ.get("XDG_CONFIG_HOME") if sys.platform not in _PLACES else None
-    folder = Path(home) / "rotolink" if home else Path.home() / _PLACES.get(sys.platform, ".config/rotolink")
-    return folder / _SETTINGS_FILE
+    return user_folder() / _SETTINGS_FILE
 
 
 def read_settings(file: Optional[Path] = None) -> Mapping[str, str]:
