@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
 from lua_tables import evaluate
+from outlines import inside
 from white_exr import write_exr
 
 from roto_fusion import scripting
@@ -290,10 +291,14 @@ class Comp:
         """Say whether a chain is white at a place, given as shares of the picture from its centre, y up."""
         white = False
         for name in self.chain(top):
-            if self.level(name, frame) > 0 and _inside(list(flat(self.outline(name, frame))), place):
-                _, mode = self.held[name].inputs.get("PaintMode") or ("", {1: "Merge"})
-                white = mode[1] != "Subtract"
+            if self.level(name, frame) > 0 and inside(list(flat(self.outline(name, frame))), place):
+                white = self.adds(name)
         return white
+
+    def adds(self, name: str) -> bool:
+        """Say whether a mask adds to those below it, else it cuts."""
+        _, mode = self.held[name].inputs.get("PaintMode") or ("", {1: "Merge"})
+        return bool(mode[1] != "Subtract")
 
 
 class ToolHandle:
@@ -482,15 +487,6 @@ def _key_text(at: int, time: float, key: tuple[Any, bool]) -> str:
 def checksum(comp: Comp) -> int:
     """Return a number that differs when the composition does."""
     return zlib.crc32(repr((comp.held, comp.kept)).encode())
-
-
-def _inside(outline: list[Place], place: Place) -> bool:
-    x, y = place
-    winding = 0
-    for (x0, y0), (x1, y1) in zip(outline, [*outline[1:], outline[0]]):
-        if (y0 <= y) != (y1 <= y) and x0 + (x1 - x0) * (y - y0) / (y1 - y0) > x:
-            winding += 1 if y1 > y0 else -1
-    return winding != 0
 
 
 def _between(old: Any, new: Any, share: float) -> Any:  # noqa: ANN401 - outlines as Lua has them

@@ -7,11 +7,10 @@ from typing import Any, final
 
 from fusion_program import Comp, FaultError, Held, checksum, flat, pixels_of, share_of
 from host_rig import GivenPlate, Place
+from outlines import painted
 
 from roto_client.host import Host
 from roto_fusion.host import FusionHost
-
-_FINE = 8
 
 
 @final
@@ -78,20 +77,14 @@ class FusionRig:
         return self.comp.covers(self._top(node), frame, share_of(self._size, place))
 
     def drawn(self, node: str, frame: int) -> Any:  # noqa: ANN401 - an array, where there is numpy
-        """Return the mask as a picture: polygons filled at eight times the size, as they paint over each other."""
-        import cv2  # noqa: PLC0415 - only where pictures are compared
-        import numpy as np  # noqa: PLC0415 - the same
-
-        width, height = self._size
-        picture = np.zeros((height * _FINE, width * _FINE), np.uint8)
-        for name in self.comp.chain(self._top(node)):
-            if self.comp.level(name, frame) <= 0:
-                continue
-            places = [pixels_of(self._size, place) for place in flat(self.comp.outline(name, frame))]
-            _, mode = self.comp.held[name].inputs.get("PaintMode") or ("", {1: "Merge"})
-            outline = np.round((np.array(places) * _FINE - 0.5) * 16).astype(np.int32)
-            cv2.fillPoly(picture, [outline], 0 if mode[1] == "Subtract" else 255, shift=4)
-        return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA) / 255
+        chain = [name for name in self.comp.chain(self._top(node)) if self.comp.level(name, frame) > 0]
+        return painted(
+            self._size,
+            (
+                ([pixels_of(self._size, place) for place in flat(self.comp.outline(name, frame))], self.comp.adds(name))
+                for name in chain
+            ),
+        )
 
     def move_point(self, node: str, name: str, frame: int, index: int, by: Place) -> None:
         mask = self._mask(node, name)

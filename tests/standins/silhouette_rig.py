@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, final
 
 import silhouette_program as sfx
 from host_rig import GivenPlate, Place
+from outlines import inside, painted
 
 from roto_client.host import Host
 from roto_silhouette.host import SilhouetteHost
-
-_FINE = 8
 
 
 @final
@@ -69,26 +68,20 @@ class SilhouetteRig:
 
     def covers(self, node: str, frame: int, place: Place) -> bool:
         white = False
-        for shape in reversed(sfx.shapes_of(self._node(node))):
-            outline = [self._plate(sfx.Point(*at)) for at in sfx.flat(shape.evalPath(self._index(frame)).points)]
-            if self.is_drawn(node, shape.label, frame) and _inside(outline, place):
-                white = self._mode(shape) != "Subtract"
+        for outline, adds in self._outlines(node, frame):
+            if inside(outline, place):
+                white = adds
         return white
 
     def drawn(self, node: str, frame: int) -> Any:  # noqa: ANN401 - an array, where there is numpy
-        """Return the matte as a picture: outlines filled at eight times the size, as they paint over each other."""
-        import cv2  # noqa: PLC0415 - only where pictures are compared
-        import numpy as np  # noqa: PLC0415 - the same
+        return painted(self._size, self._outlines(node, frame))
 
-        width, height = self._size
-        picture = np.zeros((height * _FINE, width * _FINE), np.uint8)
+    def _outlines(self, node: str, frame: int) -> Iterator[tuple[list[Place], bool]]:
+        """Yield the outlines that are drawn, as they paint over each other, with whether each adds."""
         for shape in reversed(sfx.shapes_of(self._node(node))):
-            if not self.is_drawn(node, shape.label, frame):
-                continue
-            places = [self._plate(sfx.Point(*at)) for at in sfx.flat(shape.evalPath(self._index(frame)).points)]
-            outline = np.round((np.array(places) * _FINE - 0.5) * 16).astype(np.int32)
-            cv2.fillPoly(picture, [outline], 0 if self._mode(shape) == "Subtract" else 255, shift=4)
-        return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA) / 255
+            if self.is_drawn(node, shape.label, frame):
+                places = [self._plate(sfx.Point(*at)) for at in sfx.flat(shape.evalPath(self._index(frame)).points)]
+                yield places, self._mode(shape) != "Subtract"
 
     def move_point(self, node: str, name: str, frame: int, index: int, by: Place) -> None:
         shape, at = self._shape(node, name), self._index(frame)
@@ -164,12 +157,3 @@ class SilhouetteRig:
         width, height = self._size
         aspect = self.program.session.pixelAspect if self.program.session is not None else 1.0
         return point.x * height / aspect + width / 2, point.y * height + height / 2
-
-
-def _inside(outline: list[Place], place: Place) -> bool:
-    x, y = place
-    winding = 0
-    for (x0, y0), (x1, y1) in zip(outline, [*outline[1:], outline[0]]):
-        if (y0 <= y) != (y1 <= y) and x0 + (x1 - x0) * (y - y0) / (y1 - y0) > x:
-            winding += 1 if y1 > y0 else -1
-    return winding != 0
