@@ -159,8 +159,10 @@ class Socket:
         """Hand a message to its call; while the call takes none, nothing more is read from the socket."""
         putting = asyncio.ensure_future(running.requests.put(message))
         over = [running.task] if running.task else []
-        done, _ = await asyncio.wait([putting, *over], timeout=self._silence_s, return_when=asyncio.FIRST_COMPLETED)
-        putting.cancel()
+        try:
+            done, _ = await asyncio.wait([putting, *over], timeout=self._silence_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            putting.cancel()  # also where the socket ends meanwhile: nobody would take what it puts
         if not done:
             detail = f"{running.call.op} took nothing of what was sent for {self._silence_s:g} s."
             raise Refusal(grpc.StatusCode.DEADLINE_EXCEEDED, detail)
