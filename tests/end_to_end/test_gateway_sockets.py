@@ -172,6 +172,14 @@ def test_what_is_wrong_for_a_call_under_way_ends_that_call_alone(edge: SocketEdg
     assert edge.answer("SessionService/GetShapes", {"session_id": names["session_id"]})["shapes"] == []
 
 
+def test_calls_that_are_cancelled_as_soon_as_they_are_begun_are_answered_and_make_room(edge: SocketEdge) -> None:
+    for number in range(3 * CALLS):
+        edge.send({"id": number, "op": "PlateService/UploadFrames"})
+        edge.send({"id": number, "cancel": True})
+        ended = edge.receive()
+        assert (ended["id"], ended["error"]["code"]) == (number, "CANCELLED")
+
+
 def test_no_more_than_eight_calls_are_under_way_on_a_socket(edge: SocketEdge) -> None:
     for number in range(CALLS + 1):
         edge.send({"id": number, "op": "PlateService/UploadFrames"})

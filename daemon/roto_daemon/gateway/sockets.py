@@ -141,6 +141,7 @@ class Socket:
         running = self._running[number] = _Running(call)
         order = _Order(running.incoming() if call.takes_stream else request, metadata, content.get("latest") is True)
         running.task = tasks.create_task(self._run(number, running, order))
+        await asyncio.sleep(0)  # it begins now: cancelled before its first step, it would never answer nor make room
 
     async def _feed(self, running: _Running, content: Mapping[str, Any], size: int) -> None:
         if content.get("cancel"):
