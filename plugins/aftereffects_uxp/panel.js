@@ -1855,7 +1855,7 @@ globalThis.Rotolink.hostScript = "// Masks in After Effects from shapes, in ECMA
   /** A browser alone: the plate is named by its path, and shapes leave as files. */
   class Page {
     constructor(askPath, saveFile) {
-      this.name = "this page";
+      this.name = "a .jsx file";
       this._askPath = askPath;
       this._saveFile = saveFile;
     }

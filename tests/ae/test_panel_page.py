@@ -120,7 +120,7 @@ def test_what_is_tracked_and_applied_is_a_script_whose_masks_are_the_mattes(
     opened(page, plate)
     page.click(*centre(FIRST))
     page.press("both", "is tracked.")
-    page.press("apply", "1 mask with")
+    page.press("apply", "now in a .jsx file. Run it in After Effects")
     (download,) = page.do("downloads")
     state = page.state
     layer = {"name": "plate", "width": WIDTH, "height": HEIGHT, "pixelAspect": 1}

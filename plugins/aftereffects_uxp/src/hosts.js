@@ -175,7 +175,7 @@
   /** A browser alone: the plate is named by its path, and shapes leave as files. */
   class Page {
     constructor(askPath, saveFile) {
-      this.name = "this page";
+      this.name = "a .jsx file";
       this._askPath = askPath;
       this._saveFile = saveFile;
     }
