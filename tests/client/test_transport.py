@@ -524,3 +524,12 @@ def test_what_is_no_address_is_refused(address: str) -> None:
 def test_a_daemon_is_reached_by_name(reach: Reach, transport: MessageTransport) -> None:
     port = split_address(transport.address)[1]
     assert reach(f"localhost:{port}").info.daemon_id == "stand-in"
+
+
+def test_what_fails_on_a_connection_that_was_closed_is_an_error_of_ours(reach: Reach) -> None:
+    transport = reach(timeout_s=2.0)
+    transport.close()
+    with contextlib.suppress(ClientError):  # HTTP may open another connection
+        transport.greet()
+    with contextlib.suppress(ClientError):
+        next(iter(transport.read_mattes("s", 1, FrameRange(1001, 1002))))

@@ -96,7 +96,12 @@ class Line:
             return
         else:
             link = Link.CONNECTED
-        if self._board.state.link is not link and self._board.state.link is not Link.CONNECTING:
+        if self._board.state.link is link or self._board.state.link is Link.CONNECTING:
+            return
+        if link is Link.LOST:
+            said = f"The daemon at {daemon.address} does not answer. Rotolink waits for it; nothing drawn is lost."
+            self._board.later(lambda: self._board.change(link=link, said=said, is_error=True))
+        else:
             self._board.later(lambda: self._board.change(link=link))
 
     def is_well(self) -> bool:

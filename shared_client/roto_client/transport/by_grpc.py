@@ -77,12 +77,15 @@ class _GrpcChannel:
 
     def stream(self, method: str, request: Fields) -> Call:
         """Begin a call with many answers."""
-        return _GrpcCall(self._methods[method](self._request(method, request), metadata=self._metadata))
+        message = self._request(method, request)
+        with _failing():
+            return _GrpcCall(self._methods[method](message, metadata=self._metadata))
 
     def duplex(self, method: str, requests: Iterator[Fields]) -> Call:
         """Begin a call with many requests, which a thread of gRPC's takes."""
         messages = (self._request(method, each) for each in requests)
-        return _GrpcCall(self._methods[method](messages, metadata=self._metadata))
+        with _failing():
+            return _GrpcCall(self._methods[method](messages, metadata=self._metadata))
 
     def close(self) -> None:
         """Let go of the connection; a second call does nothing."""
@@ -123,3 +126,5 @@ def _failing() -> Iterator[None]:
     except grpc.RpcError as error:
         reasons = [str(each.value) for each in error.trailing_metadata() or () if each.key == _ERROR_KEY]
         raise CallError(error.code().name, error.details() or "", next(iter(reasons), None)) from error
+    except ValueError as error:  # what gRPC raises of a channel that was closed meanwhile
+        raise CallError("CANCELLED", "The connection was closed.", None) from error
