@@ -532,4 +532,4 @@ def test_what_fails_on_a_connection_that_was_closed_is_an_error_of_ours(reach: R
     with contextlib.suppress(ClientError):  # HTTP may open another connection
         transport.greet()
     with contextlib.suppress(ClientError):
-        next(iter(transport.read_mattes("s", 1, FrameRange(1001, 1002))))
+        next(iter(transport.read_mattes("s", 1, FrameRange(1001, 1002))), None)
