@@ -98,7 +98,8 @@ def test_masks_of_other_programs_say_nothing_of_their_making(masks: Path, tmp_pa
         image.set_pixels(image.roi, (disc(1001) * 255).astype(np.uint8))
         image.write(str(tmp_path / name))
     for pattern in (masks / "mask.####.png", tmp_path / "a.####.tif", tmp_path / "b.####.tif"):
-        assert roto(str(pattern), "--out", str(tmp_path / "a.json")).exit_code == 0
+        done = roto(str(pattern), "--out", str(tmp_path / "a.json"))
+        assert done.exit_code == 0, done.output
         assert read_roto((tmp_path / "a.json").read_text()).made_by is None
 
 
