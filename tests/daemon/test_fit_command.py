@@ -95,7 +95,7 @@ def test_masks_of_other_programs_say_nothing_of_their_making(masks: Path, tmp_pa
         spec = ImageSpec(WIDTH, HEIGHT, 1, "uint8")
         spec.attribute("ImageDescription", text)
         image = ImageBuf(spec)
-        image.set_pixels(image.roi, (disc(1001) * 255).astype(np.uint8))
+        image.set_pixels(image.roi, (disc(1001) * 255).astype(np.uint8)[..., None])
         image.write(str(tmp_path / name))
     for pattern in (masks / "mask.####.png", tmp_path / "a.####.tif", tmp_path / "b.####.tif"):
         done = roto(str(pattern), "--out", str(tmp_path / "a.json"))
