@@ -146,7 +146,9 @@ class Desk:
             opened = self._line.open(given, note)
             self._board.later(lambda: self._opened(opened, given, note))
 
-        self._put(Order(work, title=f"Opening {given.plate.name or given.key}", instead_of="open"))
+        title = f"Opening {given.plate.name or given.key}"
+        self._board.say(f"{title}.")  # an error of before is over: who waits for this one looks at `is_error`
+        self._put(Order(work, title=title, instead_of="open"))
 
     def use_engine(self, name: str) -> None:
         """Work on with another engine; what was pointed at and drawn goes along, mattes are made anew."""
