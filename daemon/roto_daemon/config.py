@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import ipaddress
 import math
+import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -112,6 +113,12 @@ class Loaded:
 
     config: Config
     sources: Mapping[str, str]
+
+
+def user_folder(elsewhere: str) -> Path:
+    """Return the folder of ours among this user's own on macOS and Windows, and below home `elsewhere` on others."""
+    places = {"darwin": "Library/Application Support/Rotolink", "win32": "AppData/Local/Rotolink"}
+    return Path.home() / places.get(sys.platform, elsewhere)
 
 
 def split_address(address: str) -> tuple[str, int]:

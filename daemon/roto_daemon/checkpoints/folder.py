@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from roto_daemon.checkpoints.policy import Policy, read_policy
 from roto_daemon.checkpoints.table import Checkpoint, Commercial, checkpoint
-from roto_daemon.config import Config
+from roto_daemon.config import Config, user_folder
 from roto_daemon.errors import ConflictError, UnavailableError, WeightsError, writing
 from roto_shapes.files import write_whole
 
@@ -28,12 +27,10 @@ _SUM_LINE = re.compile(r"(?P<sum>[0-9a-f]{64}) [ *](?P<file>[^/\\\n]+)")
 _SHORT_SUM = 12
 """Digits of a sum that name weights in exports: enough to tell files apart, short enough for a header."""
 
-_DEFAULT_PLACES = {"darwin": "Library/Application Support/Rotolink", "win32": "AppData/Local/Rotolink"}
-
 
 def default_folder() -> Path:
     """Return where checkpoints lie when no setting says otherwise: in this user's data folder."""
-    return Path.home() / _DEFAULT_PLACES.get(sys.platform, ".local/share/rotolink") / "models"
+    return user_folder(".local/share/rotolink") / "models"
 
 
 class ModelsFolder:

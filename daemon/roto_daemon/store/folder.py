@@ -8,18 +8,16 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from roto_daemon.config import Config
+from roto_daemon.config import Config, user_folder
 from roto_daemon.errors import ConfigError
 from roto_daemon.store import Store
 
-_DEFAULT_PLACES = {"darwin": "Library/Application Support/Rotolink", "win32": "AppData/Local/Rotolink"}
 _LEAVE_S = 5.0
 """How long a daemon that is being stopped may take to let go of the folder before its successor gives up."""
 
@@ -51,7 +49,7 @@ class StateFolder:
 
 def default_folder() -> Path:
     """Return where the state lies when no setting says otherwise: in this user's own folders."""
-    return Path.home() / _DEFAULT_PLACES.get(sys.platform, ".local/state/rotolink") / "state"
+    return user_folder(".local/state/rotolink") / "state"
 
 
 def state_path(config: Config) -> Path:
