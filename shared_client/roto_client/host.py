@@ -10,11 +10,13 @@ host cannot do what is asked, and leave the host's script as it was then.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import queue
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Optional, Protocol
+from typing import Callable, Optional, Protocol, final
 
 from roto_client.results import UploadFrame
 from roto_shapes.prompt import Prompt
@@ -63,6 +65,24 @@ class HostPlate:
     """What is added to a file's frame number to give the host's."""
     why_rendered: str = ""
     """Why there is no path, as an artist reads it."""
+
+
+@final
+class WaitingCalls:
+    """What `Host.later` was given, in hosts that have no way of their own to the main thread."""
+
+    def __init__(self) -> None:
+        self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+
+    def put(self, call: Callable[[], None]) -> None:
+        """Let a call wait. Never waits itself, and may be called from any thread."""
+        self._calls.put(call)
+
+    def run(self) -> None:
+        """Run what waits, on the main thread; a loop or a timer of the host's calls this many times a second."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._calls.get_nowait()()
 
 
 class HostProgress(Protocol):

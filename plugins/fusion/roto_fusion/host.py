@@ -6,7 +6,6 @@ A script is a process of its own beside Fusion; its one thread that talks to Fus
 from __future__ import annotations
 
 import contextlib
-import queue
 import re
 import tempfile
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any, Callable, Optional, final
 
 from roto_client.errors import HostError
-from roto_client.host import Abilities, HostPlate, is_read_only
+from roto_client.host import Abilities, HostPlate, WaitingCalls, is_read_only
 from roto_client.results import FileFrame, UploadFrame
 from roto_fusion import masks
 from roto_fusion.scripting import Composition, Tool, selected_tools, tools
@@ -67,7 +66,7 @@ class FusionHost:
         self.abilities = Abilities((Interpolation.LINEAR,), render=True, prompts=True, undo=True, progress=True, qt=qt)
         self.say = say
         self._comp = comp
-        self._waiting: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._waiting = WaitingCalls()
         self._depth = 0
         self._changed = False
         self._told_read_only = ""
@@ -79,9 +78,7 @@ class FusionHost:
 
     def run_waiting(self) -> None:
         """Run what `later` was given; the loop of the panel calls this many times a second."""
-        with contextlib.suppress(queue.Empty):
-            while True:
-                self._waiting.get_nowait()()
+        self._waiting.run()
 
     def plate(self) -> HostPlate:
         """Return the plate of the selected tool."""

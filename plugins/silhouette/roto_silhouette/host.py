@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import queue
 import re
 import tempfile
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ import fx
 from tools import renderer
 
 from roto_client.errors import HostError
-from roto_client.host import Abilities, HostPlate
+from roto_client.host import Abilities, HostPlate, WaitingCalls
 from roto_client.results import FileFrame, UploadFrame
 from roto_shapes.prompt import BoxPrompt, PointPrompt, Prompt
 from roto_shapes.shape import Interpolation, Roto
@@ -60,7 +59,7 @@ class SilhouetteHost:
         self.abilities = Abilities(
             (Interpolation.LINEAR,), render=True, prompts=True, undo=True, progress=True, qt=qt and fx.gui
         )
-        self._waiting: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._waiting = WaitingCalls()
         self._layout: Optional[PointLayout] = None
         self._depth = 0
         self._back: list[Callable[[], None]] = []
@@ -68,9 +67,7 @@ class SilhouetteHost:
 
     def run_waiting(self) -> None:
         """Run what `later` was given; a timer calls this many times a second."""
-        with contextlib.suppress(queue.Empty):
-            while True:
-                self._waiting.get_nowait()()
+        self._waiting.run()
 
     def plate(self) -> HostPlate:
         """Return the plate of the active node: of a source, or of the only source of the session."""
